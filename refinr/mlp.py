@@ -1,0 +1,258 @@
+"""The network: coordinates in, values out, and the gradient by hand.
+
+With this you can describe a network (`MLP`), draw its parameters (`init`), evaluate it (`forward`) and differentiate it
+(`backward`): one network, or E of them in one call.
+
+Parameters are a flat dict ``{"w0": (E, I, O), "b0": (E, 1, O), "w1": ...}``.  Layer after layer,
+
+    z_i = h_i w_i + b_i,    h_(i+1) = activation(z_i),    the last layer without activation.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from refinr import activations, layers
+from refinr.xp import Array, uniform
+
+__all__ = ["MLP", "backward", "forward", "init", "init_one", "parameter_count"]
+
+Params = dict[str, Array]
+
+LAYERS = ("linear",)
+
+
+@dataclass(frozen=True)
+class MLP:
+    """What a network looks like; all of its description, none of its parameters.
+
+    Parameters
+    ----------
+    sizes : tuple of ints
+        Width of the input, of every hidden layer, and of the output.
+    activation : str
+        A name in `refinr.activations.ACTIVATIONS`.
+    omega : float
+        Frequency of the sine, FINER and WIRE activations.
+    first_scale : None, float or tuple of floats, one an axis
+        None: the activation's own first layer (SIREN: U(+-1/I), times omega in effect).  A number s: first weights such
+        that the *effective* ones, omega included, are U(+-s), and effective biases U(+-pi).  Half the Nyquist frequency
+        of the grid (`refinr.coords.nyquist`) is what makes fits take tens of steps instead of thousands.
+    layer : {"linear"}
+    scale : float
+        Inverse width of the Gauss and WIRE activations.
+
+    Raises
+    ------
+    ValueError
+        For fewer than two sizes, sizes below one, unknown names, or a `first_scale` that does not match the input.
+
+    Examples
+    --------
+    >>> MLP(sizes=(2, 16, 16, 16, 1)).depth
+    4
+    """
+
+    sizes: tuple[int, ...]
+    activation: str = "sine"
+    omega: float = 30.0
+    first_scale: float | tuple[float, ...] | None = None
+    layer: str = "linear"
+    scale: float = 10.0
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "sizes", tuple(int(n) for n in self.sizes))
+        if len(self.sizes) < 2 or min(self.sizes) < 1:
+            raise ValueError(f"sizes: expected two or more positive widths, got {self.sizes}")
+        activations.get(self.activation)
+        if self.layer not in LAYERS:
+            raise ValueError(f"layer: unknown name {self.layer!r}; known are {', '.join(LAYERS)}")
+        for name in ("omega", "scale"):
+            if not 0.0 < getattr(self, name) < math.inf:
+                raise ValueError(f"{name}: expected a positive number, got {getattr(self, name)}")
+        if isinstance(self.first_scale, Sequence):
+            object.__setattr__(self, "first_scale", tuple(float(s) for s in self.first_scale))
+            if len(self.first_scale) != self.sizes[0]:
+                raise ValueError(f"first_scale: expected {self.sizes[0]} numbers, one an input, got {self.first_scale}")
+
+    @property
+    def depth(self) -> int:
+        """Number of linear layers."""
+        return len(self.sizes) - 1
+
+
+def parameter_count(spec: MLP) -> int:
+    """Parameters of one network: ``sum_i (sizes[i] + 1) sizes[i + 1]``.
+
+    Examples
+    --------
+    >>> parameter_count(MLP(sizes=(2, 16, 16, 16, 1)))
+    609
+    """
+    return sum((fan_in + 1) * fan_out for fan_in, fan_out in zip(spec.sizes, spec.sizes[1:], strict=False))
+
+
+# --- initialisation --------------------------------------------------------------------------------------------------
+
+
+def _bounds(spec: MLP, layer: int) -> tuple[Any, float]:
+    """Bounds of the uniform laws that a layer's weights and biases are drawn from, by the activation's own paper."""
+    fan_in, fan_out = spec.sizes[layer], spec.sizes[layer + 1]
+    torch_default = 1.0 / math.sqrt(fan_in)
+    if layer == 0 and spec.first_scale is not None:
+        gain = {"gauss": spec.scale, "relu": 1.0, "tanh": 1.0, "gelu": 1.0}.get(spec.activation, spec.omega)
+        scale = np.broadcast_to(np.asarray(spec.first_scale, dtype=float), (fan_in,))
+        return scale[:, None] / gain, math.pi / gain
+    match spec.activation:
+        case "sine" | "finer" | "finer-stopped":  # SIREN, Sec. 3.2; FINER, Sec. 3.3, with k = 1 for the first bias
+            weight = 1.0 / fan_in if layer == 0 else math.sqrt(6.0 / fan_in) / spec.omega
+            bias = 1.0 if layer == 0 and spec.activation != "sine" else torch_default
+            return weight, bias
+        case "relu" | "gelu":  # He et al., "Delving Deep into Rectifiers", ICCV 2015
+            return math.sqrt(6.0 / fan_in), 0.0
+        case "tanh":  # Glorot and Bengio, "Understanding the difficulty of training ...", AISTATS 2010
+            return math.sqrt(6.0 / (fan_in + fan_out)), 0.0
+        case _:  # Gauss and WIRE: the default of the framework their authors used
+            return torch_default, torch_default
+
+
+def init_one(spec: MLP, rng: np.random.Generator) -> dict[str, np.ndarray]:
+    """Parameters of one network, float64 on the host, without the leading network axis.
+
+    Examples
+    --------
+    >>> params = init_one(MLP(sizes=(2, 16, 1)), np.random.default_rng(0))
+    >>> {name: p.shape for name, p in params.items()}
+    {'w0': (2, 16), 'b0': (1, 16), 'w1': (16, 1), 'b1': (1, 1)}
+    """
+    params = {}
+    for i, (fan_in, fan_out) in enumerate(zip(spec.sizes, spec.sizes[1:], strict=False)):
+        weight, bias = _bounds(spec, i)
+        params[f"w{i}"] = uniform(rng, weight, (fan_in, fan_out))
+        params[f"b{i}"] = uniform(rng, bias, (1, fan_out))
+    return params
+
+
+def init(
+    spec: MLP, nets: int | Sequence[int] = 1, seed: int = 0, dtype: str = "float32", *, attempt: int = 0
+) -> dict[str, np.ndarray]:
+    """Parameters of `nets` networks, each drawn from a stream of its own.
+
+    Parameters
+    ----------
+    spec : MLP
+    nets : int, or sequence of ints
+        How many (indices 0, 1, ...), or which: network 7 gets the same parameters in any company.
+    seed : int
+    dtype : str
+        "float32" or "float64"; drawn in float64 and rounded.
+    attempt : int
+        Another number, another stream: for restarts.
+
+    Returns
+    -------
+    params : dict of arrays (E, I, O) and (E, 1, O), on the host
+
+    Examples
+    --------
+    >>> params = init(MLP(sizes=(2, 16, 1)), nets=3)
+    >>> {name: p.shape for name, p in params.items()}
+    {'w0': (3, 2, 16), 'b0': (3, 1, 16), 'w1': (3, 16, 1), 'b1': (3, 1, 1)}
+    """
+    indices = range(nets) if isinstance(nets, int) else nets
+    if len(indices) < 1:
+        raise ValueError(f"nets: expected at least one network, got {nets}")
+    drawn = [init_one(spec, np.random.default_rng([seed, int(index), attempt])) for index in indices]
+    return {name: np.stack([one[name] for one in drawn]).astype(dtype) for name in drawn[0]}
+
+
+# --- forward and backward --------------------------------------------------------------------------------------------
+
+
+def forward(spec: MLP, params: Params, x: Array) -> tuple[Array, list]:
+    """Outputs of all networks at all samples.
+
+    Parameters
+    ----------
+    spec : MLP
+    params : dict of arrays (E, I, O), (E, 1, O); or of one network, without the leading axis
+    x : array (N, I) shared by all networks, or (E, N, I)
+
+    Returns
+    -------
+    z : array (E, N, O), in the dtype of the parameters
+    cache : list
+        For `backward`.
+
+    Raises
+    ------
+    ValueError
+        If the width of x is not ``spec.sizes[0]``.
+
+    Examples
+    --------
+    >>> spec = MLP(sizes=(2, 16, 1))
+    >>> z, cache = forward(spec, init(spec, nets=3), np.zeros((5, 2), dtype="float32"))
+    >>> z.shape
+    (3, 5, 1)
+    """
+    if x.ndim < 2 or x.shape[-1] != spec.sizes[0]:
+        raise ValueError(f"x: expected samples of width {spec.sizes[0]}, got shape {x.shape}")
+    activation = activations.get(spec.activation)
+    options = activation.constants | {name: getattr(spec, name) for name in activation.parameters}
+    cache: list = []
+    h = x
+    last = spec.depth - 1
+    for i in range(last):
+        z, linear_cache = layers.linear(h, params[f"w{i}"], params[f"b{i}"])  # (E, N, D)
+        h, activation_cache = activation.forward(z, **options)  # (E, N, D)
+        cache.append((linear_cache, activation_cache))
+    z, linear_cache = layers.linear(h, params[f"w{last}"], params[f"b{last}"])  # (E, N, O)
+    cache.append((linear_cache, None))
+    return z, cache
+
+
+def backward(
+    spec: MLP, params: Params, cache: list, dz: Array, *, input_gradient: bool = True
+) -> tuple[Params, Array | None]:
+    """Gradients of a scalar loss with respect to all parameters and the input.
+
+    Parameters
+    ----------
+    spec : MLP
+    params : dict, as given to `forward`
+    cache : list, from `forward`
+    dz : array (E, N, O)
+        Gradient of the loss with respect to the outputs.
+    input_gradient : bool
+        Without it dx is None and not computed.
+
+    Returns
+    -------
+    grads : dict with the names and shapes of `params`
+    dx : array of the shape of x, or None
+
+    Examples
+    --------
+    >>> spec = MLP(sizes=(2, 16, 1))
+    >>> params = init(spec)
+    >>> z, cache = forward(spec, params, np.zeros((5, 2), dtype="float32"))
+    >>> grads, dx = backward(spec, params, cache, np.ones_like(z))
+    >>> float(grads["b1"][0, 0, 0]), dx.shape
+    (5.0, (5, 2))
+    """
+    activation = activations.get(spec.activation)
+    grads: Params = {}
+    d = dz
+    for i in reversed(range(spec.depth)):
+        linear_cache, activation_cache = cache[i]
+        if activation_cache is not None:
+            d = activation.backward(d, activation_cache)  # (E, N, D)
+        dw, db, d = layers.linear_backward(d, linear_cache, input_gradient=i > 0 or input_gradient)
+        grads[f"w{i}"], grads[f"b{i}"] = dw, db
+    return {name: grads[name] for name in params}, d
