@@ -1,0 +1,28 @@
+"""refinr: reference implicit neural representations, lossless by bit-plane decomposition, in plain NumPy.
+
+>>> import numpy as np
+>>> import refinr
+>>> image = (np.arange(256).reshape(16, 16) * 37 % 251).astype("uint8")
+>>> inr = refinr.fit(image)
+>>> bool((inr.decode() == image).all())
+True
+"""
+
+from refinr import activations, coords, layers, losses, metrics, mlp, optim, planes
+from refinr.inr import INR, LosslessError, fit, load
+
+__all__ = [
+    "INR",
+    "LosslessError",
+    "activations",
+    "coords",
+    "fit",
+    "layers",
+    "load",
+    "losses",
+    "metrics",
+    "mlp",
+    "optim",
+    "planes",
+]
+__version__ = "0.1.0"

@@ -1,0 +1,74 @@
+"""The machine underneath: cores, BLAS threads and freed memory.
+
+With this you can ask how many cores this process may use (`cores`), hold BLAS to one thread while threads of our own do
+the work (`single_threaded_blas`), and have the memory of freed arrays used again (`recycle_memory`).
+"""
+
+from __future__ import annotations
+
+import functools
+import os
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any
+
+import numpy as np
+
+__all__ = ["cores", "recycle_memory", "single_threaded_blas"]
+
+
+def cores() -> int:
+    """Number of cores this process may run on.
+
+    Examples
+    --------
+    >>> cores() >= 1
+    True
+    """
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+
+
+_lock = threading.Lock()
+_users = 0
+_limit: Any = None
+
+
+@contextmanager
+def single_threaded_blas() -> Iterator[None]:
+    """While anyone is inside, BLAS runs on one thread in this process.
+
+    Matrix products here are small and run in parallel anyway: threads inside each would only fight over the cores, and
+    make sums depend on their number.  The limit belongs to the process, so the last one out lifts it.
+    """
+    global _users, _limit
+    with _lock:
+        _users += 1
+        if _users == 1:
+            _limit = _blas().limit(limits=1, user_api="blas")
+    try:
+        yield
+    finally:
+        with _lock:
+            _users -= 1
+            if _users == 0:
+                _limit.restore_original_limits()
+
+
+@functools.cache
+def _blas() -> Any:
+    from threadpoolctl import ThreadpoolController  # looks through all loaded libraries: once is enough
+
+    return ThreadpoolController()
+
+
+@functools.cache
+def recycle_memory() -> None:
+    """Have the C library keep the memory of freed arrays for the next ones: a training step then runs twice as fast.
+
+    By default glibc returns freed blocks to the system and asks for them again at the next allocation, and every page
+    must then be cleared anew.  Where that begins is a threshold that rises to the size of the largest block freed so
+    far, up to 32 MiB (mallopt(3), M_MMAP_THRESHOLD): freeing one such block, never touched, is all it takes.  Other C
+    libraries are not harmed.
+    """
+    np.empty(31 << 20, dtype=np.uint8)

@@ -1,0 +1,78 @@
+"""From outputs to digits: where the thresholds are, and how far an output is from the nearest wrong one.
+
+With this you can place the targets of digits (`targets`), decide which digit an output means (`decide`), and measure
+the room left before a decision changes (`margins`).
+
+A digit q out of L has its target at ``q / (L - 1) - 1/2``, symmetric about zero, and thresholds half way between
+targets.  For bits the one threshold is 0: bit = (output > 0), for logits and for regression alike.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+
+from refinr.xp import Array, namespace
+
+__all__ = ["decide", "margins", "targets"]
+
+
+def targets(digits: np.ndarray, levels: int) -> np.ndarray:
+    """``q / (L - 1) - 1/2`` as float32; for bits -1/2 and 1/2.
+
+    Examples
+    --------
+    >>> targets(np.array([0, 1, 2]), 3).tolist()
+    [-0.5, 0.0, 0.5]
+    """
+    return (digits / (levels - 1) - 0.5).astype(np.float32)
+
+
+def decide(z: np.ndarray, levels: int) -> np.ndarray:
+    """The digit each output means: the nearest level, and the nearest end beyond the ends (Eqs. 1, 10).
+
+    Parameters
+    ----------
+    z : array, any shape
+        Not-a-number means digit 0.
+    levels : int, 2 to 256
+
+    Returns
+    -------
+    digits : array of uint8, same shape
+
+    Examples
+    --------
+    >>> decide(np.array([-1e-9, 0.0, 1e-9]), 2).tolist(), decide(np.array([-9.0, -0.2, 9.0]), 4).tolist()
+    ([0, 0, 1], [0, 1, 3])
+    """
+    if levels == 2:  # not round(z + 1/2): in float32 that loses every logit below 3e-8
+        return (z > 0).astype(np.uint8)
+    position = np.nan_to_num(z.astype(np.float64) + 0.5, nan=0.0) * (levels - 1)
+    return np.rint(np.clip(position, 0, levels - 1)).astype(np.uint8)
+
+
+def margins(z: Array, targets: Array, levels: int) -> Array:
+    """Signed distance of outputs from the nearest threshold that would make them wrong, in steps between targets.
+
+    Positive where the decision is right.  Beyond the first and the last target nothing can go wrong, so only the inner
+    threshold counts there; for bits this leaves ``z`` for ones and ``-z`` for zeros.
+
+    Parameters
+    ----------
+    z, targets : arrays of the same shape
+        `targets` as made by the function of that name.
+    levels : int
+
+    Examples
+    --------
+    >>> margins(np.array([0.75, 0.75]), np.array([0.5, -0.5]), 2).tolist()
+    [0.75, -0.75]
+    """
+    xp = namespace(z)
+    if levels == 2:
+        return xp.where(targets > 0, z, -z)
+    steps = (z - targets) * float(levels - 1)
+    half = 0.25 / (levels - 1)  # the end targets are exact up to rounding: anything closer than this is one of them
+    above = xp.where(targets > 0.5 - half, xp.zeros_like(steps), steps)
+    below = xp.where(targets < -0.5 + half, xp.zeros_like(steps), -steps)
+    return 0.5 - xp.maximum(above, below)

@@ -1,0 +1,195 @@
+"""What the networks of a tile are asked to represent: the three decompositions.
+
+With this you can turn a tile's codes into networks' targets and the networks' outputs back into codes, in one of three
+ways: one network a plane (`Planes`), one network with the bit index as a further coordinate (`BitCoordinate`, Eq. 8),
+or one network for the value itself (`Direct`, what everybody did before).
+
+Every decomposition offers the same things; to add one, offer them and name it in `DECOMPOSITIONS`:
+
+- ``levels``: how many digits an output distinguishes;
+- ``networks(channels)``: how many networks a tile needs;
+- ``axes(tile)``: the shape of the grid its networks' inputs are laid out on;
+- ``targets(codes)``: codes (N, C) to targets (networks, samples, 1);
+- ``by_sample(z)``: outputs (networks, samples, 1) as (N, C, P), one value for each decision, P planes a code;
+- ``codes(z)``: outputs to codes (N, C).
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from refinr import decisions, planes
+
+__all__ = ["DECOMPOSITIONS", "BitCoordinate", "Decomposition", "Direct", "Planes"]
+
+
+@dataclass(frozen=True)
+class Planes:
+    """One network for every plane of every channel: the paper's parallel method, and the robust one.
+
+    Parameters
+    ----------
+    bits : int
+        Width of the codes.
+    radix_bits : int
+        Bits a plane.
+    gray : bool
+        Planes of the Gray code.
+
+    Examples
+    --------
+    >>> cut = Planes(bits=3)
+    >>> targets = cut.targets(np.array([[6], [1]], dtype="uint8"))
+    >>> targets[:, :, 0].tolist()
+    [[-0.5, 0.5], [0.5, -0.5], [0.5, -0.5]]
+    >>> cut.codes(targets).tolist()
+    [[6], [1]]
+    """
+
+    bits: int
+    radix_bits: int = 1
+    gray: bool = False
+
+    @property
+    def levels(self) -> int:
+        """``2^radix_bits``."""
+        return 1 << self.radix_bits
+
+    @property
+    def planes(self) -> int:
+        """Number of planes P."""
+        return planes.count(self.bits, self.radix_bits)
+
+    def networks(self, channels: int) -> int:
+        """C P."""
+        return channels * self.planes
+
+    def axes(self, tile: tuple[int, ...]) -> tuple[int, ...]:
+        """The tile's own."""
+        return tile
+
+    def targets(self, codes: np.ndarray) -> np.ndarray:
+        """Codes (N, C) to targets (C P, N, 1)."""
+        digits = planes.to_planes(codes, self.bits, radix_bits=self.radix_bits, gray=self.gray)  # (N, C, P)
+        return decisions.targets(digits, self.levels).transpose(1, 2, 0).reshape(-1, len(codes), 1)
+
+    def by_sample(self, z: np.ndarray) -> np.ndarray:
+        """Outputs (C P, N, 1) as (N, C, P)."""
+        return z.reshape(-1, self.planes, z.shape[1]).transpose(2, 0, 1)
+
+    def codes(self, z: np.ndarray) -> np.ndarray:
+        """Outputs to codes (N, C)."""
+        digits = decisions.decide(self.by_sample(z), self.levels)  # (N, C, P)
+        top = self.bits - (self.planes - 1) * self.radix_bits  # bits in the top plane
+        digits[..., -1] = np.minimum(digits[..., -1], (1 << top) - 1)
+        dtype = _code_dtype(self.bits)
+        return planes.from_planes(digits, self.bits, radix_bits=self.radix_bits, gray=self.gray, dtype=dtype)
+
+
+@dataclass(frozen=True)
+class BitCoordinate(Planes):
+    """One network a channel, with the plane's index as the last coordinate, spread over [-1, 1]: Eq. (8).
+
+    Examples
+    --------
+    >>> cut = BitCoordinate(bits=3)
+    >>> cut.axes((2,)), cut.targets(np.array([[6], [1]], dtype="uint8"))[0, :, 0].tolist()
+    ((2, 3), [-0.5, 0.5, 0.5, 0.5, -0.5, -0.5])
+    """
+
+    def networks(self, channels: int) -> int:
+        """C."""
+        return channels
+
+    def axes(self, tile: tuple[int, ...]) -> tuple[int, ...]:
+        """The tile's, and one for the planes."""
+        return (*tile, self.planes)
+
+    def targets(self, codes: np.ndarray) -> np.ndarray:
+        """Codes (N, C) to targets (C, N P, 1), the plane's index running fastest."""
+        by_sample = super().by_sample(super().targets(codes))  # (N, C, P)
+        return by_sample.transpose(1, 0, 2).reshape(codes.shape[1], -1, 1)
+
+    def by_sample(self, z: np.ndarray) -> np.ndarray:
+        """Outputs (C, N P, 1) as (N, C, P)."""
+        return z.reshape(len(z), -1, self.planes).transpose(1, 0, 2)
+
+
+@dataclass(frozen=True)
+class Direct:
+    """One network a channel for the value itself: n bits by one output, with tolerance ``eps(n)`` (Eqs. 3, 5).
+
+    Integers are regressed as their codes over ``0 .. 2^bits - 1``; floats as values between `low` and `high`.
+
+    Parameters
+    ----------
+    bits : int
+    dtype : str or None
+        The float dtype of the samples, or None for integers.
+    low, high : float
+        Range of the samples, for floats.
+
+    Examples
+    --------
+    >>> cut = Direct(bits=8)
+    >>> cut.targets(np.array([[0], [255]], dtype="uint8")).ravel().tolist()
+    [-0.5, 0.5]
+    >>> cut.codes(np.array([[[-0.5], [0.4999]]])).tolist()
+    [[0], [255]]
+    """
+
+    bits: int
+    dtype: str | None = None
+    low: float = 0.0
+    high: float = 0.0
+
+    @property
+    def levels(self) -> int:
+        """``2^bits``."""
+        return 1 << self.bits
+
+    def networks(self, channels: int) -> int:
+        """C."""
+        return channels
+
+    def axes(self, tile: tuple[int, ...]) -> tuple[int, ...]:
+        """The tile's own."""
+        return tile
+
+    def targets(self, codes: np.ndarray) -> np.ndarray:
+        """Codes (N, C) to targets (C, N, 1)."""
+        if self.dtype is None:
+            return decisions.targets(codes.astype(np.float64), self.levels).T[:, :, None]
+        middle, half = self._range()
+        values = planes.from_codes(codes, self.dtype).astype(np.float64)
+        return (0.5 * ((values - middle) / half)).astype(np.float32).T[:, :, None]
+
+    def by_sample(self, z: np.ndarray) -> np.ndarray:
+        """Outputs (C, N, 1) as (N, C, 1)."""
+        return z.transpose(1, 0, 2)
+
+    def codes(self, z: np.ndarray) -> np.ndarray:
+        """Outputs to codes (N, C): the nearest one, within the range."""
+        share = np.clip(np.nan_to_num(self.by_sample(z)[..., 0].astype(np.float64)), -0.5, 0.5)  # (N, C)
+        if self.dtype is not None:
+            middle, half = self._range()
+            return planes.to_codes((middle + 2.0 * share * half).astype(self.dtype))[0]
+        # from 54 bits on the top code is not a float64: stay below the power of two above it
+        top = float(self.levels - 1) if self.bits <= 53 else np.nextafter(2.0**self.bits, 0)
+        return np.minimum(np.rint((share + 0.5) * top), top).astype(_code_dtype(self.bits))
+
+    def _range(self) -> tuple[float, float]:
+        middle, half = self.low / 2 + self.high / 2, self.high / 2 - self.low / 2  # halves first: no overflow
+        return middle, half or 1.0
+
+
+Decomposition = Planes | Direct  # BitCoordinate is a Planes
+
+DECOMPOSITIONS: dict[str, type] = {"planes": Planes, "bit-coordinate": BitCoordinate, "none": Direct}
+
+
+def _code_dtype(bits: int) -> Any:
+    return next(np.dtype(f"uint{width}") for width in (8, 16, 32, 64) if bits <= width)

@@ -1,0 +1,347 @@
+"""Signals as networks: fit, decode, save, load.
+
+With this you can represent an array exactly by small networks (`fit`), get it back (`INR.decode`), and keep it in a
+file (`INR.save`, `load`).
+
+    samples -> codes -> tiles -> targets of networks -> training -> parameters -> outputs -> decisions -> codes -> samples
+"""
+
+from __future__ import annotations
+
+import hashlib
+import math
+import os
+import time
+from collections.abc import Callable, Sequence
+from concurrent.futures import Executor
+from dataclasses import asdict, dataclass, field
+from types import ModuleType
+from typing import Any
+
+import numpy as np
+
+from refinr import container, cpu, decisions, metrics, mlp, planes, training
+from refinr.decompositions import Direct
+from refinr.layout import Layout, plan
+from refinr.progress import Progress
+from refinr.report import Report
+from refinr.xp import get
+
+__all__ = ["INR", "LosslessError", "fit", "load"]
+
+
+class LosslessError(Exception):
+    """Exactness was promised and cannot be kept."""
+
+
+@dataclass(frozen=True)
+class INR:
+    """An array as networks.
+
+    Parameters
+    ----------
+    layout : Layout
+    params : dict of arrays
+        ``"w0"`` (networks, I, O), ``"b0"`` (networks, 1, O), ...: every array it stores.
+    report : Report
+        What the fit cost and reached.
+    checksum : str
+        SHA-256 of the samples' bytes.
+    info : dict
+        Side information in JSON values, carried along: a sample rate, say.
+    """
+
+    layout: Layout
+    params: dict[str, np.ndarray]
+    report: Report
+    checksum: str
+    info: dict[str, Any] = field(default_factory=dict)
+
+    @property
+    def lossless(self) -> bool:
+        """Whether the networks represent every bit."""
+        return self.report.lossless
+
+    def decode(self, *, xp: ModuleType | str | None = None) -> np.ndarray:
+        """The samples, in the dtype and shape they came in.
+
+        Raises
+        ------
+        LosslessError
+            If the fit was exact and this decode is not: another kind of machine may round differently.
+        """
+        layout = self.layout
+        cells = np.empty((*layout.grid, layout.channels), planes.code_dtype(layout.dtype))
+        for tile, z in layout.outputs(self.params, xp):
+            cells[tile] = layout.cut.codes(z).reshape(cells[tile].shape)
+        samples = layout.samples(cells)
+        if self.lossless and _checksum(samples) != self.checksum:
+            raise LosslessError(
+                "the decoded samples are not those that were fitted: this machine rounds differently, "
+                f"and the smallest margin, {self.report.margin:.3g}, was not enough"
+            )
+        return samples
+
+    def logits(self, *, xp: ModuleType | str | None = None) -> np.ndarray:
+        r"""The networks' outputs, one for each decision: array (\\*grid, C, planes)."""
+        layout = self.layout
+        result: np.ndarray | None = None
+        for tile, z in layout.outputs(self.params, xp):
+            part = layout.cut.by_sample(z)  # (N, C, P)
+            if result is None:
+                result = np.empty((*layout.grid, *part.shape[1:]), part.dtype)
+            result[tile] = part.reshape(result[tile].shape)
+        assert result is not None, "an array has at least one tile"
+        return result
+
+    def save(self, path: str | os.PathLike) -> None:
+        """Write an `.inr` file, all or nothing.
+
+        Raises
+        ------
+        OSError
+            If it cannot be written; a file already there is then left as it was.
+        """
+        description = {"layout": self.layout.to_json(), "report": asdict(self.report), "checksum": self.checksum}
+        container.write(path, self.params, description | {"info": self.info})
+
+
+def load(path: str | os.PathLike) -> INR:
+    """Read an `.inr` file.
+
+    Raises
+    ------
+    OSError
+        If it cannot be read.
+    ValueError
+        If it is not an `.inr` file, is damaged, or newer than this version.
+    """
+    params, description = container.read(path)
+    try:
+        layout = Layout.from_json(description["layout"])
+        fields: dict[str, Any] = {k: tuple(v) if isinstance(v, list) else v for k, v in description["report"].items()}
+        report = Report(**fields)
+        expected = {name: (layout.networks, *p.shape[1:]) for name, p in mlp.init(layout.spec).items()}
+        inr = INR(layout, params, report, str(description["checksum"]), dict(description["info"]))
+    except (KeyError, TypeError, ValueError, AttributeError, IndexError) as error:
+        raise ValueError(f"{path}: its description is damaged ({type(error).__name__}: {error})") from None
+    if {name: p.shape for name, p in params.items()} != expected:
+        raise ValueError(f"{path}: its arrays are not those that its description speaks of")
+    return inr
+
+
+def fit(
+    samples: np.ndarray,
+    decomposition: str = "planes",
+    *,
+    bits: int | None = None,
+    tile: int | Sequence[int] = 32,
+    hidden: Sequence[int] = (16, 16, 16),
+    activation: str = "sine",
+    loss: str = "bce",
+    lr: float | Callable = 3e-3,
+    margin: float = 0.5,
+    max_steps: int = 2000,
+    seed: int = 0,
+    radix_bits: int = 1,
+    gray: bool = False,
+    executor: Executor | None = None,
+    xp: ModuleType | str | None = None,
+    progress: bool = False,
+    channels: bool | None = None,
+    omega: float = 30.0,
+    first_scale: str | float | Sequence[float] | None = "half-nyquist",
+    patience: int | None = 300,
+    group: int | None = None,
+    info: dict[str, Any] | None = None,
+) -> INR:
+    r"""Represent an array by networks, exactly if the budget allows.
+
+    Parameters
+    ----------
+    samples : array (\\*grid, C) or (\\*grid,)
+        Of any boolean, integer or float dtype up to 64 bits.  NaN, infinities and -0.0 are data for bit planes.
+    decomposition : {"planes", "bit-coordinate", "none"}
+        One network a tile, plane and channel; one a tile and channel with the bit index as a coordinate (Eq. 8; wants
+        ``hidden=(64,) * 4``, ``lr=1e-3``); one a tile and channel for the value itself, for comparison.
+    bits : int, optional
+        Width of the codes.  By default what the samples need: the bits of the largest value (of the range, for signed
+        integers), all bits of a float.
+    tile : int or sequence of ints
+        Shape of a tile, or an int t for t * t samples in any dimension; see `refinr.tiling.tile_shape`.
+    hidden : sequence of ints
+        Widths of the hidden layers.
+    activation : str
+        A name in `refinr.activations.ACTIVATIONS`.
+    loss : {"bce", "mse", "mae"}
+        "bce" is for bits; where there are more than two levels ("none", ``radix_bits > 1``) it stands for "mse".
+    lr : float or callable
+        Step size of Adam, or a schedule from `refinr.optim`.
+    margin : float
+        How far outputs must be from their threshold: in logits for "bce", in half steps between levels for others.
+    max_steps : int
+        Steps a network may take in all.
+    seed : int
+        Same seed, same bytes, whatever the executor, the threads and the group size.
+    radix_bits : int, 1 to 8
+        Bits a plane.
+    gray : bool
+        Planes of the Gray code.
+    executor : concurrent.futures.Executor, optional
+        Who trains the groups of networks; threads of this process by default.
+    xp : {"numpy", "cupy", "array-api-strict"} or module, optional
+        Array library to compute with.
+    progress : bool
+        Show a progress bar with the bit error rate.
+    channels : bool, optional
+        Whether the last axis counts channels.  By default it does if there is another and it is at most 4 long.
+    omega : float
+        Frequency of sine, FINER and WIRE.
+    first_scale : "half-nyquist", None, float or sequence of floats
+        Scale of the first layer, see `refinr.mlp.MLP`.  The default is half the tile's Nyquist frequency on every axis
+        for activations that oscillate or peak, and None for relu, tanh and gelu.
+    patience : int or None
+        Steps without progress after which a network starts again; None: never, as always for "none".
+    group : int, optional
+        Networks trained together; chosen to fit the cache by default.
+    info : dict, optional
+        Side information to carry along, JSON values.
+
+    Returns
+    -------
+    INR
+        Its `report` and `lossless` say what was reached; they are counted on the decoded samples.
+
+    Raises
+    ------
+    ValueError
+        For empty or 0-d arrays, `bits` too small for the samples, unknown names, values out of range, and non-finite
+        floats in direct regression.
+    TypeError
+        For dtypes without codes.
+    RuntimeError
+        If an array library is asked for that does not work here.
+    KeyboardInterrupt
+        When interrupted, saying what was reached.
+
+    Examples
+    --------
+    >>> image = (np.arange(64).reshape(8, 8) * 37 % 251).astype("uint8")
+    >>> inr = fit(image)
+    >>> bool((inr.decode() == image).all()), inr.report.ber
+    (True, 0.0)
+    """
+    samples = np.asarray(samples)
+    layout = plan(
+        samples,
+        decomposition,
+        bits=bits,
+        tile=tile,
+        hidden=hidden,
+        activation=activation,
+        omega=omega,
+        first_scale=first_scale,
+        radix_bits=radix_bits,
+        gray=gray,
+        channels=channels,
+    )
+    options = training.Options(
+        levels=layout.cut.levels,
+        loss="mse" if loss == "bce" and layout.cut.levels > 2 else loss,
+        lr=lr,
+        margin=margin,
+        max_steps=max_steps,
+        patience=None if decomposition == "none" else patience,
+        seed=seed,
+    )
+    start = time.perf_counter()
+    cells = layout.cells(samples)
+    params, steps, restarts = _train(layout, cells, options, executor, get(xp), progress, group)
+    seconds = time.perf_counter() - start
+    decoded, margins = _decode(layout, params, cells)
+    rmse, peak = _distance(samples, cells, decoded, layout)
+    report = Report(
+        seconds=seconds,
+        networks=layout.networks,
+        parameters=sum(p.size for p in params.values()),
+        steps=float(steps.mean()),
+        max_steps=int(steps.max()),
+        restarts=restarts,
+        samples=samples.size,
+        wrong_bits=tuple(metrics.wrong_bits_per_plane(cells, decoded, layout.cut.bits)),
+        margin_per_plane=margins,
+        rmse=rmse,
+        peak=peak,
+    )
+    return INR(layout, params, report, _checksum(samples), dict(info or {}))
+
+
+def _train(
+    layout: Layout,
+    cells: np.ndarray,
+    options: training.Options,
+    executor: Executor | None,
+    xp: ModuleType,
+    visible: bool,
+    group: int | None,
+) -> tuple[dict[str, np.ndarray], np.ndarray, int]:
+    n = layout.networks
+    template = mlp.init(layout.spec)
+    params = {name: np.empty((n, *p.shape[1:]), p.dtype) for name, p in template.items()}
+    steps, restarts = np.zeros(n, dtype=int), 0
+    samples = math.prod(layout.cut.axes(layout.tile))
+    groups = -(-n // (group or training.group_size(layout.spec, samples)))
+    threads = max(1, cpu.cores() // groups) if executor is None else 1
+    tracker = Progress(n, samples, visible)
+    try:
+        jobs = layout.jobs(cells, group)
+        for job, outcome in training.run(
+            jobs, options, executor=executor, threads=threads, xp=xp, notify=tracker.update
+        ):
+            rows = list(job.networks)
+            for name, p in outcome.params.items():
+                params[name][rows] = p
+            steps[rows] = outcome.steps
+            restarts += int(outcome.restarts.sum())
+            tracker.update(rows, outcome.wrong)
+            tracker.finish(rows)
+    except KeyboardInterrupt:
+        raise KeyboardInterrupt(f"interrupted: {tracker.summary()}") from None
+    finally:
+        tracker.close()
+    return params, steps, restarts
+
+
+def _decode(layout: Layout, params: dict[str, np.ndarray], cells: np.ndarray) -> tuple[np.ndarray, tuple[float, ...]]:
+    """What the networks represent, and the smallest margin of each plane: what the report is counted on."""
+    cut = layout.cut
+    decoded, smallest = np.empty_like(cells), np.full(1, np.inf)
+    for tile, z in layout.outputs(params):
+        decoded[tile] = cut.codes(z).reshape(cells[tile].shape)
+        targets = cut.targets(cells[tile].reshape(-1, layout.channels))
+        margins = decisions.margins(cut.by_sample(z), cut.by_sample(targets), cut.levels)  # (N, C, P)
+        smallest = np.minimum(smallest, margins.min(axis=(0, 1)))
+    has_decisions = not (isinstance(cut, Direct) and cut.dtype) and np.isfinite(smallest).all()
+    return decoded, tuple(smallest.tolist()) if has_decisions else ()
+
+
+def _distance(samples: np.ndarray, cells: np.ndarray, decoded: np.ndarray, layout: Layout) -> tuple[float, float]:
+    """Root mean squared error, and the peak it is related to."""
+    if samples.dtype.kind != "f":
+        return metrics.rmse(cells, decoded), float((1 << layout.cut.bits) - 1)
+    a, b = samples.astype(np.float64), layout.samples(decoded).astype(np.float64)
+    both = np.isfinite(a) & np.isfinite(b)
+    if not both.any():
+        return 0.0, 0.0
+    scale = float(np.abs(a[both]).max()) or 1.0  # squares of extreme floats would overflow
+    difference = a[both] / scale - b[both] / scale
+    with np.errstate(over="ignore"):
+        rmse = scale * float(np.sqrt(np.mean(difference * difference)))
+        peak = float(a[both].max() - a[both].min())
+    limit = float(np.finfo(np.float64).max)
+    return min(rmse, limit), min(peak, limit)
+
+
+def _checksum(samples: np.ndarray) -> str:
+    little = np.ascontiguousarray(samples, dtype=samples.dtype.newbyteorder("<"))
+    return hashlib.sha256(little.view(np.uint8).data).hexdigest()

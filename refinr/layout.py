@@ -1,0 +1,217 @@
+"""How an array is laid out over networks: all that decoding needs besides their parameters.
+
+With this you can plan a layout for an array (`plan`), cut the array into jobs for training (`Layout.jobs`), and run
+through the tiles with their networks' outputs (`Layout.outputs`).
+"""
+
+from __future__ import annotations
+
+import itertools
+import math
+from collections.abc import Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import asdict, dataclass
+from functools import cached_property
+from types import ModuleType
+from typing import Any
+
+import numpy as np
+
+from refinr import coords, cpu, planes, tiling, training
+from refinr.decompositions import DECOMPOSITIONS, BitCoordinate, Decomposition, Direct, Planes
+from refinr.mlp import MLP
+from refinr.xp import asarray_like, get, to_host
+
+__all__ = ["Layout", "plan"]
+
+
+@dataclass(frozen=True)
+class Layout:
+    """How an array is laid out over networks: all that decoding needs besides the parameters.
+
+    Parameters
+    ----------
+    dtype : str
+        Of the samples, with its byte order.
+    shape : tuple of ints
+        Of the samples.
+    channel_axis : bool
+        Whether the last axis counts channels; the axes before it are the grid.
+    offset : int
+        Smallest code of signed integers, subtracted before the planes are cut; 0 for all others.
+    tile : tuple of ints
+    cut : Planes, BitCoordinate or Direct
+    spec : MLP
+    """
+
+    dtype: str
+    shape: tuple[int, ...]
+    channel_axis: bool
+    offset: int
+    tile: tuple[int, ...]
+    cut: Decomposition
+    spec: MLP
+
+    @property
+    def grid(self) -> tuple[int, ...]:
+        """The shape without channels."""
+        return self.shape[:-1] if self.channel_axis else self.shape
+
+    @property
+    def channels(self) -> int:
+        """C, 1 without a channel axis."""
+        return self.shape[-1] if self.channel_axis else 1
+
+    @property
+    def networks(self) -> int:
+        """Number of networks, numbered tile after tile."""
+        return tiling.tile_count(self.grid, self.tile) * self.cut.networks(self.channels)
+
+    @cached_property
+    def tiles(self) -> list[tuple[slice, ...]]:
+        """All tiles, row-major."""
+        return tiling.tiles(self.grid, self.tile)
+
+    def inputs(self, extent: tuple[int, ...]) -> np.ndarray:
+        """Coordinates (N, I) in a tile; a smaller one at the edge is the corner of a full one."""
+        axes = self.cut.axes(self.tile)
+        full = coords.grid(axes).reshape(*axes, len(axes))
+        corner = tuple(slice(n) for n in self.cut.axes(extent))
+        return full[corner].reshape(-1, len(axes))
+
+    def cells(self, samples: np.ndarray) -> np.ndarray:
+        r"""Codes (\\*grid, C) of samples, offset subtracted."""
+        codes, _ = planes.to_codes(samples)
+        return (codes - codes.dtype.type(self.offset)).reshape(*self.grid, self.channels)
+
+    def samples(self, cells: np.ndarray) -> np.ndarray:
+        """The inverse of `cells`."""
+        codes = cells.astype(planes.code_dtype(self.dtype))
+        return planes.from_codes(codes + codes.dtype.type(self.offset), self.dtype).reshape(self.shape)
+
+    def jobs(self, cells: np.ndarray, group: int | None) -> Iterator[training.Job]:
+        """The networks' tasks, in groups; tiles of one shape together, the largest first."""
+        by_extent: dict[tuple[int, ...], list[int]] = {}
+        for index, tile in enumerate(self.tiles):
+            by_extent.setdefault(tiling.extent(tile), []).append(index)
+        for extent in sorted(by_extent, key=math.prod, reverse=True):
+            x = self.inputs(extent)
+            tasks = itertools.chain.from_iterable(self._tasks(cells, index) for index in by_extent[extent])
+            size = group or training.group_size(self.spec, len(x))
+            while batch := list(itertools.islice(tasks, size)):
+                networks, targets = zip(*batch, strict=True)
+                yield training.Job(self.spec, networks, x, np.stack(targets))
+
+    def _tasks(self, cells: np.ndarray, index: int) -> Iterator[tuple[int, np.ndarray]]:
+        targets = self.cut.targets(cells[self.tiles[index]].reshape(-1, self.channels))
+        yield from enumerate(targets, start=index * len(targets))
+
+    def outputs(self, params: dict[str, np.ndarray], xp: ModuleType | str | None = None) -> Iterator[tuple]:
+        """Every tile with its networks' outputs, ``(slices, z)``, z on the host (networks, samples, 1)."""
+        each = self.cut.networks(self.channels)
+        inputs = {extent: get(xp).asarray(self.inputs(extent)) for extent in {tiling.extent(t) for t in self.tiles}}
+
+        def outputs_of(index: int) -> tuple:
+            x = inputs[tiling.extent(self.tiles[index])]
+            rows = {name: asarray_like(p[index * each : (index + 1) * each], x) for name, p in params.items()}
+            return self.tiles[index], to_host(training.evaluate(self.spec, rows, x))
+
+        cpu.recycle_memory()
+        with cpu.single_threaded_blas(), ThreadPoolExecutor(cpu.cores()) as pool:
+            for first in range(0, len(self.tiles), 256):  # in portions, so that the results never pile up
+                yield from pool.map(outputs_of, range(first, min(first + 256, len(self.tiles))))
+
+    def to_json(self) -> dict[str, Any]:
+        """As JSON values."""
+        name = next(name for name, kind in DECOMPOSITIONS.items() if type(self.cut) is kind)
+        return asdict(self) | {"decomposition": name}
+
+    @classmethod
+    def from_json(cls, value: dict[str, Any]) -> Layout:
+        """The inverse of `to_json`."""
+        value = dict(value)
+        cut = DECOMPOSITIONS[value.pop("decomposition")](**value.pop("cut"))
+        spec = MLP(**value.pop("spec"))
+        shape, tile = tuple(map(int, value.pop("shape"))), tuple(map(int, value.pop("tile")))
+        return cls(cut=cut, spec=spec, shape=shape, tile=tile, **value)
+
+
+def plan(
+    samples: np.ndarray,
+    decomposition: str,
+    *,
+    bits: int | None,
+    tile: int | Sequence[int],
+    hidden: Sequence[int],
+    activation: str,
+    omega: float,
+    first_scale: str | float | Sequence[float] | None,
+    radix_bits: int,
+    gray: bool,
+    channels: bool | None,
+) -> Layout:
+    """The layout for an array; parameters and errors as in `refinr.fit`.
+
+    Examples
+    --------
+    >>> image = np.arange(64, dtype="uint8").reshape(8, 8)
+    >>> layout = plan(image, "planes", bits=None, tile=4, hidden=(8,), activation="sine", omega=30.0,
+    ...               first_scale=None, radix_bits=1, gray=False, channels=None)
+    >>> layout.cut.bits, layout.tile, layout.networks
+    (6, (4, 4), 24)
+    """
+    if samples.ndim == 0 or samples.size == 0:
+        raise ValueError(f"samples: expected at least one axis and one sample, got shape {samples.shape}")
+    codes, width = planes.to_codes(samples)
+    cut = _cut(decomposition, samples, _bits(samples, codes, width, bits), radix_bits, gray)
+    channel_axis = samples.ndim > 1 and samples.shape[-1] <= 4 if channels is None else channels
+    if channel_axis and samples.ndim < 2:
+        raise ValueError(f"channels: samples of shape {samples.shape} have no axis left for a grid")
+    tile = tiling.tile_shape(samples.shape[:-1] if channel_axis else samples.shape, tile)
+    axes = cut.axes(tile)
+    spec = MLP((len(axes), *hidden, 1), activation, omega, _first_scale(first_scale, activation, axes))
+    offset = int(codes.min()) if samples.dtype.kind == "i" else 0
+    return Layout(samples.dtype.str, samples.shape, channel_axis, offset, tile, cut, spec)
+
+
+def _bits(samples: np.ndarray, codes: np.ndarray, width: int, bits: int | None) -> int:
+    match samples.dtype.kind:
+        case "f":
+            needed = width
+        case "i":
+            needed = (int(codes.max()) - int(codes.min())).bit_length()
+        case _:
+            needed = int(codes.max()).bit_length()
+    if bits is None:
+        return max(1, needed)
+    planes.count(bits)
+    if bits < needed:
+        raise ValueError(f"bits: the samples need {needed}, got {bits}")
+    return bits
+
+
+def _cut(name: str, samples: np.ndarray, bits: int, radix_bits: int, gray: bool) -> Decomposition:
+    if name not in DECOMPOSITIONS:
+        raise ValueError(f"decomposition: unknown name {name!r}; known are {', '.join(DECOMPOSITIONS)}")
+    if name != "none":
+        planes.count(bits, radix_bits)
+        return (BitCoordinate if name == "bit-coordinate" else Planes)(bits, radix_bits, gray)
+    if radix_bits != 1 or gray:
+        raise ValueError("decomposition: direct regression ('none') has no planes, so no radix_bits and no gray")
+    if samples.dtype.kind != "f":
+        return Direct(bits)
+    if not np.isfinite(samples).all():
+        raise ValueError("samples: direct regression ('none') needs finite values; bit planes take NaN and infinities")
+    return Direct(bits, samples.dtype.str, float(samples.min()), float(samples.max()))
+
+
+def _first_scale(
+    value: str | float | Sequence[float] | None, activation: str, axes: tuple[int, ...]
+) -> float | tuple[float, ...] | None:
+    if isinstance(value, str):
+        if value != "half-nyquist":
+            raise ValueError(f"first_scale: expected 'half-nyquist', None or numbers, got {value!r}")
+        return None if activation in ("relu", "tanh", "gelu") else tuple(0.5 * f for f in coords.nyquist(axes))
+    if value is None or isinstance(value, (int, float)):
+        return value
+    return tuple(float(v) for v in value)

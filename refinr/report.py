@@ -1,0 +1,99 @@
+"""What a fit reached: counted on the decoded samples, not taken from the training.
+
+With this you can compare codes with their reconstruction (`Report`) and write the result down for a file
+(`dataclasses.asdict`).
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+
+import numpy as np
+
+__all__ = ["Report"]
+
+
+@dataclass(frozen=True)
+class Report:
+    """What a fit cost and what it reached.
+
+    Parameters
+    ----------
+    seconds : float
+        Wall time of the training.
+    networks, parameters : int
+        How many, in all.
+    steps : float
+        Mean number of steps a network took.
+    max_steps : int
+        Largest number.
+    restarts : int
+        In all.
+    samples : int
+        Number of samples, each channel counted.
+    wrong_bits : tuple of ints
+        Wrong bits in each plane of the codes, least significant first.
+    margin_per_plane : tuple of floats
+        Smallest signed distance of an output from its threshold, for each plane the decomposition has; negative where
+        decisions are wrong, and empty where there are no decisions (direct regression of floats).
+    rmse : float
+        In code steps for integers, in the samples' unit for floats (non-finite ones left out).
+    peak : float
+        What `psnr` relates it to: ``2^bits - 1``, or the range of the floats.
+
+    Examples
+    --------
+    >>> report = Report(1.0, 2, 100, 50.0, 60, 0, 64, (0, 8), (0.5, -0.1), 1.0, 3.0)
+    >>> report.ber, report.ber_per_plane, report.lossless, report.margin
+    (0.0625, (0.0, 0.125), False, -0.1)
+    """
+
+    seconds: float
+    networks: int
+    parameters: int
+    steps: float
+    max_steps: int
+    restarts: int
+    samples: int
+    wrong_bits: tuple[int, ...]
+    margin_per_plane: tuple[float, ...]
+    rmse: float
+    peak: float
+
+    @property
+    def bits(self) -> int:
+        """Bits represented, in all."""
+        return self.samples * len(self.wrong_bits)
+
+    @property
+    def lossless(self) -> bool:
+        """Whether every bit is right."""
+        return not any(self.wrong_bits)
+
+    @property
+    def ber(self) -> float:
+        """Bit error rate: wrong bits over all bits."""
+        return sum(self.wrong_bits) / self.bits
+
+    @property
+    def ber_per_plane(self) -> tuple[float, ...]:
+        """Bit error rate of each plane, least significant first."""
+        return tuple(wrong / self.samples for wrong in self.wrong_bits)
+
+    @property
+    def margin(self) -> float:
+        """Smallest margin of all planes; NaN where there are no decisions."""
+        return float(np.min(self.margin_per_plane)) if self.margin_per_plane else math.nan
+
+    @property
+    def parameters_per_bit(self) -> float:
+        """Parameters of all networks over bits represented."""
+        return self.parameters / self.bits
+
+    @property
+    def psnr(self) -> float:
+        """Peak signal-to-noise ratio in dB; infinite where nothing is wrong."""
+        if self.rmse == 0.0:
+            return math.inf
+        return 20.0 * math.log10(self.peak / self.rmse) if self.peak > 0 else -math.inf

@@ -1,0 +1,93 @@
+"""Large signals in small pieces: tiles of any shape, in any dimension, with ragged edges.
+
+With this you can choose a tile shape (`tile_shape`) and cut a grid into tiles (`tiles`).
+"""
+
+from __future__ import annotations
+
+import itertools
+import math
+from collections.abc import Sequence
+
+__all__ = ["extent", "tile_count", "tile_shape", "tiles"]
+
+
+def tile_shape(shape: Sequence[int], tile: int | Sequence[int]) -> tuple[int, ...]:
+    """Tile shape for a grid.
+
+    Parameters
+    ----------
+    shape : sequence of d positive ints
+        Lengths of the grid's axes.
+    tile : int or sequence of d ints
+        A sequence gives the length of every axis.  An int t asks for about ``t * t`` samples a tile *whatever the
+        dimension*: a t x t square of an image, t^2 consecutive samples of a sound, a cube with edge t^(2/3) of a volume.
+        One network holds about one tile's worth of bits, so it is the number of samples that must stay the same.
+
+    Returns
+    -------
+    tuple of d ints
+        No axis longer than the grid's; what a short axis cannot use goes to the longer ones.
+
+    Raises
+    ------
+    ValueError
+        If a length is below one or their number is not that of the grid's axes.
+
+    Examples
+    --------
+    >>> tile_shape((512, 512), 32), tile_shape((48000,), 32), tile_shape((64, 64, 64), 32), tile_shape((4, 90, 90), 32)
+    ((32, 32), (1024,), (10, 10, 10), (4, 16, 16))
+    >>> tile_shape((512, 100), (64, 200))
+    (64, 100)
+    """
+    lengths = [tile] if isinstance(tile, int) else list(tile)
+    if min(lengths, default=0) < 1:
+        raise ValueError(f"tile: expected positive lengths, got {tile}")
+    if not isinstance(tile, int):
+        if len(lengths) != len(shape):
+            raise ValueError(
+                f"tile: expected {len(shape)} lengths for a grid of shape {tuple(shape)}, got {tuple(tile)}"
+            )
+        return tuple(min(t, n) for t, n in zip(lengths, shape, strict=True))
+    samples: float = tile * tile
+    result = [1] * len(shape)
+    # the shortest axis first: if it is shorter than its share, the others share what it leaves
+    for left, axis in zip(range(len(shape), 0, -1), sorted(range(len(shape)), key=lambda a: shape[a]), strict=True):
+        result[axis] = max(1, min(shape[axis], round(samples ** (1 / left))))
+        samples = max(1.0, samples / result[axis])
+    return tuple(result)
+
+
+def tiles(shape: Sequence[int], tile: Sequence[int]) -> list[tuple[slice, ...]]:
+    """All tiles of a grid, row-major, each as one slice an axis; those at the far edges may be smaller.
+
+    Examples
+    --------
+    >>> tiles((3, 2), (2, 2))
+    [(slice(0, 2, None), slice(0, 2, None)), (slice(2, 3, None), slice(0, 2, None))]
+    """
+    axes = [[slice(i, min(i + t, n)) for i in range(0, n, t)] for n, t in zip(shape, tile, strict=True)]
+    return list(itertools.product(*axes))
+
+
+def extent(tile: Sequence[slice]) -> tuple[int, ...]:
+    """The shape of one tile.
+
+    Examples
+    --------
+    >>> extent((slice(2, 3), slice(0, 2)))
+    (1, 2)
+    """
+    return tuple(axis.stop - axis.start for axis in tile)
+
+
+def tile_count(shape: Sequence[int], tile: Sequence[int]) -> int:
+    """How many tiles `tiles` would return.
+
+    Examples
+    --------
+    >>> tile_count((91, 120), (32, 32))
+    12
+    """
+    return math.prod(-(-n // t) for n, t in zip(shape, tile, strict=True))
