@@ -10,7 +10,8 @@ tanh) also run on complex arrays, so that the complex step can check their gradi
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
+from types import MappingProxyType
 from typing import Any, NamedTuple
 
 from refinr.xp import Array, namespace
@@ -271,7 +272,7 @@ class Activation(NamedTuple):
     forward: Callable[..., tuple[Array, tuple]]
     backward: Callable[[Array, tuple], Array]
     parameters: tuple[str, ...] = ()
-    constants: dict[str, Any] = {}
+    constants: Mapping[str, Any] = MappingProxyType({})
 
 
 ACTIVATIONS = {

@@ -57,8 +57,8 @@ def grid(shape: Sequence[int], dtype: str = "float32") -> np.ndarray:
 def nyquist(shape: Sequence[int]) -> tuple[float, ...]:
     """Angular frequency, one an axis, that turns by pi from one sample of `grid(shape)` to the next.
 
-    Faster frequencies look like slower ones on the grid.  Radians per unit of coordinate: ``pi (n - 1) / 2``; an axis of
-    length one has no next sample and gets ``pi``.
+    Faster frequencies look like slower ones on the grid.  Radians per unit of coordinate: ``pi (n - 1) / 2``; an axis
+    of length one has no next sample and gets ``pi``.
 
     Examples
     --------
@@ -132,7 +132,8 @@ def fourier_features(x: Array, frequencies: Array) -> Array:
 
     References
     ----------
-    Tancik et al., "Fourier Features Let Networks Learn High Frequency Functions", NeurIPS 2020 (there ``F = 2 pi B^T``).
+    Tancik et al., "Fourier Features Let Networks Learn High Frequency Functions", NeurIPS 2020
+    (there ``F = 2 pi B^T``).
 
     Examples
     --------

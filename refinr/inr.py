@@ -3,7 +3,7 @@
 With this you can represent an array exactly by small networks (`fit`), get it back (`INR.decode`), and keep it in a
 file (`INR.save`, `load`).
 
-    samples -> codes -> tiles -> targets of networks -> training -> parameters -> outputs -> decisions -> codes -> samples
+    samples -> codes -> tiles -> targets -> training -> parameters -> outputs -> decisions -> codes -> samples
 """
 
 from __future__ import annotations

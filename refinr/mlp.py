@@ -204,7 +204,7 @@ def forward(spec: MLP, params: Params, x: Array) -> tuple[Array, list]:
     if x.ndim < 2 or x.shape[-1] != spec.sizes[0]:
         raise ValueError(f"x: expected samples of width {spec.sizes[0]}, got shape {x.shape}")
     activation = activations.get(spec.activation)
-    options = activation.constants | {name: getattr(spec, name) for name in activation.parameters}
+    options = {**activation.constants} | {name: getattr(spec, name) for name in activation.parameters}
     cache: list = []
     h = x
     last = spec.depth - 1

@@ -235,16 +235,22 @@ def _write_png(file: BinaryIO, samples: np.ndarray, info: dict[str, Any]) -> Non
 def _read_tiff(content: bytes) -> tuple[np.ndarray, dict[str, Any]]:
     import tifffile
 
-    with _no_complaints("tifffile"), tifffile.TiffFile(io.BytesIO(content)) as tiff:
+    with _no_complaints("tifffile"):
+        tiff = tifffile.TiffFile(io.BytesIO(content))
         if len(tiff.series) != 1:
             raise ValueError(f"expected one image or pages all alike, got {len(tiff.series)} different series")
-        series = tiff.series[0]
-        for page in series.pages:
-            if page is None:
-                raise ValueError("a page is missing")
-            ends = [start + count for start, count in zip(page.dataoffsets, page.databytecounts, strict=True)]
-            if max(ends, default=0) > len(content):  # tifffile would fill the gap
-                raise ValueError(f"expected {max(ends)} bytes or more, got {len(content)}")
+        series, first = tiff.series[0], tiff.pages[0]
+        if any(page is None for page in series.pages):
+            raise ValueError("a page is missing")
+    # where bytes are missing tifffile would fill the gap, or ask for the memory of any shape that damage made up
+    ends = [
+        start + size for page in series.pages for start, size in zip(page.dataoffsets, page.databytecounts, strict=True)
+    ]
+    if first.compression == tifffile.COMPRESSION.NONE:
+        ends.append(series.size * first.bitspersample // 8)
+    if max(ends, default=0) > len(content):
+        raise ValueError(f"expected {max(ends)} bytes or more, got {len(content)}")
+    with _no_complaints("tifffile"):
         samples, axes = series.asarray(), series.axes
     _check_dtype(samples)
     samples = samples.astype(samples.dtype.newbyteorder("="))

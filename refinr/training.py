@@ -212,8 +212,8 @@ def train(
 ) -> Outcome:
     """Train the networks of one job until each has reached its margin or used up its steps.
 
-    A network leaves the batch as soon as it has reached its margin; one that stalls starts again.  What is returned of a
-    network is the best seen at the end of an attempt, or whenever all its decisions were right.
+    A network leaves the batch as soon as it has reached its margin; one that stalls starts again.  What is returned of
+    a network is the best seen at the end of an attempt, or whenever all its decisions were right.
 
     Parameters
     ----------

@@ -1,0 +1,185 @@
+"""The command line: ``refinr demo | fit | decode | verify | info``.
+
+Exit status 0 only when what was asked holds: 1 when it does not (samples differ, a fit is not exact), 2 when it could
+not be tried (bad arguments, unreadable files), 130 when interrupted.
+"""
+
+from __future__ import annotations
+
+import argparse
+import sys
+import tempfile
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from refinr import activations, decompositions, losses, signals
+from refinr.inr import INR, LosslessError, fit, load
+
+__all__ = ["main"]
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run one command.
+
+    Parameters
+    ----------
+    arguments : sequence of str, optional
+        Those of the process by default.
+
+    Returns
+    -------
+    int
+        The exit status.
+    """
+    options = _parser().parse_args(arguments)
+    try:
+        return options.run(options)
+    except LosslessError as error:
+        return _complain(error, 1)
+    except KeyboardInterrupt as error:
+        return _complain(f"{error or 'interrupted'}; nothing was written", 130)
+    except (ValueError, TypeError, OSError, RuntimeError, MemoryError) as error:
+        return _complain(error, 2)
+
+
+def _complain(what: object, status: int) -> int:
+    text = f"{what}" if not isinstance(what, MemoryError) else "not enough memory"
+    print(f"refinr: {' '.join(text.split())}", file=sys.stderr)
+    return status
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(prog="refinr", description="Exact implicit neural representations of signals.")
+    commands = parser.add_subparsers(required=True, metavar="COMMAND")
+
+    def command(name: str, run: Any, text: str) -> argparse.ArgumentParser:
+        sub = commands.add_parser(name, help=text, description=text)
+        sub.set_defaults(run=run)
+        return sub
+
+    known = ", ".join(signals.FORMATS)
+    demo = command("demo", _demo, "Represent real measurements exactly, and look at the result.")
+    demo.add_argument("--output", type=Path, default=Path("demo-output"), help="folder for files and picture")
+
+    fitting = command("fit", _fit, "Fit a signal and write it as an .inr file.")
+    fitting.add_argument("input", metavar="IN", help=f"signal to fit: {known}")
+    fitting.add_argument("output", metavar="OUT.inr")
+    fitting.add_argument("--decomposition", choices=list(decompositions.DECOMPOSITIONS), default="planes")
+    fitting.add_argument("--bits", type=int, help="width of the codes; default: what the samples need")
+    fitting.add_argument("--tile", type=_lengths, default=32, help="32 (32*32 samples in any dimension) or 16,16,8")
+    fitting.add_argument("--hidden", type=_widths, default=(16, 16, 16), help="widths of the hidden layers: 16,16,16")
+    fitting.add_argument("--activation", choices=list(activations.ACTIVATIONS), default="sine")
+    fitting.add_argument("--loss", choices=list(losses.LOSSES), default="bce")
+    fitting.add_argument("--lr", type=float, default=3e-3, help="step size of Adam")
+    fitting.add_argument("--margin", type=float, default=0.5, help="distance outputs must keep from their threshold")
+    fitting.add_argument("--max-steps", type=int, default=2000, help="steps a network may take")
+    fitting.add_argument("--seed", type=int, default=0)
+    fitting.add_argument("--radix-bits", type=int, default=1, help="bits a plane (more than 1: regression of digits)")
+    fitting.add_argument("--gray", action="store_true", help="planes of the Gray code")
+    fitting.add_argument("--channels", action=argparse.BooleanOptionalAction, help="last axis counts channels")
+    fitting.add_argument("--xp", default="numpy", help="array library: numpy, cupy")
+    fitting.add_argument("--quiet", action="store_true", help="no progress bar")
+
+    decoding = command("decode", _decode, "Decode an .inr file and write the signal.")
+    decoding.add_argument("input", metavar="FILE.inr")
+    decoding.add_argument("output", metavar="BACK", help=f"signal to write: {known}")
+
+    verifying = command("verify", _verify, "Compare a signal with what an .inr file decodes to, sample by sample.")
+    verifying.add_argument("original", metavar="IN")
+    verifying.add_argument("input", metavar="FILE.inr")
+
+    about = command("info", _info, "Say what an .inr file holds.")
+    about.add_argument("input", metavar="FILE.inr")
+    return parser
+
+
+def _lengths(text: str) -> int | tuple[int, ...]:
+    lengths = _widths(text)
+    return lengths[0] if len(lengths) == 1 and "," not in text else lengths
+
+
+def _widths(text: str) -> tuple[int, ...]:
+    return tuple(int(n) for n in text.split(",") if n)
+
+
+# --- the commands ----------------------------------------------------------------------------------------------------
+
+
+def _demo(options: argparse.Namespace) -> int:
+    from refinr import demo  # draws pictures: matplotlib is loaded for it alone
+
+    return demo.main(options.output)
+
+
+def _fit(options: argparse.Namespace) -> int:
+    settings = {k: v for k, v in vars(options).items() if k not in ("run", "input", "output", "quiet")}
+    with tempfile.TemporaryFile(dir=Path(options.output).parent):
+        pass  # a folder that cannot be written to is better known before the fit than after it
+    samples, info = signals.read(options.input)
+    if settings["channels"] is None:
+        settings["channels"] = info.get("channels")
+    inr = fit(samples, progress=not options.quiet, info=info, **settings)
+    inr.save(options.output)
+    print(_summary(inr))
+    return 0 if inr.lossless or options.decomposition == "none" else 1
+
+
+def _decode(options: argparse.Namespace) -> int:
+    inr = load(options.input)
+    signals.write(options.output, inr.decode(), inr.info)
+    if not inr.lossless:
+        print(f"refinr: not exact, bit error rate {inr.report.ber:.3g}", file=sys.stderr)
+    return 0
+
+
+def _verify(options: argparse.Namespace) -> int:
+    original, _ = signals.read(options.original)
+    decoded = load(options.input).decode()
+    if (original.shape, original.dtype) != (decoded.shape, decoded.dtype):
+        print(
+            f"differs: {options.original} holds {original.dtype} {original.shape}, "
+            f"{options.input} decodes to {decoded.dtype} {decoded.shape}"
+        )
+        return 1
+    # compare bytes, so that NaN equals itself and -0.0 does not equal 0.0
+    a, b = (np.ascontiguousarray(x).view(np.uint8).reshape(*x.shape, -1) for x in (original, decoded))
+    wrong = np.argwhere((a != b).any(axis=-1))
+    if len(wrong) == 0:
+        print(f"equal: all {original.size} samples")
+        return 0
+    first = tuple(int(i) for i in wrong[0])
+    print(
+        f"differs: {len(wrong)} of {original.size} samples, the first at {list(first)}: "
+        f"{original[first]} in {options.original}, {decoded[first]} decoded"
+    )
+    return 1
+
+
+def _info(options: argparse.Namespace) -> int:
+    inr = load(options.input)
+    layout, spec = inr.layout, inr.layout.spec
+    print(f"samples        {np.dtype(layout.dtype)} {layout.shape}, {layout.channels} channel(s)")
+    print(f"decomposition  {type(layout.cut).__name__}, {layout.cut.bits} bits, {layout.cut.levels} levels an output")
+    print(f"tiles          {len(layout.tiles)} of {layout.tile}")
+    print(f"networks       {layout.networks} of sizes {spec.sizes}, {spec.activation}")
+    print(_summary(inr))
+    print(f"file           {Path(options.input).stat().st_size} bytes; the samples alone {_raw_bytes(inr)}")
+    if inr.info:
+        print("carried along  " + ", ".join(f"{key} {value}" for key, value in inr.info.items()))
+    return 0
+
+
+def _raw_bytes(inr: INR) -> int:
+    return inr.report.samples * np.dtype(inr.layout.dtype).itemsize
+
+
+def _summary(inr: INR) -> str:
+    report = inr.report
+    state = "lossless" if inr.lossless else f"NOT lossless, bit error rate {report.ber:.3g}, {report.psnr:.2f} dB"
+    return (
+        f"{state}: {report.bits} bits, {report.parameters} parameters ({report.parameters_per_bit:.2f} a bit), "
+        f"{report.steps:.0f} steps on average, {report.seconds:.1f} s, smallest margin {report.margin:.3g}"
+    )
