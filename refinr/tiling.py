@@ -22,7 +22,7 @@ def tile_shape(shape: Sequence[int], tile: int | Sequence[int]) -> tuple[int, ..
     tile : int or sequence of d ints
         A sequence gives the length of every axis.  An int t asks for about ``t * t`` samples a tile *whatever the
         dimension*: a t x t square of an image, t^2 consecutive samples of a sound, a cube with edge t^(2/3) of a
-        volume.  One network holds about one tile's worth of bits, so it is the number of samples that must stay the same.
+        volume.  A network holds one plane of a tile: it is the number of samples that must stay the same.
 
     Returns
     -------
