@@ -4,8 +4,8 @@ With this you can compare outputs with targets by binary cross-entropy on logits
 (`mse`) or by absolute error (`mae`).
 
 Each returns ``(loss, dz)``: the loss is the mean over samples and outputs, summed over networks, and ``dz`` is its
-gradient.  ``count`` replaces the number of values a network's mean runs over, for outputs that are one chunk of a larger
-batch: losses and gradients of the chunks then add up to those of the batch.
+gradient.  ``count`` replaces the number of values a network's mean runs over, for outputs that are one chunk of a
+larger batch: losses and gradients of the chunks then add up to those of the batch.
 """
 
 from __future__ import annotations
