@@ -254,6 +254,8 @@ def fit(
         patience=None if decomposition == "none" else patience,
         seed=seed,
     )
+    if group is not None and group < 1:
+        raise ValueError(f"group: expected 1 or more, got {group}")
     start = time.perf_counter()
     cells = layout.cells(samples)
     params, steps, restarts = _train(layout, cells, options, executor, get(xp), progress, group)
@@ -290,8 +292,11 @@ def _train(
     params = {name: np.empty((n, *p.shape[1:]), p.dtype) for name, p in template.items()}
     steps, restarts = np.zeros(n, dtype=int), 0
     samples = math.prod(layout.cut.axes(layout.tile))
-    groups = -(-n // (group or training.group_size(layout.spec, samples)))
-    threads = max(1, cpu.cores() // groups) if executor is None else 1
+    cores = cpu.cores()
+    if group is None:  # as large as the cache allows, and as many as the cores can share evenly
+        rounds = -(-n // (training.group_size(layout.spec, samples, xp) * cores))
+        group = -(-n // (rounds * cores))
+    threads = max(1, cores // -(-n // group)) if executor is None else 1  # few groups: threads within them
     tracker = Progress(n, samples, visible)
     try:
         jobs = layout.jobs(cells, group)

@@ -89,7 +89,7 @@ class Layout:
         codes = cells.astype(planes.code_dtype(self.dtype))
         return planes.from_codes(codes + codes.dtype.type(self.offset), self.dtype).reshape(self.shape)
 
-    def jobs(self, cells: np.ndarray, group: int | None) -> Iterator[training.Job]:
+    def jobs(self, cells: np.ndarray, group: int) -> Iterator[training.Job]:
         """The networks' tasks, in groups; tiles of one shape together, the largest first."""
         by_extent: dict[tuple[int, ...], list[int]] = {}
         for index, tile in enumerate(self.tiles):
@@ -97,8 +97,7 @@ class Layout:
         for extent in sorted(by_extent, key=math.prod, reverse=True):
             x = self.inputs(extent)
             tasks = itertools.chain.from_iterable(self._tasks(cells, index) for index in by_extent[extent])
-            size = group or training.group_size(self.spec, len(x))
-            while batch := list(itertools.islice(tasks, size)):
+            while batch := list(itertools.islice(tasks, group)):
                 networks, targets = zip(*batch, strict=True)
                 yield training.Job(self.spec, networks, x, np.stack(targets))
 

@@ -52,7 +52,8 @@ class Progress:
             self._wrong[list(networks)] = wrong
             self._begun[list(networks)] = True
             if self._bar is not None:
-                self._bar.set_postfix(BER=f"{self.ber:.2e}")
+                self._bar.set_postfix(BER=f"{self.ber:.2e}", refresh=False)
+                self._bar.update(0)  # redraws if the last time is long enough ago
 
     def finish(self, networks: Sequence[int]) -> None:
         """Note that these networks train no more."""

@@ -336,16 +336,18 @@ def _take(array: Array, rows: np.ndarray) -> Array:
 # --- many groups -----------------------------------------------------------------------------------------------------
 
 
-def group_size(spec: MLP, samples: int) -> int:
-    """How many networks to train together so that one step's activations stay in a core's cache.
+def group_size(spec: MLP, samples: int, xp: ModuleType | None = None) -> int:
+    """How many networks to train together: so many that one step's activations stay in a core's cache (or fill a GPU).
 
     Examples
     --------
     >>> group_size(MLP(sizes=(2, 16, 16, 16, 1)), 1024)
     10
     """
+    on_gpu = xp is not None and xp.__name__ == "cupy"
+    budget, most = (1 << 30, 1024) if on_gpu else (4 << 20, 64)  # bytes; networks
     values = min(samples, CHUNK) * sum(spec.sizes[1:-1] or spec.sizes)
-    return max(1, min(64, (4 << 20) // (2 * 4 * values)))
+    return max(1, min(most, budget // (2 * 4 * values)))
 
 
 def run(
