@@ -16,27 +16,6 @@ from typing import Any, NamedTuple
 
 from refinr.xp import Array, namespace
 
-__all__ = [
-    "ACTIVATIONS",
-    "Activation",
-    "finer",
-    "finer_backward",
-    "gauss",
-    "gauss_backward",
-    "gelu",
-    "gelu_backward",
-    "get",
-    "normal_cdf",
-    "relu",
-    "relu_backward",
-    "sine",
-    "sine_backward",
-    "tanh",
-    "tanh_backward",
-    "wire",
-    "wire_backward",
-]
-
 
 def sine(z: Array, omega: float = 30.0) -> tuple[Array, tuple]:
     """``y = sin(omega z)``.
@@ -225,7 +204,7 @@ def normal_cdf(z: Array) -> Array:
     [0.158655253931, 0.5, 0.841344746069]
     """
     xp = namespace(z)
-    u = xp.abs(z) * math.sqrt(0.5)
+    u = xp.clip(xp.abs(z) * math.sqrt(0.5), 0.0, 40.0)  # exp(-40^2) is zero in float64, and infinity has no t
     t = (u - 4.0) / (u + 4.0)
     series = _ERFCX[:13] if z.dtype == xp.float32 else _ERFCX
     b1 = b2 = xp.zeros_like(u)

@@ -18,8 +18,6 @@ import numpy as np
 from refinr import activations, decompositions, losses, signals
 from refinr.inr import INR, LosslessError, fit, load
 
-__all__ = ["main"]
-
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run one command.

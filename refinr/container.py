@@ -17,8 +17,6 @@ from typing import Any
 
 import numpy as np
 
-__all__ = ["VERSION", "read", "replace_file", "write"]
-
 VERSION = 1
 
 

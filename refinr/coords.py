@@ -13,15 +13,6 @@ import numpy as np
 
 from refinr.xp import Array, namespace
 
-__all__ = [
-    "fourier_features",
-    "fourier_features_backward",
-    "grid",
-    "nyquist",
-    "positional_encoding",
-    "positional_encoding_backward",
-]
-
 
 def grid(shape: Sequence[int], dtype: str = "float32") -> np.ndarray:
     """Coordinates of the samples of an array, every axis spread evenly over [-1, 1].

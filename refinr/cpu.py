@@ -15,8 +15,6 @@ from typing import Any
 
 import numpy as np
 
-__all__ = ["cores", "recycle_memory", "single_threaded_blas"]
-
 
 def cores() -> int:
     """Number of cores this process may run on.

@@ -13,8 +13,6 @@ import numpy as np
 
 from refinr.xp import Array, namespace
 
-__all__ = ["decide", "margins", "targets"]
-
 
 def targets(digits: np.ndarray, levels: int) -> np.ndarray:
     """``q / (L - 1) - 1/2`` as float32; for bits -1/2 and 1/2.

@@ -23,8 +23,6 @@ import numpy as np
 
 from refinr import decisions, planes
 
-__all__ = ["DECOMPOSITIONS", "BitCoordinate", "Decomposition", "Direct", "Planes"]
-
 
 @dataclass(frozen=True)
 class Planes:

@@ -15,8 +15,6 @@ import numpy as np
 from refinr import mlp
 from refinr.inr import INR, fit, load
 
-__all__ = ["demo_signals", "main"]
-
 HIDDEN = (16, 16, 16, 16)
 
 

@@ -27,8 +27,6 @@ from refinr.progress import Progress
 from refinr.report import Report
 from refinr.xp import get
 
-__all__ = ["INR", "LosslessError", "fit", "load"]
-
 
 class LosslessError(Exception):
     """Exactness was promised and cannot be kept."""

@@ -7,17 +7,15 @@ from __future__ import annotations
 
 from refinr.xp import Array, namespace
 
-__all__ = ["linear", "linear_backward"]
-
 
 def linear(x: Array, w: Array, b: Array) -> tuple[Array, tuple]:
     """``y = x w + b``.
 
     Parameters
     ----------
-    x : array (N, I) shared by all networks, or (E, N, I)
-    w : array (I, O) of one network, or (E, I, O)
-    b : array (1, O), or (E, 1, O)
+    x : array (N, I), of one network or shared by all; or (E, N, I)
+    w : array (I, O), of one network with x (N, I); or (E, I, O)
+    b : array (1, O) or (E, 1, O), as w
 
     Returns
     -------

@@ -18,11 +18,10 @@ from typing import Any
 import numpy as np
 
 from refinr import coords, cpu, planes, tiling, training
+from refinr.chunks import evaluate
 from refinr.decompositions import DECOMPOSITIONS, BitCoordinate, Decomposition, Direct, Planes
 from refinr.mlp import MLP
 from refinr.xp import asarray_like, get, to_host
-
-__all__ = ["Layout", "plan"]
 
 
 @dataclass(frozen=True)
@@ -113,7 +112,7 @@ class Layout:
         def outputs_of(index: int) -> tuple:
             x = inputs[tiling.extent(self.tiles[index])]
             rows = {name: asarray_like(p[index * each : (index + 1) * each], x) for name, p in params.items()}
-            return self.tiles[index], to_host(training.evaluate(self.spec, rows, x))
+            return self.tiles[index], to_host(evaluate(self.spec, rows, x))
 
         cpu.recycle_memory()
         with cpu.single_threaded_blas(), ThreadPoolExecutor(cpu.cores()) as pool:

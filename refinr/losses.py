@@ -14,8 +14,6 @@ from collections.abc import Callable
 
 from refinr.xp import Array, namespace
 
-__all__ = ["LOSSES", "bce_with_logits", "get", "mae", "mse"]
-
 
 def _count(z: Array, targets: Array, count: int | None) -> int:
     if z.shape != targets.shape:

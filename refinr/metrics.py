@@ -1,7 +1,7 @@
 """How far a reconstruction is from the original.
 
 With this you can count wrong bits (`bit_error_rate`, `bit_error_rate_per_plane`) and measure distances (`rmse`, `psnr`,
-`ssim`).  All take integer codes; none of them is ever read off floats.
+`ssim`).  Bits are counted on integer codes, never read off floats.
 """
 
 from __future__ import annotations
@@ -12,12 +12,12 @@ import numpy as np
 
 from refinr.xp import Array, namespace, to_host
 
-__all__ = ["bit_error_rate", "bit_error_rate_per_plane", "psnr", "rmse", "ssim", "wrong_bits_per_plane"]
 
-
-def _same_shape(a: Array, b: Array) -> None:
+def _comparable(a: Array, b: Array) -> None:
     if a.shape != b.shape:
         raise ValueError(f"b: expected the shape of a, {a.shape}, got {b.shape}")
+    if a.dtype != b.dtype:
+        raise TypeError(f"b: expected the dtype of a, {a.dtype}, got {b.dtype}")
     if a.size == 0:
         raise ValueError("a: expected at least one code, got an empty array")
 
@@ -33,15 +33,23 @@ def wrong_bits_per_plane(a: Array, b: Array, bits: int) -> list[int]:
     Raises
     ------
     ValueError
-        If the shapes differ or the arrays are empty.
+        If the shapes differ, the arrays are empty, or a code is not in ``0 .. 2^bits - 1``.
+    TypeError
+        If the dtypes differ or are not integers.
 
     Examples
     --------
     >>> wrong_bits_per_plane(np.array([0, 3], dtype="uint8"), np.array([1, 3], dtype="uint8"), 2)
     [1, 0]
     """
-    _same_shape(a, b)
+    _comparable(a, b)
     xp = namespace(a)
+    if not xp.isdtype(a.dtype, "integral"):
+        raise TypeError(f"a: expected integer codes, got {a.dtype}")
+    for name, codes in (("a", a), ("b", b)):
+        low, high = int(xp.min(codes)), int(xp.max(codes))
+        if low < 0 or high >> bits:
+            raise ValueError(f"{name}: expected codes of {bits} bits, got {low if low < 0 else high}")
     difference = a ^ b
     return [int(xp.sum(xp.astype((difference >> i) & 1, xp.int64))) for i in range(bits)]
 
@@ -79,16 +87,19 @@ def rmse(a: Array, b: Array) -> float:
     ------
     ValueError
         If the shapes differ or the arrays are empty.
+    TypeError
+        If the dtypes differ.
 
     Examples
     --------
     >>> rmse(np.array([0, 3], dtype="uint8"), np.array([1, 3], dtype="uint8")) ** 2
     0.5000000000000001
     """
-    _same_shape(a, b)
+    _comparable(a, b)
     xp = namespace(a)
-    # as floats: unsigned codes would wrap around.  The larger minus the smaller is exact up to 64 bits before that.
-    difference = xp.astype(xp.where(a > b, a - b, b - a), xp.float64)
+    if xp.isdtype(a.dtype, "unsigned integer"):  # the larger minus the smaller: exact, where a - b would wrap around
+        a, b = xp.where(a > b, a - b, b - a), xp.zeros_like(a)
+    difference = xp.astype(a, xp.float64) - xp.astype(b, xp.float64)
     return math.sqrt(float(xp.mean(difference * difference)))
 
 
@@ -132,7 +143,7 @@ def ssim(a: Array, b: Array, bits: int) -> float:
     >>> ssim(image, image, 8)
     1.0
     """
-    _same_shape(a, b)
+    _comparable(a, b)
     if a.ndim not in (2, 3) or min(a.shape[:2]) < 11:
         raise ValueError(f"a: expected an image (H, W) or (H, W, C) of 11 x 11 or more, got shape {a.shape}")
     x, y = to_host(a).astype(float), to_host(b).astype(float)

@@ -11,7 +11,8 @@ Parameters are a flat dict ``{"w0": (E, I, O), "b0": (E, 1, O), "w1": ...}``.  L
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+import operator
+from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Any
 
@@ -19,8 +20,6 @@ import numpy as np
 
 from refinr import activations, layers
 from refinr.xp import Array, uniform
-
-__all__ = ["MLP", "backward", "forward", "init", "init_one", "parameter_count"]
 
 Params = dict[str, Array]
 
@@ -66,7 +65,7 @@ class MLP:
     scale: float = 10.0
 
     def __post_init__(self) -> None:
-        object.__setattr__(self, "sizes", tuple(int(n) for n in self.sizes))
+        object.__setattr__(self, "sizes", tuple(operator.index(n) for n in self.sizes))
         if len(self.sizes) < 2 or min(self.sizes) < 1:
             raise ValueError(f"sizes: expected two or more positive widths, got {self.sizes}")
         activations.get(self.activation)
@@ -75,10 +74,14 @@ class MLP:
         for name in ("omega", "scale"):
             if not 0.0 < getattr(self, name) < math.inf:
                 raise ValueError(f"{name}: expected a positive number, got {getattr(self, name)}")
-        if isinstance(self.first_scale, Sequence):
-            object.__setattr__(self, "first_scale", tuple(float(s) for s in self.first_scale))
-            if len(self.first_scale) != self.sizes[0]:
-                raise ValueError(f"first_scale: expected {self.sizes[0]} numbers, one an input, got {self.first_scale}")
+            object.__setattr__(self, name, float(getattr(self, name)))  # a NumPy scalar would widen float32 arrays
+        if self.first_scale is not None:
+            scales = tuple(float(s) for s in np.ravel(self.first_scale))
+            if np.ndim(self.first_scale) == 1 and len(scales) != self.sizes[0]:
+                raise ValueError(f"first_scale: expected {self.sizes[0]} numbers, one an input, got {scales}")
+            if not all(0.0 < s < math.inf for s in scales):
+                raise ValueError(f"first_scale: expected positive numbers, got {scales}")
+            object.__setattr__(self, "first_scale", scales if np.ndim(self.first_scale) else scales[0])
 
     @property
     def depth(self) -> int:
@@ -139,14 +142,14 @@ def init_one(spec: MLP, rng: np.random.Generator) -> dict[str, np.ndarray]:
 
 
 def init(
-    spec: MLP, nets: int | Sequence[int] = 1, seed: int = 0, dtype: str = "float32", *, attempt: int = 0
+    spec: MLP, nets: int | Iterable[int] = 1, seed: int = 0, dtype: str = "float32", *, attempt: int = 0
 ) -> dict[str, np.ndarray]:
     """Parameters of `nets` networks, each drawn from a stream of its own.
 
     Parameters
     ----------
     spec : MLP
-    nets : int, or sequence of ints
+    nets : int, or several ints
         How many (indices 0, 1, ...), or which: network 7 gets the same parameters in any company.
     seed : int
     dtype : str
@@ -164,9 +167,11 @@ def init(
     >>> {name: p.shape for name, p in params.items()}
     {'w0': (3, 2, 16), 'b0': (3, 1, 16), 'w1': (3, 16, 1), 'b1': (3, 1, 1)}
     """
-    indices = range(nets) if isinstance(nets, int) else nets
+    indices = list(nets) if isinstance(nets, Iterable) else list(range(operator.index(nets)))
     if len(indices) < 1:
         raise ValueError(f"nets: expected at least one network, got {nets}")
+    if np.dtype(dtype).kind != "f":
+        raise TypeError(f"dtype: expected a float dtype, got {dtype}")
     drawn = [init_one(spec, np.random.default_rng([seed, int(index), attempt])) for index in indices]
     return {name: np.stack([one[name] for one in drawn]).astype(dtype) for name in drawn[0]}
 
@@ -185,7 +190,8 @@ def forward(spec: MLP, params: Params, x: Array) -> tuple[Array, list]:
 
     Returns
     -------
-    z : array (E, N, O), in the dtype of the parameters
+    z : array (E, N, O)
+        In the dtype that parameters and x share.
     cache : list
         For `backward`.
 

@@ -15,8 +15,6 @@ import numpy as np
 
 from refinr.xp import Array, asarray_like, namespace
 
-__all__ = ["AdamState", "Constant", "Cosine", "StepDecay", "adam_init", "adam_step", "schedule"]
-
 Params = dict[str, Array]
 
 
@@ -92,8 +90,9 @@ def adam_step(
     b1, b2 = betas
     t = state.t + 1
     # p - lr mhat / (sqrt(vhat) + eps) = p - rate m / (sqrt(v) + floor): two divisions by a number fewer for every value
-    root = np.sqrt(1.0 - b2**t)
-    rate, floor = lr * root / (1.0 - b1**t), eps * root
+    # (NumPy's power also for a plain t: the C library's may differ in the last bit from what a stack of networks gets)
+    root = np.sqrt(1.0 - np.power(b2, t))
+    rate, floor = lr * root / (1.0 - np.power(b1, t)), eps * root
     new, m, v = {}, {}, {}
     for name, p in params.items():
         xp = namespace(p)
@@ -151,7 +150,8 @@ class StepDecay:
 
     def __call__(self, t: float | np.ndarray) -> float | np.ndarray:
         """The step size of step `t` = 0, 1, ..."""
-        return self.lr * self.factor ** (t // self.every)
+        value = self.lr * np.power(self.factor, t // self.every)
+        return value if np.ndim(t) else float(value)
 
 
 @dataclass(frozen=True)

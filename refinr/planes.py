@@ -17,8 +17,6 @@ import numpy as np
 
 from refinr.xp import Array, namespace
 
-__all__ = ["code_dtype", "count", "from_codes", "from_gray", "from_planes", "to_codes", "to_gray", "to_planes"]
-
 _UNSIGNED = {1: np.uint8, 2: np.uint16, 4: np.uint32, 8: np.uint64}
 
 
@@ -84,7 +82,7 @@ def to_codes(samples: np.ndarray) -> tuple[np.ndarray, int]:
     codes = native.view(unsigned)
     sign = unsigned.type(1 << (bits - 1))
     if samples.dtype.kind == "i":
-        return codes ^ sign, bits
+        return np.asarray(codes ^ sign), bits
     if samples.dtype.kind == "f":
         return np.where(codes & sign, ~codes, codes | sign), bits
     return codes.copy(), bits
@@ -102,6 +100,8 @@ def from_codes(codes: np.ndarray, dtype: Any) -> np.ndarray:
     ------
     TypeError
         If `dtype` has no codes, or `codes` does not have the dtype that goes with it.
+    ValueError
+        If a code is no boolean's although `dtype` is.
 
     Examples
     --------
@@ -114,6 +114,8 @@ def from_codes(codes: np.ndarray, dtype: Any) -> np.ndarray:
     if codes.dtype != unsigned:
         raise TypeError(f"codes: expected {unsigned} for samples of {dtype}, got {codes.dtype}")
     if dtype.kind == "b":
+        if codes.size and codes.max() > 1:
+            raise ValueError(f"codes: expected 0 and 1 for booleans, got {codes.max()}")
         return codes.astype(bool)
     sign = unsigned.type(1 << (8 * unsigned.itemsize - 1))
     if dtype.kind == "i":

@@ -11,8 +11,6 @@ from typing import Any
 
 import numpy as np
 
-__all__ = ["Progress"]
-
 
 class Progress:
     """Wrong decisions of every network, as last heard of.

@@ -10,17 +10,13 @@ fewer samples than it promises, raises; so does a format that cannot hold the sa
 from __future__ import annotations
 
 import io
-import logging
 import operator
 import os
-import secrets
 import struct
-import threading
 import warnings
-from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Mapping
 from pathlib import Path
-from typing import Any, BinaryIO, NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 
@@ -82,17 +78,18 @@ def read(path: str | os.PathLike[str]) -> Signal:
     ...     read(folder + "/a.wav")
     Signal(samples=array([-3,  5], dtype=int16), info={'format': 'wav', 'channels': False, 'rate': 8000, 'bits': 16})
     """
-    path = Path(path)
-    name = _format(path)
-    content = path.read_bytes()  # so that an OSError is about the file, and all else about its content
+    path, name = _known(path)
+    content = path.read_bytes()  # all at once: an OSError is about the file, anything later about its content
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("error", UserWarning)  # a library's doubt about the content
             samples, info = _READERS[name](content)
+        _check_dtype(samples)
     except (
         Exception
     ) as error:  # damaged content may raise anything: struct.error, zlib.error, IndexError, MemoryError, ...
-        raise ValueError(f"{path}: cannot be read as {name.upper()}: {_reason(error)}") from error
+        reason = " ".join(str(error).split()) or type(error).__name__  # libraries break lines and leave messages empty
+        raise ValueError(f"{path}: cannot be read as {name.upper()}: {reason}") from error
     return Signal(samples, {"format": name, **info})
 
 
@@ -127,31 +124,31 @@ def write(path: str | os.PathLike[str], samples: np.ndarray, info: Mapping[str, 
     Traceback (most recent call last):
     ValueError: image.png: cannot be written as PNG: expected uint8 or uint16, got float32
     """
-    path = Path(path)
-    name = _format(path)
-    samples = np.asarray(samples)
-    with _replacing(path) as file:
-        try:
-            _check_dtype(samples)
-            _WRITERS[name](file, samples, dict(info or {}))
-        except (OSError, MemoryError):
-            raise
-        except Exception as error:
-            raise ValueError(f"{path}: cannot be written as {name.upper()}: {_reason(error)}") from error
+    path, name = _known(path)
+    samples, file = np.asarray(samples), io.BytesIO()
+    try:
+        _check_dtype(samples)
+        _WRITERS[name](file, samples, dict(info or {}))
+    except (ValueError, TypeError, struct.error) as error:
+        raise ValueError(f"{path}: cannot be written as {name.upper()}: {error}") from error
+    target = Path(os.path.realpath(path))  # where a symbolic link points
+    part = target.with_name(f".{os.urandom(8).hex()}.part")  # in the same folder, so that the move is atomic
+    try:
+        part.write_bytes(file.getbuffer())
+        os.replace(part, target)
+    except BaseException:
+        part.unlink(missing_ok=True)
+        raise
 
 
 # --- shared by all formats -------------------------------------------------------------------------------------------
 
 
-def _format(path: Path) -> str:
-    name = FORMATS.get(path.suffix.lower())
-    if name is None:
+def _known(path: str | os.PathLike[str]) -> tuple[Path, str]:
+    path = Path(path)
+    if path.suffix.lower() not in FORMATS:
         raise ValueError(f"{path}: expected a name ending in one of {', '.join(FORMATS)}, got {path.suffix!r}")
-    return name
-
-
-def _reason(error: Exception) -> str:
-    return " ".join(str(error).split()) or type(error).__name__  # libraries break lines and leave messages empty
+    return path, FORMATS[path.suffix.lower()]
 
 
 def _check_dtype(samples: np.ndarray) -> None:
@@ -159,31 +156,15 @@ def _check_dtype(samples: np.ndarray) -> None:
         raise ValueError(f"expected booleans, integers or floats, got {samples.dtype}")
 
 
-@contextmanager
-def _replacing(path: Path) -> Iterator[BinaryIO]:
-    """A new file to write to, moved to `path` (or where its symbolic link points) if all goes well, else removed."""
-    target = Path(os.path.realpath(path))
-    part = target.with_name(f".{secrets.token_hex(8)}.part")  # in the same folder: a move there is atomic
-    file = part.open("xb")  # not tempfile, whose files only their owner can read
-    try:
-        with file:
-            yield file
-        os.replace(part, target)
-    except BaseException:
-        part.unlink(missing_ok=True)
-        raise
-
-
 # --- NumPy arrays ----------------------------------------------------------------------------------------------------
 
 
 def _read_npy(content: bytes) -> tuple[np.ndarray, dict[str, Any]]:
-    samples = np.lib.format.read_array(io.BytesIO(content), allow_pickle=False)  # np.load would take .npz as well
-    _check_dtype(samples)
-    return samples, {"channels": None}
+    # np.load would take archives as well
+    return np.lib.format.read_array(io.BytesIO(content), allow_pickle=False), {"channels": None}
 
 
-def _write_npy(file: BinaryIO, samples: np.ndarray, info: dict[str, Any]) -> None:
+def _write_npy(file: io.BytesIO, samples: np.ndarray, info: dict[str, Any]) -> None:
     np.lib.format.write_array(file, samples, allow_pickle=False)
 
 
@@ -199,16 +180,14 @@ def _read_png(content: bytes) -> tuple[np.ndarray, dict[str, Any]]:
     width, height, lines, meta = reader.asDirect()
     planes, bitdepth = meta["planes"], meta["bitdepth"]
     rows = np.array([np.asarray(line) for line in lines], dtype=np.uint8 if bitdepth <= 8 else np.uint16)
-    if rows.shape != (height, width * planes):
-        raise ValueError(f"expected {height} rows of {width * planes} values, got an array of shape {rows.shape}")
     if meta["alpha"] and bitdepth < 8:  # a transparent grey; PNG has alpha channels of 8 and 16 bits only
         rows, bitdepth = rows * (255 // (2**bitdepth - 1)), 8
-    samples = rows.reshape(height, width, planes) if planes > 1 else rows  # (H, W, C) or (H, W)
-    kind = {"bitdepth": bitdepth, "greyscale": bool(meta["greyscale"]), "alpha": bool(meta["alpha"])}
-    return samples, {"channels": planes > 1, **kind}
+    samples = rows.reshape((height, width, planes) if planes > 1 else (height, width))
+    kind = {key: bool(meta[key]) for key in ("greyscale", "alpha")}
+    return samples, {"channels": planes > 1, "bitdepth": bitdepth, **kind}
 
 
-def _write_png(file: BinaryIO, samples: np.ndarray, info: dict[str, Any]) -> None:
+def _write_png(file: io.BytesIO, samples: np.ndarray, info: dict[str, Any]) -> None:
     import png
 
     if samples.dtype.name not in ("uint8", "uint16"):
@@ -222,11 +201,8 @@ def _write_png(file: BinaryIO, samples: np.ndarray, info: dict[str, Any]) -> Non
     if int(samples.max()) >> bitdepth:
         raise ValueError(f"expected values below {2**bitdepth} for a bitdepth of {bitdepth}, got {samples.max()}")
     writer = png.Writer(width, height, greyscale=planes < 3, alpha=planes in (2, 4), bitdepth=bitdepth)
-    rows = samples.reshape(height, width * planes)
-    if bitdepth < 8:
-        writer.write(file, rows)
-    else:  # most significant byte first
-        writer.write_packed(file, (row.tobytes() for row in rows.astype(samples.dtype.newbyteorder(">"))))
+    rows = samples.astype(">u2" if bitdepth == 16 else "u1", order="C").view("u1").reshape(height, -1)
+    writer.write_packed(file, png.pack_rows(rows, bitdepth) if bitdepth < 8 else rows)
 
 
 # --- TIFF images and stacks ------------------------------------------------------------------------------------------
@@ -235,129 +211,106 @@ def _write_png(file: BinaryIO, samples: np.ndarray, info: dict[str, Any]) -> Non
 def _read_tiff(content: bytes) -> tuple[np.ndarray, dict[str, Any]]:
     import tifffile
 
-    with _no_complaints("tifffile"):
-        tiff = tifffile.TiffFile(io.BytesIO(content))
-        if len(tiff.series) != 1:
-            raise ValueError(f"expected one image or pages all alike, got {len(tiff.series)} different series")
-        series, first = tiff.series[0], tiff.pages[0]
-        if any(page is None for page in series.pages):
-            raise ValueError("a page is missing")
-    # where bytes are missing tifffile would fill the gap, or ask for the memory of any shape that damage made up
-    ends = [
-        start + size for page in series.pages for start, size in zip(page.dataoffsets, page.databytecounts, strict=True)
-    ]
-    if first.compression == tifffile.COMPRESSION.NONE:
-        ends.append(series.size * first.bitspersample // 8)
-    if max(ends, default=0) > len(content):
-        raise ValueError(f"expected {max(ends)} bytes or more, got {len(content)}")
-    with _no_complaints("tifffile"):
-        samples, axes = series.asarray(), series.axes
-    _check_dtype(samples)
+    tiff = tifffile.TiffFile(io.BytesIO(content))
+    if len(tiff.series) != 1:
+        raise ValueError(f"expected one image or pages all alike, got {len(tiff.series)} different series")
+    series = tiff.series[0]
+    end = _tiff_end(tiff, content)
+    if end > len(content) or None in series.pages:
+        raise ValueError(f"expected {end} bytes or more with all pages in them, got {len(content)}")
+    samples, axes = series.asarray(), series.axes
     samples = samples.astype(samples.dtype.newbyteorder("="))
     if "S" in axes:  # colours in planes of their own: (..., C, H, W)
         samples = np.moveaxis(samples, axes.index("S"), -1)
     return samples, {"channels": "S" in axes}
 
 
-def _write_tiff(file: BinaryIO, samples: np.ndarray, info: dict[str, Any]) -> None:
+def _tiff_end(tiff: Any, content: bytes) -> int:
+    """Where the file has to reach for the directories (one a page), their values and samples: tifffile fills gaps."""
+    import tifffile
+
+    form, ends = tiff.tiff, [0]
+    entry = struct.Struct(
+        form.byteorder + ("HHQQ" if form.is_bigtiff else "HHII")
+    )  # code, type, count, offset or values
+    for page in tiff.pages:
+        at = page.offset + form.tagnosize
+        (entries,) = struct.unpack_from(form.tagnoformat, content, page.offset)
+        for _, kind, count, offset in entry.iter_unpack(content[at : at + entries * entry.size]):
+            size = count * struct.calcsize("=" + tifffile.TIFF.DATA_FORMATS.get(kind, "B"))
+            ends.append(offset + size if size > form.tagoffsetthreshold else 0)
+        at += entries * entry.size
+        ends += [start + size for start, size in zip(page.dataoffsets, page.databytecounts, strict=True)]
+    (following,) = struct.unpack_from(form.offsetformat, content, at)
+    if following:  # though tifffile found no more
+        raise ValueError(f"expected a page at byte {following}, got none")
+    return max(ends)
+
+
+def _write_tiff(file: io.BytesIO, samples: np.ndarray, info: dict[str, Any]) -> None:
     import tifffile
 
     if samples.ndim < 2 or samples.size == 0:
         raise ValueError(f"expected one or more samples with two or more axes, got shape {samples.shape}")
-    colour = info.get("channels")
-    if colour is None:
-        colour = samples.shape[-1] in (3, 4)
-    if not colour or samples.ndim < 3 or samples.shape[-1] == 1 or samples.dtype.kind == "b":
-        tifffile.imwrite(file, samples, photometric="minisblack")
-    else:
-        photometric = "rgb" if samples.shape[-1] in (3, 4) else "minisblack"
-        tifffile.imwrite(file, samples, photometric=photometric, planarconfig="contig")
-
-
-@contextmanager
-def _no_complaints(library: str) -> Iterator[None]:
-    """Raise what `library` has to say about a file, which it would only log."""
-    heard: list[str] = []
-
-    def listen(record: logging.LogRecord) -> bool:
-        ours = record.levelno >= logging.WARNING and record.thread == threading.get_ident()
-        if ours:
-            heard.append(record.getMessage())
-        return not ours
-
-    logger = logging.getLogger(library)
-    logger.addFilter(listen)
-    try:
-        yield
-    finally:
-        logger.removeFilter(listen)
-    if heard:
-        raise ValueError(heard[0])
+    colour = samples.shape[-1] in (3, 4) if info.get("channels") is None else info["channels"]
+    contig = colour and samples.ndim > 2 and samples.shape[-1] > 1 and samples.dtype.kind != "b"
+    photometric = "rgb" if contig and samples.shape[-1] in (3, 4) else "minisblack"
+    tifffile.imwrite(file, samples, photometric=photometric, planarconfig="contig" if contig else None)
 
 
 # --- WAV recordings --------------------------------------------------------------------------------------------------
 
-_WAV_DTYPES = ("uint8", "int16", "int32", "float32", "float64")
+_WAV_TYPES = [
+    ("uint8", 1),
+    ("int16", 2),
+    ("int32", 3),
+    ("int32", 4),
+    ("float32", 4),
+    ("float64", 8),
+]  # and bytes in a file
 
 
 def _read_wav(content: bytes) -> tuple[np.ndarray, dict[str, Any]]:
     from scipy.io import wavfile
 
-    width, nbytes = _wav_layout(content)
-    with warnings.catch_warnings():  # chunks of comments, cue points and the like hold no samples
-        warnings.filterwarnings("ignore", "Chunk .non-data. not understood", wavfile.WavFileWarning)
-        rate, stored = wavfile.read(io.BytesIO(content))
-    samples = stored.astype(stored.dtype.newbyteorder("="))
-    if width == 3:
-        samples >>= 8  # scipy left-justifies them
-    if samples.dtype.name not in _WAV_DTYPES or samples.itemsize != (4 if width == 3 else width):
+    width, end = _wav_layout(content)
+    with warnings.catch_warnings():  # about chunks of comments, cue points and the like: they hold no samples
+        warnings.simplefilter("ignore", wavfile.WavFileWarning)
+        rate, stored = wavfile.read(io.BytesIO(content[:end]))
+    samples = stored >> 8 if width == 3 else stored  # scipy left-justifies samples of 24 bits
+    samples = samples.astype(samples.dtype.newbyteorder("="))
+    if (samples.dtype.name, width) not in _WAV_TYPES:
         raise ValueError(f"expected 8, 16, 24 or 32 bits, or floats of 32 or 64, got {samples.dtype} in {width} bytes")
-    if samples.size * width != nbytes:
-        raise ValueError(f"expected {nbytes} bytes of samples, got {samples.size * width}")
     return samples, {"channels": samples.ndim == 2, "rate": int(rate), "bits": 8 * width}
 
 
 def _wav_layout(content: bytes) -> tuple[int, int]:
-    """Bytes of one sample, and of all samples, as the header promises them; scipy tells neither."""
+    """Bytes of one sample, and where the samples end; scipy tells neither, nor whether they all are there."""
     if content[:4] not in (b"RIFF", b"RIFX", b"RF64") or content[8:12] != b"WAVE":
         raise ValueError("it does not begin as such a file does")
     order = ">" if content[:4] == b"RIFX" else "<"
-    (rest,) = struct.unpack_from(order + "I", content, 4)
-    data_size = None
-    if content[:4] == b"RF64":  # 64-bit sizes for more than 4 GiB, in a chunk of their own
-        rest, data_size = struct.unpack_from("<QQ", content, 20)
-    at, end = 12, 8 + rest
-    if end > len(content) + 1:  # a last byte of padding may be missing
-        raise ValueError(f"expected {end} bytes, got {len(content)}")
-    found: dict[bytes, tuple[int, int]] = {}
-    while at < end:
-        name, size = struct.unpack_from(order + "4sI", content, at)
-        if name == b"data" and data_size is not None:
-            size = data_size
-        if at + 8 + size > len(content):
-            raise ValueError(f"expected {size} bytes in chunk {name!r}, got {len(content) - at - 8}")
-        if name in found:
-            raise ValueError(f"expected one chunk {name!r}, got more")
-        if name in (b"fmt ", b"data"):
-            found[name] = at + 8, size
-        at += 8 + size + size % 2  # chunks start at even places
-    if len(found) != 2:
-        raise ValueError(f"expected chunks b'fmt ' and b'data', got {list(found)}")
-    channels, _, _, frame = struct.unpack_from(order + "HIIH", content, found[b"fmt "][0] + 2)
+    found, end = dict[bytes, int](), 12
+    while b"data" not in found:
+        start = end + end % 2 + 8  # chunks begin at even places
+        name, size = struct.unpack_from(order + "4sI", content, start - 8)
+        if name == b"data" and b"ds64" in found:  # more than 4 GiB: the size is in a chunk of its own
+            (size,) = struct.unpack_from("<Q", content, found[b"ds64"] + 8)
+        found[name], end = start, start + size
+    if b"fmt " not in found or end > len(content):
+        raise ValueError(f"expected a chunk b'fmt ' and {end} bytes, got chunks {list(found)} and {len(content)} bytes")
+    channels, _, _, frame = struct.unpack_from(order + "HIIH", content, found[b"fmt "] + 2)
     if channels == 0 or frame % channels:
-        raise ValueError(
-            f"expected frames of one or more samples of whole bytes, got {frame} bytes, {channels} channels"
-        )
-    return frame // channels, found[b"data"][1]
+        raise ValueError(f"expected whole bytes a sample, got frames of {frame} bytes for {channels} channels")
+    return frame // channels, end
 
 
-def _write_wav(file: BinaryIO, samples: np.ndarray, info: dict[str, Any]) -> None:
+def _write_wav(file: io.BytesIO, samples: np.ndarray, info: dict[str, Any]) -> None:
     import wave
 
     from scipy.io import wavfile
 
-    if samples.dtype.name not in _WAV_DTYPES:
-        raise ValueError(f"expected {', '.join(_WAV_DTYPES)}, got {samples.dtype}")
+    if samples.dtype.name not in dict(_WAV_TYPES):
+        raise ValueError(f"expected {', '.join(dict(_WAV_TYPES))}, got {samples.dtype}")
     if not (samples.ndim == 1 or (samples.ndim == 2 and samples.shape[1] > 1)):
         raise ValueError(f"expected samples of shape (N,) or (N, 2 or more), got {samples.shape}")
     if info.get("rate") is None:
@@ -366,28 +319,14 @@ def _write_wav(file: BinaryIO, samples: np.ndarray, info: dict[str, Any]) -> Non
     width = 3 if samples.dtype.name == "int32" and info.get("bits") == 24 else samples.itemsize
     if rate < 1 or channels * width >= 2**16 or rate * channels * width >= 2**32:
         raise ValueError(f"a header cannot hold {channels} channels of {8 * width} bits at a rate of {rate} Hz")
-    samples = samples.astype(samples.dtype.newbyteorder("<"))
     if width != 3:
-        wavfile.write(file, rate, samples)
-        return
-    if 3 * samples.size > 2**32 - 64:
-        raise ValueError(f"expected up to 4 GiB of samples of 24 bits, got {3 * samples.size} bytes")
+        return wavfile.write(file, rate, samples)
     if samples.size and not -(2**23) <= samples.min() <= samples.max() < 2**23:
         raise ValueError(f"expected samples of 24 bits, got {samples.min()} to {samples.max()}")
     with wave.open(file, "wb") as writer:
         writer.setparams((channels, 3, rate, 0, "NONE", ""))
-        writer.writeframes(samples.reshape(-1, 1).view(np.uint8)[:, :3].tobytes())
+        writer.writeframes(samples.astype("<i4").reshape(-1, 1).view("u1")[:, :3].tobytes())
 
 
-_READERS: dict[str, Callable[[bytes], tuple[np.ndarray, dict[str, Any]]]] = {
-    "npy": _read_npy,
-    "png": _read_png,
-    "tiff": _read_tiff,
-    "wav": _read_wav,
-}
-_WRITERS: dict[str, Callable[[BinaryIO, np.ndarray, dict[str, Any]], None]] = {
-    "npy": _write_npy,
-    "png": _write_png,
-    "tiff": _write_tiff,
-    "wav": _write_wav,
-}
+_READERS = {"npy": _read_npy, "png": _read_png, "tiff": _read_tiff, "wav": _read_wav}
+_WRITERS = {"npy": _write_npy, "png": _write_png, "tiff": _write_tiff, "wav": _write_wav}

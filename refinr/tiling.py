@@ -9,8 +9,6 @@ import itertools
 import math
 from collections.abc import Sequence
 
-__all__ = ["extent", "tile_count", "tile_shape", "tiles"]
-
 
 def tile_shape(shape: Sequence[int], tile: int | Sequence[int]) -> tuple[int, ...]:
     """Tile shape for a grid.

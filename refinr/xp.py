@@ -13,8 +13,6 @@ from typing import Any
 
 import numpy as np
 
-__all__ = ["Array", "asarray_like", "get", "namespace", "to_host", "uniform"]
-
 Array = Any
 """An array of any array-API library; the docstrings say its shape and dtype."""
 
@@ -98,6 +96,7 @@ def to_host(array: Array) -> np.ndarray:
     """
     if isinstance(array, np.ndarray):
         return array
+    namespace(array)
     if hasattr(array, "get"):  # CuPy
         return array.get()
     return np.array(np.from_dlpack(array))

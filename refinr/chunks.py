@@ -1,0 +1,99 @@
+"""Outputs and gradients over many samples, a chunk at a time.
+
+With this you can evaluate a stack of networks (`evaluate`) and compute its loss and gradients (`gradients`) on a pool
+of threads; chunks have a fixed size and are summed in a fixed order, so the pool has no say in the result.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from concurrent.futures import ThreadPoolExecutor
+from functools import partial
+from itertools import pairwise
+from typing import NamedTuple
+
+from refinr import decisions, losses, mlp
+from refinr.mlp import MLP, Params
+from refinr.xp import Array, namespace
+
+CHUNK = 1024
+"""Samples a chunk at most.  Part of the definition of a result: sums over samples depend on it."""
+
+
+class Step(NamedTuple):
+    """Loss and gradients of a stack of networks, and how right their decisions are."""
+
+    loss: Array
+    grads: Params
+    wrong: Array
+    margin: Array
+
+
+def _chunks(samples: int) -> list[slice]:
+    parts = -(-samples // CHUNK)
+    edges = [samples * i // parts for i in range(parts + 1)]
+    return [slice(a, b) for a, b in pairwise(edges)]
+
+
+def _map(pool: ThreadPoolExecutor | None, work: Callable, items: list) -> Iterable:
+    return map(work, items) if pool is None or len(items) == 1 else pool.map(work, items)
+
+
+def evaluate(spec: MLP, params: Params, x: Array, pool: ThreadPoolExecutor | None = None) -> Array:
+    """Outputs (E, N, O), computed in the chunks that training uses: to the bit what training saw."""
+    parts = list(_map(pool, lambda c: mlp.forward(spec, params, x[c, :])[0], _chunks(x.shape[0])))
+    return parts[0] if len(parts) == 1 else namespace(x).concat(parts, axis=1)
+
+
+def gradients(
+    spec: MLP,
+    params: Params,
+    x: Array,
+    targets: Array,
+    *,
+    loss: str = "bce",
+    levels: int = 2,
+    pool: ThreadPoolExecutor | None = None,
+) -> Step:
+    """Loss and gradients over all samples, computed in chunks and summed in their order.
+
+    Parameters
+    ----------
+    spec : MLP
+    params : dict of arrays (E, I, O), (E, 1, O)
+    x : array (N, I)
+    targets : array (E, N, O)
+        As made by `refinr.decisions.targets`.
+    loss : str
+    levels : int
+    pool : ThreadPoolExecutor, optional
+        Where to run the chunks; the result does not depend on it.
+
+    Returns
+    -------
+    Step
+    """
+    work = partial(_chunk_gradients, spec, params, x, targets, loss, levels)
+    parts = iter(_map(pool, work, _chunks(x.shape[0])))
+    total = next(parts)
+    for part in parts:
+        for name, grad in part.grads.items():
+            grad_sum = total.grads[name]
+            grad_sum += grad
+        xp = namespace(x)
+        margin = xp.minimum(total.margin, part.margin)  # NaN wins, as it must
+        total = Step(total.loss + part.loss, total.grads, total.wrong + part.wrong, margin)
+    return total
+
+
+def _chunk_gradients(spec: MLP, params: Params, x: Array, targets: Array, loss: str, levels: int, chunk: slice) -> Step:
+    xp = namespace(x)
+    count = targets.shape[1] * targets.shape[2]
+    t = targets[:, chunk, :]
+    z, cache = mlp.forward(spec, params, x[chunk, :])
+    # the logarithmic loss wants bits 0 and 1; targets are -1/2 and 1/2
+    value, dz = losses.get(loss)(z, t + 0.5 if loss == "bce" else t, count)
+    grads, _ = mlp.backward(spec, params, cache, dz, input_gradient=False)
+    margins = decisions.margins(z, t, levels)
+    wrong = xp.sum(xp.astype(xp.logical_not(margins > 0), xp.int64), axis=(1, 2))  # NaN is wrong
+    return Step(value, grads, wrong, xp.min(margins, axis=(1, 2)))

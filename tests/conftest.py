@@ -1,0 +1,75 @@
+"""Settings of the whole suite: how hard Hypothesis looks, JAX in double precision, the array libraries to run on."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+import array_api_strict
+import cupy
+import jax
+import numpy as np
+import pytest
+from hypothesis import HealthCheck, settings
+
+jax.config.update("jax_platforms", "cpu")
+jax.config.update("jax_enable_x64", True)
+
+# A shared machine may be slow at any moment, so no example has a deadline and slow drawing is no failure.
+_COMMON = {"deadline": None, "suppress_health_check": [HealthCheck.too_slow]}
+settings.register_profile("dev", max_examples=50, **_COMMON)
+settings.register_profile("ci", max_examples=50, derandomize=True, print_blob=True, **_COMMON)
+settings.register_profile("nightly", max_examples=2000, **_COMMON)
+settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "ci" if os.environ.get("CI") else "dev"))
+
+
+@dataclass(frozen=True)
+class Backend:
+    """An array library to run on: how arrays get there, and how they come home."""
+
+    name: str
+    array: Callable[[np.ndarray], Any]
+    host: Callable[[Any], np.ndarray]
+
+    def __str__(self) -> str:
+        return self.name
+
+
+def _read_only(values: np.ndarray) -> np.ndarray:
+    values = np.array(values)
+    values.setflags(write=False)
+    return values
+
+
+def _on_strict_device(values: np.ndarray) -> Any:
+    # not the default device: whatever is made without naming a device lands elsewhere and cannot be mixed in
+    return array_api_strict.asarray(values, copy=True, device=array_api_strict.Device("device1"))
+
+
+def _from_strict_device(array: Any) -> np.ndarray:
+    return np.asarray(array_api_strict.asarray(array, device=array_api_strict.Device("CPU_DEVICE")))
+
+
+BACKENDS = [
+    Backend("numpy", np.array, np.asarray),
+    Backend("numpy-read-only", _read_only, np.asarray),
+    Backend("array-api-strict-device1", _on_strict_device, _from_strict_device),
+]
+
+
+def _has_cuda_device() -> bool:
+    try:
+        return cupy.cuda.runtime.getDeviceCount() > 0
+    except cupy.cuda.runtime.CUDARuntimeError:
+        return False
+
+
+if _has_cuda_device():
+    BACKENDS.append(Backend("cupy", cupy.asarray, cupy.asnumpy))
+
+
+@pytest.fixture(params=BACKENDS, ids=str)
+def backend(request: pytest.FixtureRequest) -> Backend:
+    return request.param

@@ -1,0 +1,230 @@
+"""The shape of the package: floors, optional libraries, array functions that all share, a size to read in a sitting."""
+
+from __future__ import annotations
+
+import ast
+import importlib
+import io
+import subprocess
+import sys
+import tokenize
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+import refinr
+
+PACKAGE = Path(refinr.__file__).parent
+FLOORS = {
+    name: floor
+    for floor, names in enumerate(
+        [
+            "xp cpu",
+            "planes coords activations losses metrics optim theory decisions tiling container progress report",
+            "layers ternary decompositions",
+            "mlp constructive",
+            "chunks",
+            "training",
+            "layout",
+            "inr certify",
+            "signals oracle",
+            "demo",
+            "cli",
+            "__main__",
+        ]
+    )
+    for name in names.split()
+}
+LAZY = {"cupy", "torch", "jax", "scipy", "matplotlib", "tqdm"}
+LINES_A_FILE, LINES_IN_ALL = 200, 2000
+
+SOURCES = {path.stem: path.read_text(encoding="utf-8") for path in sorted(PACKAGE.glob("*.py"))}
+MODULES = [name for name in SOURCES if name != "__init__"]
+
+
+# --- what a source says ----------------------------------------------------------------------------------------------
+
+
+def _imports(source: str) -> set[str]:
+    """Modules of the package that a source imports, anywhere; ``__init__`` is the package itself."""
+    found = set()
+    for node in ast.walk(ast.parse(source)):
+        if isinstance(node, ast.Import):
+            paths = [alias.name.split(".") for alias in node.names]
+        elif isinstance(node, ast.ImportFrom):
+            assert node.level == 0, "relative imports hide where a name comes from"
+            base = (node.module or "").split(".")
+            paths = [[*base, alias.name] for alias in node.names] if base == ["refinr"] else [base]
+        else:
+            continue
+        for path in paths:
+            if path[0] == "refinr":
+                found.add(path[1] if len(path) > 1 and path[1] in FLOORS.keys() | SOURCES.keys() else "__init__")
+    return found
+
+
+def _floor_violations(name: str, source: str, package_floor: int) -> list[str]:
+    floors = FLOORS | {"__init__": package_floor}
+    return [f"{name} imports {other}" for other in sorted(_imports(source)) if floors[other] >= floors[name]]
+
+
+def _at_top_level(tree: ast.AST) -> Iterator[ast.AST]:
+    """Nodes that run when the module is imported: all but the bodies of functions."""
+    for node in ast.iter_child_nodes(tree):
+        if not isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef | ast.Lambda):
+            yield node
+            yield from _at_top_level(node)
+
+
+def _loaded_libraries(source: str) -> set[str]:
+    found = set()
+    for node in _at_top_level(ast.parse(source)):
+        if isinstance(node, ast.Import):
+            found |= {alias.name.split(".")[0] for alias in node.names}
+        elif isinstance(node, ast.ImportFrom) and node.module:
+            found.add(node.module.split(".")[0])
+    return found
+
+
+def _array_functions(source: str) -> set[str]:
+    """Names taken from an array library: ``xp.<name>``, ``self.xp.<name>`` and ``namespace(...).<name>``."""
+    found = set()
+    for node in ast.walk(ast.parse(source)):
+        if isinstance(node, ast.Attribute):
+            owner = node.value
+            by_name = getattr(owner, "id", getattr(owner, "attr", None)) == "xp"
+            by_call = isinstance(owner, ast.Call) and getattr(owner.func, "id", None) == "namespace"
+            if by_name or by_call:
+                found.add(node.attr)
+    return found
+
+
+def _code_lines(source: str) -> int:
+    """Lines that hold code: not blank, no comment, no docstring."""
+    lines = set()
+    silent = {tokenize.COMMENT, tokenize.NL, tokenize.NEWLINE, tokenize.INDENT, tokenize.DEDENT, tokenize.ENDMARKER}
+    for token in tokenize.generate_tokens(io.StringIO(source).readline):
+        if token.type not in silent:
+            lines |= set(range(token.start[0], token.end[0] + 1))
+    for node in ast.walk(ast.parse(source)):
+        if isinstance(node, ast.Expr) and isinstance(node.value, ast.Constant) and isinstance(node.value.value, str):
+            lines -= set(range(node.lineno, node.end_lineno + 1))
+    return len(lines)
+
+
+# --- the package -----------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("name", MODULES)
+def test_a_module_imports_only_lower_floors(name):
+    assert name in FLOORS, f"{name} stands on no floor: give it one"
+    package_floor = max(FLOORS[other] for other in _imports(SOURCES["__init__"]))
+    assert not _floor_violations(name, SOURCES[name], package_floor)
+
+
+@pytest.mark.parametrize("name", SOURCES)
+def test_optional_and_heavy_libraries_are_imported_where_they_are_used(name):
+    assert not _loaded_libraries(SOURCES[name]) & LAZY
+
+
+def test_importing_the_package_loads_no_heavy_library():
+    script = "import sys, refinr; print(*sorted({name.split('.')[0] for name in sys.modules}))"
+    run = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=True, cwd=PACKAGE.parent)
+    assert not set(run.stdout.split()) & LAZY
+
+
+@pytest.mark.parametrize("library", ["numpy", "cupy", "array_api_strict"])
+@pytest.mark.parametrize("name", MODULES)
+def test_array_functions_exist_in_every_library(name, library):
+    assert not _array_functions(SOURCES[name]) - set(dir(importlib.import_module(library)))
+
+
+@pytest.mark.parametrize("name", SOURCES)
+def test_a_file_is_read_in_minutes(name):
+    lines = _code_lines(SOURCES[name])
+    assert lines <= LINES_A_FILE
+
+
+def test_the_package_is_read_in_one_sitting():
+    lines = {name: _code_lines(source) for name, source in SOURCES.items()}
+    assert sum(lines.values()) <= LINES_IN_ALL
+
+
+def test_the_package_is_flat():
+    assert not [path for path in PACKAGE.iterdir() if path.is_dir() and path.name != "__pycache__"]
+
+
+# --- the checks themselves -------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("source", "found"),
+    [
+        ("from refinr import planes, xp", {"planes", "xp"}),
+        ("from refinr.mlp import MLP, forward", {"mlp"}),
+        ("import refinr.mlp as m", {"mlp"}),
+        ("import refinr", {"__init__"}),
+        ("from refinr import fit", {"__init__"}),
+        ("def f():\n    if True:\n        from refinr import cli", {"cli"}),
+        ("import numpy.planes\nfrom other import planes", set()),
+    ],
+)
+def test_imports_are_found(source, found):
+    assert _imports(source) == found
+
+
+def test_relative_imports_are_refused():
+    with pytest.raises(AssertionError, match="relative"):
+        _imports("from . import planes")
+
+
+@pytest.mark.parametrize(
+    ("name", "source"),
+    [
+        ("planes", "from refinr import mlp"),
+        ("planes", "from refinr import coords"),
+        ("planes", "from refinr import planes"),
+        ("mlp", "def f():\n    from refinr.training import train"),
+        ("training", "import refinr"),
+    ],
+)
+def test_a_floor_violation_is_found(name, source):
+    assert _floor_violations(name, source, package_floor=6)
+
+
+@pytest.mark.parametrize(("name", "source"), [("mlp", "from refinr import layers, xp"), ("cli", "import refinr")])
+def test_looking_down_is_no_violation(name, source):
+    assert not _floor_violations(name, source, package_floor=6)
+
+
+def test_top_level_imports_are_told_from_lazy_ones():
+    assert _loaded_libraries("import scipy.special\nfrom tqdm import tqdm") == {"scipy", "tqdm"}
+    assert _loaded_libraries("try:\n    import cupy\nexcept ImportError:\n    pass") == {"cupy"}
+    assert _loaded_libraries("class A:\n    import jax") == {"jax"}
+    assert _loaded_libraries("def f():\n    import torch") == set()
+
+
+def test_array_functions_are_found():
+    source = "xp.sin(xp.cos(z))\nself.xp.exp\nnamespace(z).tanh(z)\nnp.interp\nother(z).tile"
+    assert _array_functions(source) == {"sin", "cos", "exp", "tanh"}
+
+
+def test_only_code_is_counted():
+    source = '''"""Module docstring,
+
+    of three lines."""
+# a comment
+
+import math  # code with a comment
+
+
+def f(
+    x,
+):
+    """Docstring."""
+    text = """two
+lines"""
+    return text
+'''
+    assert _code_lines(source) == 7
