@@ -85,9 +85,7 @@ def read(path: str | os.PathLike[str]) -> Signal:
             warnings.simplefilter("error", UserWarning)  # a library's doubt about the content
             samples, info = _READERS[name](content)
         _check_dtype(samples)
-    except (
-        Exception
-    ) as error:  # damaged content may raise anything: struct.error, zlib.error, IndexError, MemoryError, ...
+    except Exception as error:  # the libraries let struct.error, zlib.error, IndexError, MemoryError and more through
         reason = " ".join(str(error).split()) or type(error).__name__  # libraries break lines and leave messages empty
         raise ValueError(f"{path}: cannot be read as {name.upper()}: {reason}") from error
     return Signal(samples, {"format": name, **info})
@@ -120,9 +118,9 @@ def write(path: str | os.PathLike[str], samples: np.ndarray, info: Mapping[str, 
 
     Examples
     --------
-    >>> write("image.png", np.zeros((2, 2), dtype="float32"))
+    >>> write("image.png", np.zeros((2, 2), dtype="float32"))  # doctest: +ELLIPSIS
     Traceback (most recent call last):
-    ValueError: image.png: cannot be written as PNG: expected uint8 or uint16, got float32
+    ValueError: image.png: cannot be written as PNG: expected uint8 or uint16 of shape (H, W) or (H, W, 2 to 4), got ...
     """
     path, name = _known(path)
     samples, file = np.asarray(samples), io.BytesIO()
@@ -153,14 +151,18 @@ def _known(path: str | os.PathLike[str]) -> tuple[Path, str]:
 
 def _check_dtype(samples: np.ndarray) -> None:
     if samples.dtype.kind not in "biuf":
-        raise ValueError(f"expected booleans, integers or floats, got {samples.dtype}")
+        raise ValueError(f"expected booleans, integers or floats, got {_kind(samples)}")
+
+
+def _kind(samples: np.ndarray) -> str:
+    return f"{samples.dtype} of shape {samples.shape}"
 
 
 # --- NumPy arrays ----------------------------------------------------------------------------------------------------
 
 
 def _read_npy(content: bytes) -> tuple[np.ndarray, dict[str, Any]]:
-    # np.load would take archives as well
+    # np.load would read archives too
     return np.lib.format.read_array(io.BytesIO(content), allow_pickle=False), {"channels": None}
 
 
@@ -183,21 +185,18 @@ def _read_png(content: bytes) -> tuple[np.ndarray, dict[str, Any]]:
     if meta["alpha"] and bitdepth < 8:  # a transparent grey; PNG has alpha channels of 8 and 16 bits only
         rows, bitdepth = rows * (255 // (2**bitdepth - 1)), 8
     samples = rows.reshape((height, width, planes) if planes > 1 else (height, width))
-    kind = {key: bool(meta[key]) for key in ("greyscale", "alpha")}
-    return samples, {"channels": planes > 1, "bitdepth": bitdepth, **kind}
+    return samples, {"channels": planes > 1, "bitdepth": bitdepth} | {key: meta[key] for key in ("greyscale", "alpha")}
 
 
 def _write_png(file: io.BytesIO, samples: np.ndarray, info: dict[str, Any]) -> None:
     import png
 
-    if samples.dtype.name not in ("uint8", "uint16"):
-        raise ValueError(f"expected uint8 or uint16, got {samples.dtype}")
-    if not (samples.ndim == 2 or (samples.ndim == 3 and samples.shape[2] in (2, 3, 4))) or samples.size == 0:
-        raise ValueError(f"expected one or more samples of shape (H, W) or (H, W, 2 to 4), got {samples.shape}")
+    image = samples.ndim == 2 or (samples.ndim == 3 and samples.shape[2] in (2, 3, 4))
+    if samples.dtype.name not in ("uint8", "uint16") or samples.size == 0 or not image:
+        raise ValueError(f"expected uint8 or uint16 of shape (H, W) or (H, W, 2 to 4), got {_kind(samples)}")
     height, width, planes = (*samples.shape, 1)[:3]
-    bitdepth = 8 * samples.dtype.itemsize
-    if bitdepth == 8 and planes == 1 and info.get("bitdepth") in (1, 2, 4):
-        bitdepth = info["bitdepth"]
+    few = samples.dtype == np.uint8 and planes == 1 and info.get("bitdepth") in (1, 2, 4)
+    bitdepth = info["bitdepth"] if few else 8 * samples.itemsize
     if int(samples.max()) >> bitdepth:
         raise ValueError(f"expected values below {2**bitdepth} for a bitdepth of {bitdepth}, got {samples.max()}")
     writer = png.Writer(width, height, greyscale=planes < 3, alpha=planes in (2, 4), bitdepth=bitdepth)
@@ -219,7 +218,6 @@ def _read_tiff(content: bytes) -> tuple[np.ndarray, dict[str, Any]]:
     if end > len(content) or None in series.pages:
         raise ValueError(f"expected {end} bytes or more with all pages in them, got {len(content)}")
     samples, axes = series.asarray(), series.axes
-    samples = samples.astype(samples.dtype.newbyteorder("="))
     if "S" in axes:  # colours in planes of their own: (..., C, H, W)
         samples = np.moveaxis(samples, axes.index("S"), -1)
     return samples, {"channels": "S" in axes}
@@ -229,18 +227,24 @@ def _tiff_end(tiff: Any, content: bytes) -> int:
     """Where the file has to reach for the directories (one a page), their values and samples: tifffile fills gaps."""
     import tifffile
 
-    form, ends = tiff.tiff, [0]
-    entry = struct.Struct(
-        form.byteorder + ("HHQQ" if form.is_bigtiff else "HHII")
-    )  # code, type, count, offset or values
+    form, ends, seen = tiff.tiff, [0], set[int]()
+    # code, type, how many values, and where they are (or the values, if small)
+    entry = struct.Struct(form.byteorder + ("HHQQ" if form.is_bigtiff else "HHII"))
     for page in tiff.pages:
+        if page.offset in seen:
+            raise ValueError(f"expected a page after the one at byte {page.offset}, got back there")
+        seen.add(page.offset)
         at = page.offset + form.tagnosize
         (entries,) = struct.unpack_from(form.tagnoformat, content, page.offset)
         for _, kind, count, offset in entry.iter_unpack(content[at : at + entries * entry.size]):
             size = count * struct.calcsize("=" + tifffile.TIFF.DATA_FORMATS.get(kind, "B"))
             ends.append(offset + size if size > form.tagoffsetthreshold else 0)
         at += entries * entry.size
+        if len(page.dataoffsets) != np.prod(page.chunked):
+            raise ValueError(f"expected {np.prod(page.chunked)} strips or tiles in a page, got {len(page.dataoffsets)}")
         ends += [start + size for start, size in zip(page.dataoffsets, page.databytecounts, strict=True)]
+    if tiff.pages[0].compression == tifffile.COMPRESSION.NONE:
+        ends.append(tiff.series[0].size * tiff.pages[0].bitspersample // 8)
     (following,) = struct.unpack_from(form.offsetformat, content, at)
     if following:  # though tifffile found no more
         raise ValueError(f"expected a page at byte {following}, got none")
@@ -251,7 +255,7 @@ def _write_tiff(file: io.BytesIO, samples: np.ndarray, info: dict[str, Any]) -> 
     import tifffile
 
     if samples.ndim < 2 or samples.size == 0:
-        raise ValueError(f"expected one or more samples with two or more axes, got shape {samples.shape}")
+        raise ValueError(f"expected one or more samples of shape (..., H, W), got {_kind(samples)}")
     colour = samples.shape[-1] in (3, 4) if info.get("channels") is None else info["channels"]
     contig = colour and samples.ndim > 2 and samples.shape[-1] > 1 and samples.dtype.kind != "b"
     photometric = "rgb" if contig and samples.shape[-1] in (3, 4) else "minisblack"
@@ -260,23 +264,17 @@ def _write_tiff(file: io.BytesIO, samples: np.ndarray, info: dict[str, Any]) -> 
 
 # --- WAV recordings --------------------------------------------------------------------------------------------------
 
-_WAV_TYPES = [
-    ("uint8", 1),
-    ("int16", 2),
-    ("int32", 3),
-    ("int32", 4),
-    ("float32", 4),
-    ("float64", 8),
-]  # and bytes in a file
+# dtype of the samples, and bytes of one in a file
+_WAV_TYPES = [("uint8", 1), ("int16", 2), ("int32", 3), ("int32", 4), ("float32", 4), ("float64", 8)]
 
 
 def _read_wav(content: bytes) -> tuple[np.ndarray, dict[str, Any]]:
     from scipy.io import wavfile
 
     width, end = _wav_layout(content)
-    with warnings.catch_warnings():  # about chunks of comments, cue points and the like: they hold no samples
-        warnings.simplefilter("ignore", wavfile.WavFileWarning)
-        rate, stored = wavfile.read(io.BytesIO(content[:end]))
+    # of chunks of comments, cue points and the like, which hold no samples; `read` restores the filters
+    warnings.simplefilter("ignore", wavfile.WavFileWarning)
+    rate, stored = wavfile.read(io.BytesIO(content[:end]))
     samples = stored >> 8 if width == 3 else stored  # scipy left-justifies samples of 24 bits
     samples = samples.astype(samples.dtype.newbyteorder("="))
     if (samples.dtype.name, width) not in _WAV_TYPES:
@@ -287,7 +285,7 @@ def _read_wav(content: bytes) -> tuple[np.ndarray, dict[str, Any]]:
 def _wav_layout(content: bytes) -> tuple[int, int]:
     """Bytes of one sample, and where the samples end; scipy tells neither, nor whether they all are there."""
     if content[:4] not in (b"RIFF", b"RIFX", b"RF64") or content[8:12] != b"WAVE":
-        raise ValueError("it does not begin as such a file does")
+        raise ValueError("expected RIFF, RIFX or RF64, and WAVE, at the beginning")
     order = ">" if content[:4] == b"RIFX" else "<"
     found, end = dict[bytes, int](), 12
     while b"data" not in found:
@@ -309,10 +307,10 @@ def _write_wav(file: io.BytesIO, samples: np.ndarray, info: dict[str, Any]) -> N
 
     from scipy.io import wavfile
 
-    if samples.dtype.name not in dict(_WAV_TYPES):
-        raise ValueError(f"expected {', '.join(dict(_WAV_TYPES))}, got {samples.dtype}")
-    if not (samples.ndim == 1 or (samples.ndim == 2 and samples.shape[1] > 1)):
-        raise ValueError(f"expected samples of shape (N,) or (N, 2 or more), got {samples.shape}")
+    recording = samples.ndim == 1 or (samples.ndim == 2 and samples.shape[1] > 1)
+    if samples.dtype.name not in dict(_WAV_TYPES) or not recording:
+        types = ", ".join(dict(_WAV_TYPES))
+        raise ValueError(f"expected {types} of shape (N,) or (N, 2 or more), got {_kind(samples)}")
     if info.get("rate") is None:
         raise ValueError("info: expected 'rate', the sample rate in Hz, got none")
     rate, channels = operator.index(info["rate"]), (*samples.shape, 1)[1]
