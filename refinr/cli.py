@@ -7,8 +7,8 @@ not be tried (bad arguments, unreadable files), 130 when interrupted.
 from __future__ import annotations
 
 import argparse
+import os
 import sys
-import tempfile
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -38,13 +38,15 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except LosslessError as error:
         return _complain(error, 1)
     except KeyboardInterrupt as error:
-        return _complain(f"{error or 'interrupted'}; nothing was written", 130)
+        return _complain(f"{str(error) or 'interrupted'}; nothing was written", 130)
     except (ValueError, TypeError, OSError, RuntimeError, MemoryError) as error:
         return _complain(error, 2)
 
 
 def _complain(what: object, status: int) -> int:
-    text = f"{what}" if not isinstance(what, MemoryError) else "not enough memory"
+    text = "not enough memory" if isinstance(what, MemoryError) else str(what)
+    if isinstance(what, OSError) and what.strerror:
+        text = f"{what.filename}: {what.strerror}" if what.filename else what.strerror
     print(f"refinr: {' '.join(text.split())}", file=sys.stderr)
     return status
 
@@ -114,8 +116,9 @@ def _demo(options: argparse.Namespace) -> int:
 
 def _fit(options: argparse.Namespace) -> int:
     settings = {k: v for k, v in vars(options).items() if k not in ("run", "input", "output", "quiet")}
-    with tempfile.TemporaryFile(dir=Path(options.output).parent):
-        pass  # a folder that cannot be written to is better known before the fit than after it
+    folder = Path(options.output).absolute().parent
+    if not os.access(folder, os.W_OK):  # better known before the fit than after it
+        raise OSError(f"{folder}: cannot be written to" if folder.is_dir() else f"{folder}: no such folder")
     samples, info = signals.read(options.input)
     if settings["channels"] is None:
         settings["channels"] = info.get("channels")

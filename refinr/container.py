@@ -3,15 +3,15 @@
 With this you can write a dict of arrays and a JSON description (`write`) and read both back (`read`).
 
 An `.inr` file is a safetensors file whose header carries, under the key ``refinr``, a JSON object with at least
-``format`` ("refinr") and ``version``.  Nothing appears under the file's name until all of it is on disk.
+``format`` ("refinr"), ``version`` and ``digest``, a SHA-256 of the description and all arrays.  Nothing appears under
+the file's name until all of it is on disk.
 """
 
 from __future__ import annotations
 
+import hashlib
 import json
 import os
-import tempfile
-from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -20,26 +20,24 @@ import numpy as np
 VERSION = 1
 
 
-def replace_file(path: str | os.PathLike, write_to: Callable[[Path], Any]) -> None:
-    """Call ``write_to(temporary path)`` in the folder of `path`, then rename: the old file, or all of the new one.
+def replace_file(path: str | os.PathLike, content: bytes | memoryview) -> None:
+    """Write to a temporary file, then rename: under that name is the old file or all of the new one, never a part.
 
     Raises
     ------
     OSError
         If the folder cannot be written to.  Whatever happens, `path` is as it was and nothing else is left behind.
     """
-    path = Path(path)
-    handle, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.", suffix=path.suffix)
-    os.close(handle)
+    target = Path(os.path.realpath(path))  # where a symbolic link points
+    part = target.with_name(f".{os.urandom(8).hex()}.part")  # in the same folder, so that the move is atomic
     try:
-        write_to(Path(name))
-        umask = os.umask(0)
-        os.umask(umask)
-        os.chmod(name, 0o666 & ~umask)  # mkstemp made it private
-        os.replace(name, path)
-    except BaseException:
-        os.unlink(name)
+        part.write_bytes(content)
+        os.replace(part, target)
+    except OSError as error:
+        error.filename, error.filename2 = str(path), None  # not the name of the temporary file
         raise
+    finally:
+        part.unlink(missing_ok=True)
 
 
 def write(path: str | os.PathLike, arrays: dict[str, np.ndarray], description: dict[str, Any]) -> None:
@@ -59,9 +57,11 @@ def write(path: str | os.PathLike, arrays: dict[str, np.ndarray], description: d
     """
     from safetensors.numpy import save
 
-    text = json.dumps({"format": "refinr", "version": VERSION} | description, allow_nan=False)
-    content = save({name: np.ascontiguousarray(a) for name, a in arrays.items()}, {"refinr": text})
-    replace_file(path, lambda temporary: temporary.write_bytes(content))
+    arrays = {name: np.ascontiguousarray(a) for name, a in arrays.items()}
+    description = {"format": "refinr", "version": VERSION} | description
+    text = json.dumps(description | {"digest": _digest(arrays, description)}, allow_nan=False)
+    content = save(arrays, {"refinr": text})
+    replace_file(path, content)
 
 
 def read(path: str | os.PathLike) -> tuple[dict[str, np.ndarray], dict[str, Any]]:
@@ -87,7 +87,7 @@ def read(path: str | os.PathLike) -> tuple[dict[str, np.ndarray], dict[str, Any]
         with safe_open(path, framework="np") as file:
             metadata = file.metadata() or {}
             arrays = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118  (not a dict)
-    except SafetensorError as error:
+    except (SafetensorError, AttributeError, TypeError) as error:  # the latter two for dtypes that NumPy has not
         raise ValueError(f"{path}: not an .inr file, or a damaged one ({error})") from None
     try:
         description = json.loads(metadata["refinr"])
@@ -100,4 +100,15 @@ def read(path: str | os.PathLike) -> tuple[dict[str, np.ndarray], dict[str, Any]
         raise ValueError(
             f"{path}: version {description['version']}, newer than {VERSION}, the newest this refinr reads"
         )
+    if description.pop("digest", None) != _digest(arrays, description):
+        raise ValueError(f"{path}: damaged, its content is not what was written")
     return arrays, description
+
+
+def _digest(arrays: dict[str, np.ndarray], description: dict[str, Any]) -> str:
+    """SHA-256 of everything a file says."""
+    digest = hashlib.sha256(json.dumps(description, sort_keys=True).encode())
+    for name, array in sorted(arrays.items()):
+        digest.update(f"{name} {array.dtype.str} {array.shape} ".encode())
+        digest.update(array.tobytes())
+    return digest.hexdigest()

@@ -9,7 +9,7 @@ from __future__ import annotations
 import functools
 import os
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Any
 
@@ -43,14 +43,26 @@ def single_threaded_blas() -> Iterator[None]:
     with _lock:
         _users += 1
         if _users == 1:
-            _limit = _blas().limit(limits=1, user_api="blas")
+            _limit = _in_control(lambda: _blas().limit(limits=1, user_api="blas"))
     try:
         yield
     finally:
         with _lock:
             _users -= 1
             if _users == 0:
-                _limit.restore_original_limits()
+                _in_control(_limit.restore_original_limits)
+
+
+def _in_control(change: Callable[[], Any]) -> Any:
+    """Change the limits whichever thread set them last; threadpoolctl lets only the first one, and only since 3.7."""
+    from threadpoolctl import OpenBLASController
+
+    hand_over = getattr(OpenBLASController, "clear_controlling_thread", lambda force: None)
+    hand_over(force=True)
+    try:
+        return change()
+    finally:
+        hand_over(force=True)
 
 
 @functools.cache

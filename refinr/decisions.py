@@ -45,15 +45,15 @@ def decide(z: np.ndarray, levels: int) -> np.ndarray:
     """
     if levels == 2:  # not round(z + 1/2): in float32 that loses every logit below 3e-8
         return (z > 0).astype(np.uint8)
-    position = np.nan_to_num(z.astype(np.float64) + 0.5, nan=0.0) * (levels - 1)
-    return np.rint(np.clip(position, 0, levels - 1)).astype(np.uint8)
+    share = np.clip(np.nan_to_num(z.astype(np.float64), nan=-0.5), -0.5, 0.5) + 0.5
+    return np.rint(share * (levels - 1)).astype(np.uint8)
 
 
 def margins(z: Array, targets: Array, levels: int) -> Array:
     """Signed distance of outputs from the nearest threshold that would make them wrong, in steps between targets.
 
-    Positive where the decision is right.  Beyond the first and the last target nothing can go wrong, so only the inner
-    threshold counts there; for bits this leaves ``z`` for ones and ``-z`` for zeros.
+    Positive where the decision is right.  For bits that is ``z`` for ones and ``-z`` for zeros.  With more levels it is
+    at most 1/2, half way between two thresholds; outputs beyond the first and the last target count as being there.
 
     Parameters
     ----------

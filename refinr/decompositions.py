@@ -6,6 +6,7 @@ or one network for the value itself (`Direct`, what everybody did before).
 
 Every decomposition offers the same things; to add one, offer them and name it in `DECOMPOSITIONS`:
 
+- ``bits`` and ``code_dtype``: width of the codes, and a dtype that holds them;
 - ``levels``: how many digits an output distinguishes;
 - ``networks(channels)``: how many networks a tile needs;
 - ``axes(tile)``: the shape of the grid its networks' inputs are laid out on;
@@ -17,7 +18,6 @@ Every decomposition offers the same things; to add one, offer them and name it i
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 
@@ -52,6 +52,11 @@ class Planes:
     gray: bool = False
 
     @property
+    def code_dtype(self) -> np.dtype:
+        """The narrowest unsigned dtype for the codes."""
+        return np.min_scalar_type((1 << self.bits) - 1)
+
+    @property
     def levels(self) -> int:
         """``2^radix_bits``."""
         return 1 << self.radix_bits
@@ -83,8 +88,7 @@ class Planes:
         digits = decisions.decide(self.by_sample(z), self.levels)  # (N, C, P)
         top = self.bits - (self.planes - 1) * self.radix_bits  # bits in the top plane
         digits[..., -1] = np.minimum(digits[..., -1], (1 << top) - 1)
-        dtype = _code_dtype(self.bits)
-        return planes.from_planes(digits, self.bits, radix_bits=self.radix_bits, gray=self.gray, dtype=dtype)
+        return planes.from_planes(digits, self.bits, radix_bits=self.radix_bits, gray=self.gray, dtype=self.code_dtype)
 
 
 @dataclass(frozen=True)
@@ -145,6 +149,11 @@ class Direct:
     high: float = 0.0
 
     @property
+    def code_dtype(self) -> np.dtype:
+        """The narrowest unsigned dtype for the codes."""
+        return np.min_scalar_type((1 << self.bits) - 1)
+
+    @property
     def levels(self) -> int:
         """``2^bits``."""
         return 1 << self.bits
@@ -174,10 +183,14 @@ class Direct:
         share = np.clip(np.nan_to_num(self.by_sample(z)[..., 0].astype(np.float64)), -0.5, 0.5)  # (N, C)
         if self.dtype is not None:
             middle, half = self._range()
-            return planes.to_codes((middle + 2.0 * share * half).astype(self.dtype))[0]
+            with np.errstate(over="ignore"):  # rounding may pass the ends of the range, and of the dtype
+                values = middle + 2.0 * share * half
+            return planes.to_codes(np.clip(values, self.low, self.high).astype(self.dtype))[0]
+        if self.levels == 2:
+            return decisions.decide(self.by_sample(z)[..., 0], 2)
         # from 54 bits on the top code is not a float64: stay below the power of two above it
         top = float(self.levels - 1) if self.bits <= 53 else np.nextafter(2.0**self.bits, 0)
-        return np.minimum(np.rint((share + 0.5) * top), top).astype(_code_dtype(self.bits))
+        return np.minimum(np.rint((share + 0.5) * top), top).astype(self.code_dtype)
 
     def _range(self) -> tuple[float, float]:
         middle, half = self.low / 2 + self.high / 2, self.high / 2 - self.low / 2  # halves first: no overflow
@@ -187,7 +200,3 @@ class Direct:
 Decomposition = Planes | Direct  # BitCoordinate is a Planes
 
 DECOMPOSITIONS: dict[str, type] = {"planes": Planes, "bit-coordinate": BitCoordinate, "none": Direct}
-
-
-def _code_dtype(bits: int) -> Any:
-    return next(np.dtype(f"uint{width}") for width in (8, 16, 32, 64) if bits <= width)

@@ -121,9 +121,10 @@ def load(path: str | os.PathLike) -> INR:
         report = Report(**fields)
         expected = {name: (layout.networks, *p.shape[1:]) for name, p in mlp.init(layout.spec).items()}
         inr = INR(layout, params, report, str(description["checksum"]), dict(description["info"]))
-    except (KeyError, TypeError, ValueError, AttributeError, IndexError) as error:
+    except (KeyError, TypeError, ValueError, AttributeError, IndexError, ArithmeticError) as error:
         raise ValueError(f"{path}: its description is damaged ({type(error).__name__}: {error})") from None
-    if {name: p.shape for name, p in params.items()} != expected:
+    shapes = {name: p.shape for name, p in params.items() if p.dtype == np.float32}
+    if shapes != expected or len(shapes) != len(params):
         raise ValueError(f"{path}: its arrays are not those that its description speaks of")
     return inr
 
@@ -268,7 +269,7 @@ def fit(
         max_steps=int(steps.max()),
         restarts=restarts,
         samples=samples.size,
-        wrong_bits=tuple(metrics.wrong_bits_per_plane(cells, decoded, layout.cut.bits)),
+        wrong_bits=tuple(metrics.wrong_bits_per_plane(cells.astype(decoded.dtype), decoded, layout.cut.bits)),
         margin_per_plane=margins,
         rmse=rmse,
         peak=peak,
@@ -318,7 +319,7 @@ def _train(
 def _decode(layout: Layout, params: dict[str, np.ndarray], cells: np.ndarray) -> tuple[np.ndarray, tuple[float, ...]]:
     """What the networks represent, and the smallest margin of each plane: what the report is counted on."""
     cut = layout.cut
-    decoded, smallest = np.empty_like(cells), np.full(1, np.inf)
+    decoded, smallest = np.empty(cells.shape, cut.code_dtype), np.full(1, np.inf)
     for tile, z in layout.outputs(params):
         decoded[tile] = cut.codes(z).reshape(cells[tile].shape)
         targets = cut.targets(cells[tile].reshape(-1, layout.channels))
@@ -329,19 +330,16 @@ def _decode(layout: Layout, params: dict[str, np.ndarray], cells: np.ndarray) ->
 
 
 def _distance(samples: np.ndarray, cells: np.ndarray, decoded: np.ndarray, layout: Layout) -> tuple[float, float]:
-    """Root mean squared error, and the peak it is related to."""
+    """Root mean squared error, and the peak it is related to; the largest float where there is no telling."""
     if samples.dtype.kind != "f":
-        return metrics.rmse(cells, decoded), float((1 << layout.cut.bits) - 1)
-    a, b = samples.astype(np.float64), layout.samples(decoded).astype(np.float64)
-    both = np.isfinite(a) & np.isfinite(b)
-    if not both.any():
-        return 0.0, 0.0
-    scale = float(np.abs(a[both]).max()) or 1.0  # squares of extreme floats would overflow
-    difference = a[both] / scale - b[both] / scale
-    with np.errstate(over="ignore"):
-        rmse = scale * float(np.sqrt(np.mean(difference * difference)))
-        peak = float(a[both].max() - a[both].min())
-    limit = float(np.finfo(np.float64).max)
+        return metrics.rmse(cells.astype(decoded.dtype), decoded), float((1 << layout.cut.bits) - 1)
+    with np.errstate(invalid="ignore", over="ignore"):  # signalling NaNs; squares of extreme floats
+        a, b = samples.astype(np.float64), layout.samples(decoded).astype(np.float64)
+        both = np.isfinite(a) & np.isfinite(b)
+        a, b = a[both], b[both]
+        rmse = float(np.sqrt(np.mean((a - b) ** 2))) if a.size else math.inf
+        peak = float(np.ptp(a)) if a.size else math.inf
+    limit = float(np.finfo(np.float64).max)  # JSON has no infinity
     return min(rmse, limit), min(peak, limit)
 
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import itertools
 import math
+import operator
 from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import asdict, dataclass
@@ -130,7 +131,11 @@ class Layout:
         value = dict(value)
         cut = DECOMPOSITIONS[value.pop("decomposition")](**value.pop("cut"))
         spec = MLP(**value.pop("spec"))
-        shape, tile = tuple(map(int, value.pop("shape"))), tuple(map(int, value.pop("tile")))
+        shape, tile = (tuple(map(operator.index, value.pop(name))) for name in ("shape", "tile"))
+        value["offset"], value["dtype"] = operator.index(value["offset"]), np.dtype(value["dtype"]).str
+        planes.code_dtype(value["dtype"])
+        if min(*shape, *tile) < 1:
+            raise ValueError(f"expected positive lengths, got shape {shape} and tile {tile}")
         return cls(cut=cut, spec=spec, shape=shape, tile=tile, **value)
 
 

@@ -14,12 +14,13 @@ import math
 import operator
 from collections.abc import Iterable
 from dataclasses import dataclass
+from itertools import pairwise
 from typing import Any
 
 import numpy as np
 
 from refinr import activations, layers
-from refinr.xp import Array, uniform
+from refinr.xp import Array, namespace, uniform
 
 Params = dict[str, Array]
 
@@ -97,7 +98,7 @@ def parameter_count(spec: MLP) -> int:
     >>> parameter_count(MLP(sizes=(2, 16, 16, 16, 1)))
     609
     """
-    return sum((fan_in + 1) * fan_out for fan_in, fan_out in zip(spec.sizes, spec.sizes[1:], strict=False))
+    return sum((fan_in + 1) * fan_out for fan_in, fan_out in pairwise(spec.sizes))
 
 
 # --- initialisation --------------------------------------------------------------------------------------------------
@@ -134,7 +135,7 @@ def init_one(spec: MLP, rng: np.random.Generator) -> dict[str, np.ndarray]:
     {'w0': (2, 16), 'b0': (1, 16), 'w1': (16, 1), 'b1': (1, 1)}
     """
     params = {}
-    for i, (fan_in, fan_out) in enumerate(zip(spec.sizes, spec.sizes[1:], strict=False)):
+    for i, (fan_in, fan_out) in enumerate(pairwise(spec.sizes)):
         weight, bias = _bounds(spec, i)
         params[f"w{i}"] = uniform(rng, weight, (fan_in, fan_out))
         params[f"b{i}"] = uniform(rng, bias, (1, fan_out))
@@ -174,6 +175,37 @@ def init(
         raise TypeError(f"dtype: expected a float dtype, got {dtype}")
     drawn = [init_one(spec, np.random.default_rng([seed, int(index), attempt])) for index in indices]
     return {name: np.stack([one[name] for one in drawn]).astype(dtype) for name in drawn[0]}
+
+
+def pack(params: Params) -> Array:
+    """All parameters of each network in one row (E, P): few large arrays move faster than many small ones.
+
+    Examples
+    --------
+    >>> pack(init(MLP(sizes=(2, 16, 1)), nets=3)).shape
+    (3, 65)
+    """
+    arrays = list(params.values())
+    xp = namespace(arrays[0])
+    return xp.concat([xp.reshape(a, (a.shape[0], -1)) for a in arrays], axis=1)
+
+
+def unpack(spec: MLP, rows: Array) -> Params:
+    """The inverse of `pack`: views of the rows (E, P), where the library has views.
+
+    Examples
+    --------
+    >>> spec = MLP(sizes=(2, 16, 1))
+    >>> {name: p.shape for name, p in unpack(spec, pack(init(spec, nets=3))).items()}
+    {'w0': (3, 2, 16), 'b0': (3, 1, 16), 'w1': (3, 16, 1), 'b1': (3, 1, 1)}
+    """
+    params, first = {}, 0
+    for i, (fan_in, fan_out) in enumerate(pairwise(spec.sizes)):
+        for name, rank in ((f"w{i}", fan_in), (f"b{i}", 1)):
+            last = first + rank * fan_out
+            params[name] = namespace(rows).reshape(rows[:, first:last], (rows.shape[0], rank, fan_out))
+            first = last
+    return params
 
 
 # --- forward and backward --------------------------------------------------------------------------------------------

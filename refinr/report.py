@@ -27,7 +27,7 @@ class Report:
     max_steps : int
         Largest number.
     restarts : int
-        In all.
+        Restarts that led to the parameters kept, in all.
     samples : int
         Number of samples, each channel counted.
     wrong_bits : tuple of ints

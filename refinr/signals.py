@@ -20,6 +20,8 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
+from refinr.container import replace_file
+
 __all__ = ["FORMATS", "Signal", "read", "write"]
 
 FORMATS = {".npy": "npy", ".png": "png", ".tif": "tiff", ".tiff": "tiff", ".wav": "wav"}
@@ -129,14 +131,7 @@ def write(path: str | os.PathLike[str], samples: np.ndarray, info: Mapping[str, 
         _WRITERS[name](file, samples, dict(info or {}))
     except (ValueError, TypeError, struct.error) as error:
         raise ValueError(f"{path}: cannot be written as {name.upper()}: {error}") from error
-    target = Path(os.path.realpath(path))  # where a symbolic link points
-    part = target.with_name(f".{os.urandom(8).hex()}.part")  # in the same folder, so that the move is atomic
-    try:
-        part.write_bytes(file.getbuffer())
-        os.replace(part, target)
-    except BaseException:
-        part.unlink(missing_ok=True)
-        raise
+    replace_file(path, file.getbuffer())
 
 
 # --- shared by all formats -------------------------------------------------------------------------------------------

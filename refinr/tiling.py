@@ -7,7 +7,10 @@ from __future__ import annotations
 
 import itertools
 import math
+import operator
 from collections.abc import Sequence
+
+import numpy as np
 
 
 def tile_shape(shape: Sequence[int], tile: int | Sequence[int]) -> tuple[int, ...]:
@@ -31,6 +34,8 @@ def tile_shape(shape: Sequence[int], tile: int | Sequence[int]) -> tuple[int, ..
     ------
     ValueError
         If a length is below one or their number is not that of the grid's axes.
+    TypeError
+        If a length is no integer.
 
     Examples
     --------
@@ -39,16 +44,17 @@ def tile_shape(shape: Sequence[int], tile: int | Sequence[int]) -> tuple[int, ..
     >>> tile_shape((512, 100), (64, 200))
     (64, 100)
     """
-    lengths = [tile] if isinstance(tile, int) else list(tile)
+    try:
+        lengths = tuple(operator.index(t) for t in (tile if np.iterable(tile) else [tile]))
+    except TypeError:
+        raise TypeError(f"tile: expected an int or ints, got {tile!r}") from None
     if min(lengths, default=0) < 1:
         raise ValueError(f"tile: expected positive lengths, got {tile}")
-    if not isinstance(tile, int):
+    if np.iterable(tile):
         if len(lengths) != len(shape):
-            raise ValueError(
-                f"tile: expected {len(shape)} lengths for a grid of shape {tuple(shape)}, got {tuple(tile)}"
-            )
+            raise ValueError(f"tile: expected {len(shape)} lengths for a grid of shape {tuple(shape)}, got {lengths}")
         return tuple(min(t, n) for t, n in zip(lengths, shape, strict=True))
-    samples: float = tile * tile
+    samples: float = lengths[0] ** 2
     result = [1] * len(shape)
     # the shortest axis first: if it is shorter than its share, the others share what it leaves
     for left, axis in zip(range(len(shape), 0, -1), sorted(range(len(shape)), key=lambda a: shape[a]), strict=True):

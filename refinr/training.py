@@ -46,7 +46,8 @@ class Options:
         Steps a network may take, restarts included.
     patience : int or None
         A network whose number of wrong decisions has not fallen for so many steps starts again, with a new random
-        stream and its step size times `backoff`.  None: never.
+        stream and its step size times `backoff`; one that has none but whose margin no longer grows stops.  None: never
+        either.
     backoff : float
     seed : int
 
@@ -75,6 +76,8 @@ class Options:
             raise ValueError(f"margin: expected 0 or {limit}, got {self.margin}")
         if self.max_steps < 0:
             raise ValueError(f"max_steps: expected 0 or more, got {self.max_steps}")
+        if self.patience is not None and self.patience < 1:
+            raise ValueError(f"patience: expected 1 or more steps, or None, got {self.patience}")
         if self.seed < 0:
             raise ValueError(f"seed: expected 0 or more, got {self.seed}")
 
@@ -154,34 +157,41 @@ def train(
 
 
 class _Group:
-    """The networks of a job while they train.  Arrays with a leading axis A hold the networks still active."""
+    """The networks of a job while they train.  Arrays with a leading axis A hold the networks still active.
+
+    Parameters, their gradients and moments are rows (A, P): Adam's dozen operations on one array instead of on every
+    weight and bias.  Small operations cost threads more in handing the interpreter to each other than in computing.
+    """
 
     def __init__(self, job: Job, options: Options, xp: ModuleType) -> None:
         self.job, self.options, self.schedule = job, options, optim.schedule(options.lr)
         E = len(job.networks)
         self.x = xp.asarray(job.x)  # (N, I)
         self.targets = xp.asarray(job.targets)  # (A, N, O)
-        start = mlp.init(job.spec, job.networks, options.seed, str(job.x.dtype))
-        self.params = {name: asarray_like(p, self.x) for name, p in start.items()}  # (A, ...)
-        self.state = optim.adam_init(self.params)
-        self.age = np.zeros((E, 1, 1), dtype=int)  # (A, 1, 1) steps since the attempt began
+        start = mlp.pack(mlp.init(job.spec, job.networks, options.seed, str(job.x.dtype)))
+        self.rows = {"": asarray_like(start, self.x)}  # (A, P)
+        self.state = optim.adam_init(self.rows)
+        self.age = np.zeros((E, 1), dtype=int)  # (A, 1) steps since the attempt began
         self.position = np.arange(E)  # (A,) where in the job
         self.attempt = np.zeros(E, dtype=int)  # (A,)
         self.fewest = np.full(E, np.iinfo(int).max)  # (A,) fewest wrong decisions in this attempt
-        self.since = np.zeros(E, dtype=int)  # (A,) steps since then
+        self.since = np.zeros(E, dtype=int)  # (A,) steps since it last got better
         unknown = np.full(E, np.iinfo(int).max)
-        self.best = Outcome(start, unknown, np.full(E, -np.inf), np.zeros(E, dtype=int), np.zeros(E, dtype=int))
+        best = mlp.unpack(job.spec, start)
+        self.best_rows = start
+        self.best = Outcome(best, unknown, np.full(E, -np.inf), np.zeros(E, dtype=int), np.zeros(E, dtype=int))
 
     def train(self, pool: ThreadPoolExecutor | None, notify: Callable | None, stop: threading.Event | None) -> Outcome:
         options = self.options
         for step in range(options.max_steps + 1):
+            params = mlp.unpack(self.job.spec, self.rows[""])
             now = gradients(
-                self.job.spec, self.params, self.x, self.targets, loss=options.loss, levels=options.levels, pool=pool
+                self.job.spec, params, self.x, self.targets, loss=options.loss, levels=options.levels, pool=pool
             )
             wrong, margin = to_host(now.wrong), to_host(now.margin).astype(float)
-            fell = wrong < self.fewest
-            self.fewest = np.where(fell, wrong, self.fewest)
-            self.since = np.where(fell, 0, self.since + 1)
+            progress = (wrong < self.fewest) | ((wrong == 0) & (margin > self.best.margin[self.position]))
+            self.fewest = np.minimum(wrong, self.fewest)
+            self.since = np.where(progress, 0, self.since + 1)
             stalled = self.since >= (math.inf if options.patience is None else options.patience)
             last = step == options.max_steps or (stop is not None and stop.is_set())
             done = (wrong == 0) & (margin >= options.goal)
@@ -192,9 +202,9 @@ class _Group:
                 notify([self.job.networks[int(i)] for i in self.position], wrong)
             if leaves.all():
                 break
-            rate = self.schedule(self.age) * options.backoff ** self.attempt[:, None, None]
+            rate = self.schedule(self.age) * options.backoff ** self.attempt[:, None]
             state = self.state._replace(t=self.age)
-            self.params, self.state = optim.adam_step(self.params, now.grads, state, rate)
+            self.rows, self.state = optim.adam_step(self.rows, {"": mlp.pack(now.grads)}, state, rate)
             self.age = self.age + 1
             self._restart(stalled & ~leaves)
             if leaves.any():
@@ -210,8 +220,7 @@ class _Group:
             return
         best.wrong[at[chosen]], best.margin[at[chosen]] = wrong[chosen], margin[chosen]
         best.restarts[at[chosen]] = self.attempt[chosen]
-        for name, p in self.params.items():
-            best.params[name][at[chosen]] = to_host(_take(p, chosen))
+        self.best_rows[at[chosen]] = to_host(_take(self.rows[""], chosen))
 
     def _restart(self, stalled: np.ndarray) -> None:
         """Begin again: new parameters, empty moments, a smaller step."""
@@ -220,18 +229,16 @@ class _Group:
             self.fewest[i], self.since[i], self.age[i] = np.iinfo(int).max, 0, 0
             network = self.job.networks[self.position[i]]
             fresh = mlp.init(self.job.spec, [network], self.options.seed, attempt=int(self.attempt[i]))
-            for name, p in self.params.items():  # adam_step has just made these arrays: they are ours to write into
-                p[i, ...] = asarray_like(fresh[name][0], p)
-                self.state.m[name][i, ...] = 0.0
-                self.state.v[name][i, ...] = 0.0
+            rows = self.rows[""]  # adam_step has just made these arrays: they are ours to write into
+            rows[i, ...] = asarray_like(mlp.pack(fresh)[0], rows)
+            self.state.m[""][i, ...] = 0.0
+            self.state.v[""][i, ...] = 0.0
 
     def _drop(self, leaves: np.ndarray) -> None:
         """Go on without those networks."""
         stay = np.flatnonzero(~leaves)
         self.targets = _take(self.targets, stay)
-        self.params = {name: _take(p, stay) for name, p in self.params.items()}
-        m = {name: _take(p, stay) for name, p in self.state.m.items()}
-        v = {name: _take(p, stay) for name, p in self.state.v.items()}
+        self.rows, m, v = ({"": _take(rows[""], stay)} for rows in (self.rows, self.state.m, self.state.v))
         self.state = optim.AdamState(m, v, 0)  # `age` says what t is
         self.position, self.attempt, self.age = self.position[stay], self.attempt[stay], self.age[stay]
         self.fewest, self.since = self.fewest[stay], self.since[stay]
@@ -249,15 +256,16 @@ def _take(array: Array, rows: np.ndarray) -> Array:
 
 
 def group_size(spec: MLP, samples: int, xp: ModuleType | None = None) -> int:
-    """How many networks to train together: so many that one step's activations stay in a core's cache (or fill a GPU).
+    """How many networks to train together: few enough for a step's activations to stay in the caches, many enough for
+    the threads to compute more than they talk (or to fill a GPU).
 
     Examples
     --------
     >>> group_size(MLP(sizes=(2, 16, 16, 16, 1)), 1024)
-    10
+    32
     """
     on_gpu = xp is not None and xp.__name__ == "cupy"
-    budget, most = (1 << 30, 1024) if on_gpu else (4 << 20, 64)  # bytes; networks
+    budget, most = (1 << 30, 1024) if on_gpu else (12 << 20, 64)  # bytes; networks
     values = min(samples, CHUNK) * sum(spec.sizes[1:-1] or spec.sizes)
     return max(1, min(most, budget // (2 * 4 * values)))
 

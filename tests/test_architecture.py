@@ -21,8 +21,8 @@ FLOORS = {
     for floor, names in enumerate(
         [
             "xp cpu",
-            "planes coords activations losses metrics optim theory decisions tiling container progress report",
-            "layers ternary decompositions",
+            "planes coords activations losses metrics optim decisions tiling container progress report",
+            "layers ternary decompositions theory",
             "mlp constructive",
             "chunks",
             "training",

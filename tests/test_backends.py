@@ -49,6 +49,11 @@ def _three_steps(params: dict, grads: dict, lr: Any, t: Any) -> tuple:
     return params, state.m, state.v
 
 
+def _packing() -> tuple[Callable, tuple]:
+    case = net(mlp.MLP((2, 6, 1)), 2, 5, seed=0)
+    return lambda params: (rows := mlp.pack(params), mlp.unpack(case.spec, rows)), (case.params,)
+
+
 def _network(activation: str) -> tuple[Callable, tuple]:
     case = net(mlp.MLP((2, 6, 6, 1), activation), 2, 5, seed=0)
 
@@ -84,6 +89,7 @@ FLOAT_CASES: dict[str, tuple[Callable, tuple]] = {
         lambda params, grads: _three_steps(params, grads, _rates, np.array([0, 9]).reshape(2, 1, 1)),
         (_params, _grads),
     ),
+    "pack, unpack": _packing(),
     **{f"network, {name}": _network(name) for name in activations.ACTIVATIONS},
 }
 

@@ -331,3 +331,13 @@ def test_wrong_specifications_are_named(arguments, message):
 def test_frequencies_and_scales_are_positive_and_finite(name, value):
     with pytest.raises(ValueError, match=f"{name}: expected a positive number, got {value}"):
         MLP((2, 16, 1), **{name: value})
+
+
+@given(sizes=st.lists(st.integers(1, 5), min_size=2, max_size=5), nets=st.integers(1, 4), seed=st.integers(0, 99))
+def test_packing_keeps_every_parameter(sizes, nets, seed):
+    spec = mlp.MLP(tuple(sizes))
+    params = mlp.init(spec, nets, seed)
+    rows = mlp.pack(params)
+    assert rows.shape == (nets, mlp.parameter_count(spec))
+    for name, p in mlp.unpack(spec, rows).items():
+        assert_equal_exact(p, params[name])

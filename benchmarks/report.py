@@ -1,0 +1,136 @@
+"""What the benchmarks share: the image, fair timing, and results that say where they come from.
+
+With this you can make the image that is measured (`image`), time rivals against each other (`fastest`), compare a
+number with its target (`Target`), and print and keep the results of a run (`Run`).
+"""
+
+from __future__ import annotations
+
+import argparse
+import datetime
+import json
+import math
+import operator
+import sys
+import time
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from benchmarks import machine
+
+RESULTS = Path(__file__).parent / "results"
+
+Row = Mapping[str, Any]
+
+_RELATIONS: dict[str, Callable[[float, float], bool]] = {">=": operator.ge, "<=": operator.le, "<": operator.lt}
+
+
+class Target(NamedTuple):
+    """A number, and what it should be."""
+
+    what: str
+    value: float
+    relation: str
+    limit: float
+
+    @property
+    def met(self) -> bool:
+        """Whether it is; not-a-number is not."""
+        return bool(_RELATIONS[self.relation](self.value, self.limit))
+
+
+def log(what: str) -> None:
+    """Say on the error stream what is being measured: some of it takes minutes."""
+    print(f"... {what}", file=sys.stderr, flush=True)
+
+
+def image(size: int) -> np.ndarray:
+    """A 16-bit image, two sinusoids and noise that fills the 8 low planes: uint16 (size, size).
+
+    Wavelengths are fixed in samples, so that bits are as hard to learn in a large image as in a small one; at size 96
+    it is the demonstration's "synthetic".
+    """
+    y, x = np.mgrid[0:size, 0:size] / 96.0
+    waves = 0.5 + 0.2 * np.sin(2 * np.pi * (3 * x + y)) + 0.2 * np.sin(2 * np.pi * (2 * x - 4 * y))
+    noise = np.random.default_rng(0).integers(-128, 128, waves.shape)
+    return (65535 * waves + noise).astype(np.uint16)
+
+
+def fastest(candidates: Mapping[str, Callable[[], Any]], rounds: int, turn: float = 0.2) -> dict[str, float]:
+    """Seconds of the fastest call of each candidate.
+
+    They take turns, so that a machine that slows down slows all of them.  A turn lasts `turn` seconds and two calls at
+    least: the first pays for what the one before has left behind, cold caches and threads that still spin.
+    """
+    best = dict.fromkeys(candidates, math.inf)
+    for _ in range(rounds):
+        for name, call in candidates.items():
+            end, calls = time.perf_counter() + turn, 0
+            while calls < 2 or time.perf_counter() < end:
+                start = time.perf_counter()
+                call()
+                best[name] = min(best[name], time.perf_counter() - start)
+                calls += 1
+    return best
+
+
+def _text(value: Any) -> str:
+    if isinstance(value, bool):
+        return "yes" if value else "no"
+    if isinstance(value, float) and abs(value) < 1000:
+        return f"{value:.3g}"
+    return f"{value:,.0f}" if isinstance(value, int | float) else str(value)
+
+
+def table(rows: Sequence[Row]) -> str:
+    """Rows with the same keys as a table in Markdown, aligned for the terminal too."""
+    head = list(rows[0])
+    body = [[_text(row[name]) for name in head] for row in rows]
+    widths = [max(map(len, column)) for column in zip(head, *body, strict=True)]
+    lines = []
+    for line in [head, *body]:
+        lines.append("| " + " | ".join(cell.rjust(w) for cell, w in zip(line, widths, strict=True)) + " |")
+    rule = "|" + "|".join("-" * (w + 1) + ":" for w in widths) + "|"
+    return "\n".join([lines[0], rule, *lines[1:]])
+
+
+class Run:
+    """One run of a benchmark, from its command line to its results.
+
+    Parameters
+    ----------
+    name : str
+        Of the result files.
+    description : str
+        For the command line's help.
+    """
+
+    def __init__(self, name: str, description: str | None) -> None:
+        layout = argparse.RawDescriptionHelpFormatter
+        parser = argparse.ArgumentParser(
+            f"python -m benchmarks.{name}", description=description, formatter_class=layout
+        )
+        parser.add_argument("--quick", action="store_true", help="tiny sizes, no result files: just see that it runs")
+        self.name, self.quick, self._watch = name, bool(parser.parse_args().quick), machine.Watch()
+
+    def publish(self, title: str, tables: Mapping[str, Sequence[Row]], targets: Sequence[Target]) -> None:
+        """Print tables, targets and machine; unless quick, write them to ``results/NAME.json`` and ``NAME.md``."""
+        others = self._watch.cores_of_others()
+        if not math.isnan(others):
+            targets = [*targets, Target("cores busy with other processes", others, "<", 0.1)]
+        facts, date = machine.facts(), datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds")
+        checks = [t._asdict() | {"met": t.met} for t in targets]
+        parts = [f"# {title}"]
+        parts += [f"## {heading}\n\n{table(rows)}" for heading, rows in {**tables, "Targets": checks}.items()]
+        parts.append(f"{date}; " + "; ".join(f"{key} {value}" for key, value in facts.items()))
+        text = "\n\n".join(parts) + "\n"
+        print(text)
+        if self.quick:
+            return
+        RESULTS.mkdir(exist_ok=True)
+        (RESULTS / f"{self.name}.md").write_text(text)
+        record = {"title": title, "date": date, "machine": facts, "tables": tables, "targets": checks}
+        (RESULTS / f"{self.name}.json").write_text(json.dumps(record, indent=1, default=float) + "\n")

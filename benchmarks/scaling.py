@@ -1,0 +1,110 @@
+"""How cost grows with the image: seconds a bit and peak memory from 32 x 32 to 512 x 512 samples of 16 bits.
+
+With this you can run ``python -m benchmarks.scaling``.
+
+Every size and number of workers runs in a fresh process, so that its peak memory is its own.  Tiles are trained apart
+from each other, so the cost of a bit should not depend on how many there are, nor the parameters on who trains them:
+that one and two workers give the same bytes is checked along the way.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import math
+import resource
+import subprocess
+import sys
+import time
+from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+import refinr
+from benchmarks import report
+
+SIZES = (32, 64, 128, 256, 512)
+WORKERS = (1, 2)
+
+
+def measure(size: int, workers: int) -> dict[str, Any]:
+    """Fit an image in this process, small ones again and again for two seconds: time, memory, and what came out."""
+    samples = report.image(size)
+    seconds, end = math.inf, time.perf_counter() + 2.0
+    with ThreadPoolExecutor(workers) as executor:
+        refinr.fit(
+            samples[:8, :8], max_steps=1, executor=executor
+        )  # the first fit pays for what is set up on first use
+        while seconds == math.inf or time.perf_counter() < end:
+            start = time.perf_counter()
+            inr = refinr.fit(samples, hidden=(16, 16, 16, 16), margin=0.0, executor=executor)
+            seconds = min(seconds, time.perf_counter() - start)
+    if not (inr.lossless and np.array_equal(inr.decode(), samples)):
+        raise ValueError(f"{size} x {size}: {inr.report.ber:.2e} of the bits are wrong")
+    unit = 1 if sys.platform == "darwin" else 1024  # getrusage(2)
+    digest = hashlib.sha256(b"".join(p.tobytes() for p in inr.params.values()))
+    return {
+        "size": size,
+        "workers": workers,
+        "seconds": seconds,
+        "us / bit": 1e6 * seconds / inr.report.bits,
+        "steps, mean": inr.report.steps,
+        "restarts": inr.report.restarts,
+        "peak MB": 1e-6 * unit * resource.getrusage(resource.RUSAGE_SELF).ru_maxrss,
+        "sha256": digest.hexdigest()[:8],
+    }
+
+
+def measure_apart(size: int, workers: int) -> dict[str, Any]:
+    """`measure` in a fresh process, started from this one while it is still small: its size counts as the other's."""
+    code = f"import json; from benchmarks import scaling; print(json.dumps(scaling.measure({size}, {workers})))"
+    report.log(f"{size} x {size}, workers: {workers}")
+    root = Path(__file__).parent.parent
+    return json.loads(subprocess.run([sys.executable, "-c", code], cwd=root, check=True, stdout=subprocess.PIPE).stdout)
+
+
+def draw(rows: Sequence[report.Row], path: Path) -> None:
+    """Cost of a bit and peak memory over the size, a line for each number of workers."""
+    from matplotlib.figure import Figure
+
+    figure = Figure(figsize=(9, 3.6), layout="constrained")
+    for axes, key, label in zip(
+        figure.subplots(1, 2), ("us / bit", "peak MB"), ("µs a bit", "peak memory, MB"), strict=True
+    ):
+        for workers in WORKERS:
+            mine = [row for row in rows if row["workers"] == workers]
+            axes.plot([row["size"] for row in mine], [row[key] for row in mine], "o-", label=f"workers: {workers}")
+        axes.set_xscale("log", base=2)
+        axes.set_xticks(SIZES, [f"{n} x {n}" for n in SIZES])
+        axes.set_ylim(bottom=0)
+        axes.set_ylabel(label)
+        axes.legend()
+    figure.savefig(path, dpi=120)
+
+
+def main() -> None:
+    """Measure all sizes, compare with the targets, print, draw and keep."""
+    run = report.Run("scaling", __doc__)
+    sizes = (16, 40) if run.quick else SIZES
+    rows = [measure_apart(size, workers) for size in sizes for workers in WORKERS]
+    for size in sizes:
+        if len({row["sha256"] for row in rows if row["size"] == size}) > 1:
+            raise ValueError(f"{size} x {size}: the parameters depend on the number of workers")
+    targets = []
+    for workers in WORKERS:
+        costs = [row["us / bit"] for row in rows if row["workers"] == workers and row["size"] >= min(64, max(sizes))]
+        what = f"workers: {workers}, dearest over cheapest bit from 64 x 64 up"
+        targets.append(report.Target(what, max(costs) / min(costs), "<=", 1.15))
+    largest = max(row["peak MB"] for row in rows if row["size"] == max(sizes))
+    targets.append(report.Target(f"peak MB at {max(sizes)} x {max(sizes)}", largest, "<", 700.0))
+    title = "Cost and memory over the size of the image"
+    run.publish(title, {"16 bits, tiles of 32 x 32": rows}, targets)
+    if not run.quick:
+        draw(rows, report.RESULTS / "scaling.png")
+
+
+if __name__ == "__main__":
+    main()

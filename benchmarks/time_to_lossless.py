@@ -1,0 +1,118 @@
+"""The way to zero wrong bits: bits a second, parameters a bit, decoding, and the official settings beside it.
+
+With this you can run ``python -m benchmarks.time_to_lossless``.
+
+The image fills 16 bits (`benchmarks.report.image`).  All times are those of whole calls, `refinr.fit` with its final
+recount included; every result is decoded and compared.  The official settings (`benchmarks.frameworks.official`) run in
+PyTorch on one crop of 32 x 32 samples: once, for they take minutes.
+"""
+
+from __future__ import annotations
+
+import math
+import subprocess
+import sys
+import time
+from typing import Any
+
+import numpy as np
+
+import refinr
+from benchmarks import frameworks, report
+
+FITS: dict[str, dict[str, Any]] = {
+    "small": {"hidden": (16, 16, 16, 16), "margin": 0.0},
+    "small, margin 0.5": {"hidden": (16, 16, 16, 16)},
+    "default": {},
+}
+CROP_FITS: dict[str, dict[str, Any]] = {
+    "bit planes": FITS["small"],
+    "bit coordinate": {"decomposition": "bit-coordinate", "hidden": (64,) * 4, "lr": 1e-3, "margin": 0.0},
+}
+
+
+def measure(name: str, samples: np.ndarray, options: dict[str, Any], repeats: int = 1) -> dict[str, Any]:
+    """Fit and decode, the fastest of `repeats`: one row of a table.
+
+    Raises
+    ------
+    ValueError
+        If the report and the decoded samples disagree on whether bits are wrong.
+    """
+    fitting = decoding = math.inf
+    report.log(f"fit {name}, {samples.shape[0]} x {samples.shape[1]}")
+    for _ in range(repeats):
+        start = time.perf_counter()
+        inr = refinr.fit(samples, **options)
+        fitting = min(fitting, time.perf_counter() - start)
+    for _ in range(3):
+        start = time.perf_counter()
+        decoded = inr.decode()
+        decoding = min(decoding, time.perf_counter() - start)
+    if inr.lossless != np.array_equal(decoded, samples):
+        raise ValueError(
+            f"{name}: the report counts {sum(inr.report.wrong_bits)} wrong bits, the samples tell otherwise"
+        )
+    return {
+        "fit": name,
+        "size": f"{samples.shape[0]} x {samples.shape[1]}",
+        "seconds": fitting,
+        "Mbit / s": 1e-6 * inr.report.bits / fitting,
+        "parameters": inr.report.parameters,
+        "parameters / bit": inr.report.parameters_per_bit,
+        "steps, mean": inr.report.steps,
+        "steps, most": inr.report.max_steps,
+        "fit / decode": fitting / decoding,
+        "wrong bits": sum(inr.report.wrong_bits),
+    }
+
+
+def crop_race(samples: np.ndarray, **options: Any) -> list[dict[str, Any]]:
+    """Networks of refinr against the official settings on one crop; if those gave up, ratios are lower bounds."""
+    report.log("official settings: minutes")
+    theirs = frameworks.official(samples, **options)
+    rows = [{"fit": "official settings, PyTorch", **theirs, "times faster": 1.0}]
+    for name, settings in CROP_FITS.items():
+        row = measure(name, samples, settings, repeats=5)
+        ours = {
+            "steps": row["steps, mean"],
+            "seconds": row["seconds"],
+            "parameters": row["parameters"],
+            "wrong bits": row["wrong bits"],
+        }
+        rows.append({"fit": f"refinr, {name}", **ours, "times faster": theirs["seconds"] / row["seconds"]})
+    return rows
+
+
+def import_seconds(repeats: int) -> float:
+    """Seconds that ``import refinr`` takes in a fresh process, NumPy included; the fastest of `repeats`."""
+    code = "import time; start = time.perf_counter(); import refinr; print(time.perf_counter() - start)"
+    command = [sys.executable, "-c", code]
+    return min(float(subprocess.run(command, check=True, stdout=subprocess.PIPE).stdout) for _ in range(repeats))
+
+
+def main() -> None:
+    """Measure, compare with the targets, print and keep."""
+    run = report.Run("time_to_lossless", __doc__)
+    size, crop = (48, 16) if run.quick else (256, 32)
+    imports = import_seconds(2 if run.quick else 5)
+    refinr.fit(report.image(8), max_steps=1)  # the first fit pays for what is imported or set up on first use
+    fits = {name: measure(name, report.image(size), options) for name, options in FITS.items()}
+    race = crop_race(report.image(crop), **({"width": 32, "max_steps": 5} if run.quick else {}))
+    small, planes_race = fits["small"], race[1]
+    wrong = sum(row["wrong bits"] for row in [*fits.values(), *race[1:]])
+    targets = [
+        report.Target("all: wrong bits", wrong, "<=", 0),
+        report.Target("small: Mbit / s", small["Mbit / s"], ">=", 0.07),
+        report.Target("small: parameters / bit", small["parameters / bit"], "<=", 0.9),
+        report.Target(f"small: seconds for {size} x {size} x 16 bits", small["seconds"], "<", 20.0),
+        report.Target("all: fit / decode, least", min(row["fit / decode"] for row in fits.values()), ">=", 20.0),
+        report.Target("bit planes: times faster than the official settings", planes_race["times faster"], ">=", 200.0),
+        report.Target("seconds of import refinr", imports, "<", 0.25),
+    ]
+    tables = {"16 bits, tiles of 32 x 32": list(fits.values()), f"One crop of {crop} x {crop} x 16 bits": race}
+    run.publish("Time to zero wrong bits", tables, targets)
+
+
+if __name__ == "__main__":
+    main()
