@@ -62,7 +62,7 @@ def refinr_step(task: Task, pool: ThreadPoolExecutor) -> Step:
 
 def products(task: Task, pool: ThreadPoolExecutor) -> Callable[[], None]:
     """``x w``, ``x^T dy`` and ``dy w^T`` of every layer and chunk, in the shapes that `refinr.layers` has them in."""
-    rows, rng = min(chunks.CHUNK, len(task.x)), np.random.default_rng(0)
+    rows, rng = min(chunks.chunk_length(task.spec), len(task.x)), np.random.default_rng(0)
     weights = [p for name, p in task.params.items() if name.startswith("w")]  # (1, I, O)
     layers = []
     for i, w in enumerate(weights):

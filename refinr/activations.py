@@ -31,9 +31,8 @@ def sine(z: Array, omega: float = 30.0) -> tuple[Array, tuple]:
     >>> y.tolist(), sine_backward(np.array([1.0]), cache).tolist()
     ([0.0], [30.0])
     """
-    xp = namespace(z)
-    u = omega * z
-    return xp.sin(u), (u, omega)
+    u = z if omega == 1.0 else omega * z
+    return namespace(z).sin(u), (u, omega)
 
 
 def sine_backward(dy: Array, cache: tuple) -> Array:
@@ -41,7 +40,8 @@ def sine_backward(dy: Array, cache: tuple) -> Array:
     u, omega = cache
     dz = namespace(u).cos(u)
     dz *= dy
-    dz *= omega
+    if omega != 1.0:
+        dz *= omega
     return dz
 
 
@@ -245,17 +245,19 @@ class Activation(NamedTuple):
     """An activation as a network uses it.
 
     ``forward(z, **options) -> (y, cache)``, ``backward(dy, cache) -> dz``; ``parameters`` names the options that a
-    network's specification supplies (``omega``, ``scale``), ``constants`` those fixed by the name.
+    network's specification supplies (``omega``, ``scale``), ``constants`` those fixed by the name.  ``gain`` names the
+    option, if there is one, that does nothing but multiply z: the layer below may do that instead.
     """
 
     forward: Callable[..., tuple[Array, tuple]]
     backward: Callable[[Array, tuple], Array]
     parameters: tuple[str, ...] = ()
     constants: Mapping[str, Any] = MappingProxyType({})
+    gain: str | None = None
 
 
 ACTIVATIONS = {
-    "sine": Activation(sine, sine_backward, ("omega",)),
+    "sine": Activation(sine, sine_backward, ("omega",), gain="omega"),
     "finer": Activation(finer, finer_backward, ("omega",)),
     "finer-stopped": Activation(finer, finer_backward, ("omega",), {"stopped": True}),
     "gauss": Activation(gauss, gauss_backward, ("scale",)),

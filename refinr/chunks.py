@@ -16,8 +16,19 @@ from refinr import decisions, losses, mlp
 from refinr.mlp import MLP, Params
 from refinr.xp import Array, namespace
 
-CHUNK = 1024
-"""Samples a chunk at most.  Part of the definition of a result: sums over samples depend on it."""
+
+def chunk_length(spec: MLP) -> int:
+    """Samples a chunk at most: as many as make arrays of a megabyte, between 1024 and 4096.
+
+    Smaller ones cost threads more in handing the interpreter to each other than in computing, larger ones leave the
+    caches.  A part of what a result is: sums over samples depend on it.
+
+    Examples
+    --------
+    >>> [chunk_length(MLP(sizes=(2, width, 1))) for width in (16, 64, 128, 256, 512)]
+    [4096, 4096, 2048, 1024, 1024]
+    """
+    return min(max(2**18 // max(spec.sizes), 1024), 4096)
 
 
 class Step(NamedTuple):
@@ -29,8 +40,8 @@ class Step(NamedTuple):
     margin: Array
 
 
-def _chunks(samples: int) -> list[slice]:
-    parts = -(-samples // CHUNK)
+def _chunks(spec: MLP, samples: int) -> list[slice]:
+    parts = -(-samples // chunk_length(spec))
     edges = [samples * i // parts for i in range(parts + 1)]
     return [slice(a, b) for a, b in pairwise(edges)]
 
@@ -41,7 +52,7 @@ def _map(pool: ThreadPoolExecutor | None, work: Callable, items: list) -> Iterab
 
 def evaluate(spec: MLP, params: Params, x: Array, pool: ThreadPoolExecutor | None = None) -> Array:
     """Outputs (E, N, O), computed in the chunks that training uses: to the bit what training saw."""
-    parts = list(_map(pool, lambda c: mlp.forward(spec, params, x[c, :])[0], _chunks(x.shape[0])))
+    parts = list(_map(pool, lambda c: mlp.forward(spec, params, x[c, :])[0], _chunks(spec, x.shape[0])))
     return parts[0] if len(parts) == 1 else namespace(x).concat(parts, axis=1)
 
 
@@ -74,7 +85,7 @@ def gradients(
     Step
     """
     work = partial(_chunk_gradients, spec, params, x, targets, loss, levels)
-    parts = iter(_map(pool, work, _chunks(x.shape[0])))
+    parts = iter(_map(pool, work, _chunks(spec, x.shape[0])))
     total = next(parts)
     for part in parts:
         for name, grad in part.grads.items():

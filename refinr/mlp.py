@@ -241,13 +241,15 @@ def forward(spec: MLP, params: Params, x: Array) -> tuple[Array, list]:
     """
     if x.ndim < 2 or x.shape[-1] != spec.sizes[0]:
         raise ValueError(f"x: expected samples of width {spec.sizes[0]}, got shape {x.shape}")
-    activation = activations.get(spec.activation)
+    activation, gain = _activation(spec)
     options = {**activation.constants} | {name: getattr(spec, name) for name in activation.parameters}
+    if activation.gain:
+        options[activation.gain] = 1.0
     cache: list = []
     h = x
     last = spec.depth - 1
     for i in range(last):
-        z, linear_cache = layers.linear(h, params[f"w{i}"], params[f"b{i}"])  # (E, N, D)
+        z, linear_cache = layers.linear(h, gain * params[f"w{i}"], gain * params[f"b{i}"])  # (E, N, D)
         h, activation_cache = activation.forward(z, **options)  # (E, N, D)
         cache.append((linear_cache, activation_cache))
     z, linear_cache = layers.linear(h, params[f"w{last}"], params[f"b{last}"])  # (E, N, O)
@@ -284,7 +286,7 @@ def backward(
     >>> float(grads["b1"][0, 0, 0]), dx.shape
     (5.0, (5, 2))
     """
-    activation = activations.get(spec.activation)
+    activation, gain = _activation(spec)
     grads: Params = {}
     d = dz
     for i in reversed(range(spec.depth)):
@@ -292,5 +294,15 @@ def backward(
         if activation_cache is not None:
             d = activation.backward(d, activation_cache)  # (E, N, D)
         dw, db, d = layers.linear_backward(d, linear_cache, input_gradient=i > 0 or input_gradient)
-        grads[f"w{i}"], grads[f"b{i}"] = dw, db
+        scale = 1.0 if activation_cache is None else gain
+        grads[f"w{i}"], grads[f"b{i}"] = scale * dw, scale * db
     return {name: grads[name] for name in params}, d
+
+
+def _activation(spec: MLP) -> tuple[activations.Activation, float]:
+    """The activation, and a factor of its input that is cheaper to have in the few parameters than in the many outputs.
+
+    ``sin(omega (h w + b)) = sin(h (omega w) + omega b)``.
+    """
+    activation = activations.get(spec.activation)
+    return activation, getattr(spec, activation.gain) if activation.gain else 1.0

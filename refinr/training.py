@@ -22,7 +22,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from refinr import cpu, losses, mlp, optim
-from refinr.chunks import CHUNK, gradients
+from refinr.chunks import chunk_length, gradients
 from refinr.mlp import MLP
 from refinr.xp import Array, asarray_like, get, namespace, to_host
 
@@ -266,7 +266,7 @@ def group_size(spec: MLP, samples: int, xp: ModuleType | None = None) -> int:
     """
     on_gpu = xp is not None and xp.__name__ == "cupy"
     budget, most = (1 << 30, 1024) if on_gpu else (12 << 20, 64)  # bytes; networks
-    values = min(samples, CHUNK) * sum(spec.sizes[1:-1] or spec.sizes)
+    values = min(samples, chunk_length(spec)) * sum(spec.sizes[1:-1] or spec.sizes)
     return max(1, min(most, budget // (2 * 4 * values)))
 
 

@@ -487,8 +487,8 @@ def test_a_progress_bar_changes_nothing(reference, capfd):
 
 
 def test_large_tiles_in_many_chunks_give_the_same_bytes():
-    original = (np.arange(2500) // 50 % 2).astype(np.uint8)
-    options = {"tile": (2500,), "hidden": (8,), "max_steps": 4}
+    original = (np.arange(9000) // 50 % 2).astype(np.uint8)
+    options = {"tile": (9000,), "hidden": (8,), "max_steps": 4}
     expected = refinr.fit(original, executor=ThreadPoolExecutor(1), **options)
     _assert_same_fit(refinr.fit(original, **options), expected)  # as many threads as cores for the chunks
 

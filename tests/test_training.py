@@ -108,7 +108,7 @@ def test_chunks_add_up_to_the_whole_batch(seed, samples, chunk, loss, dtype):
     bits = rng.integers(0, 2, (E, samples, 1))
     targets = decisions.targets(bits, 2).astype(dtype)
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(chunks, "CHUNK", chunk)
+        patch.setattr(chunks, "chunk_length", lambda spec: chunk)
         step = chunks.gradients(spec, params, x, targets, loss=loss)
 
     # all at once, and each sample with the sizes of its own terms
@@ -135,9 +135,10 @@ def test_chunks_add_up_to_the_whole_batch(seed, samples, chunk, loss, dtype):
     assert_close(step.margin, lowest.astype(dtype), conditioning=8.0, terms=spec.depth)
 
 
-@pytest.mark.parametrize("samples", [1, 1023, 1024, 1025, 2500])
-def test_a_chunk_holds_at_most_1024_samples(samples):
-    assert chunks.CHUNK == 1024, "part of the definition of a result"
+@pytest.mark.parametrize("samples", [1, 4095, 4096, 4097, 9000])
+def test_chunks_are_of_the_networks_own_length(samples):
+    length = chunks.chunk_length(SPEC)
+    assert length == 4096, "part of the definition of a result"
     seen = []
     x = np.zeros((samples, 2), dtype=np.float32)
 
@@ -150,8 +151,8 @@ def test_a_chunk_holds_at_most_1024_samples(samples):
     with Spy(1) as pool:
         z = chunks.evaluate(SPEC, params, x, pool)
     assert z.shape == (1, samples, 1)
-    if samples > 1024:
-        assert max(c.stop - c.start for c in seen) <= 1024
+    if samples > length:
+        assert max(c.stop - c.start for c in seen) <= length
         assert np.concatenate([np.arange(samples)[c] for c in seen]).tolist() == list(range(samples))
     else:
         assert seen == []
@@ -184,7 +185,7 @@ def test_evaluate_is_to_the_bit_what_training_saw(seed, samples, chunk, kind):
     x = rng.uniform(-1, 1, (samples, 2)).astype(np.float32)
     targets = decisions.targets(rng.integers(0, levels, (3, samples, 1)), levels)
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(chunks, "CHUNK", chunk)
+        patch.setattr(chunks, "chunk_length", lambda spec: chunk)
         step = chunks.gradients(SPEC, params, x, targets, loss=loss, levels=levels)
         z = chunks.evaluate(SPEC, params, x)
     margins = decisions.margins(z, targets, levels)
@@ -380,7 +381,7 @@ def test_networks_that_leave_early_leave_the_others_alone():
 
 @pytest.mark.parametrize("threads", [2, 3])
 def test_threads_within_a_job_change_nothing(threads, monkeypatch):
-    monkeypatch.setattr(chunks, "CHUNK", 7)
+    monkeypatch.setattr(chunks, "chunk_length", lambda spec: 7)
     job = _job([0, 1])
     one, many = training.train(job, OPTIONS), training.train(job, OPTIONS, threads=threads)
     for i in range(2):
