@@ -294,8 +294,10 @@ def backward(
         if activation_cache is not None:
             d = activation.backward(d, activation_cache)  # (E, N, D)
         dw, db, d = layers.linear_backward(d, linear_cache, input_gradient=i > 0 or input_gradient)
-        scale = 1.0 if activation_cache is None else gain
-        grads[f"w{i}"], grads[f"b{i}"] = scale * dw, scale * db
+        if activation_cache is not None and gain != 1.0:
+            dw *= gain
+            db *= gain
+        grads[f"w{i}"], grads[f"b{i}"] = dw, db
     return {name: grads[name] for name in params}, d
 
 
