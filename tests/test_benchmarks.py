@@ -1,0 +1,18 @@
+"""The benchmarks: those that need no other framework run, in small, and leave the kept results alone."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from pathlib import Path
+
+ROOT = Path(__file__).parent.parent
+
+
+def test_scaling_runs_in_small_and_keeps_nothing():
+    results = ROOT / "benchmarks" / "results"
+    before = {path: path.read_bytes() for path in results.iterdir()}
+    command = [sys.executable, "-m", "benchmarks.scaling", "--quick"]
+    run = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=True)
+    assert "| 40 |" in run.stdout.replace("  ", " ")
+    assert {path: path.read_bytes() for path in results.iterdir()} == before
