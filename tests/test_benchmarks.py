@@ -14,5 +14,5 @@ def test_scaling_runs_in_small_and_keeps_nothing():
     before = {path: path.read_bytes() for path in results.iterdir()}
     command = [sys.executable, "-m", "benchmarks.scaling", "--quick"]
     run = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=True)
-    assert "| 40 |" in run.stdout.replace("  ", " ")
+    assert "## Targets" in run.stdout
     assert {path: path.read_bytes() for path in results.iterdir()} == before

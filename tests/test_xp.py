@@ -103,3 +103,10 @@ def test_uniform_bounds_broadcast():
 
 def test_uniform_draws_nothing_for_an_empty_shape():
     assert_equal_exact(xp.uniform(np.random.default_rng(0), 1.0, (0, 3)), np.zeros((0, 3)))
+
+
+def test_arrays_of_cupy_are_known_by_their_type():
+    """CuPy's arrays have no ``__array_namespace__``, and none can be made without a device."""
+    assert cupy.ndarray.__module__.partition(".")[0] == "cupy"
+    disguised = type("ndarray", (), {"__module__": cupy.ndarray.__module__})()
+    assert xp.namespace(disguised) is cupy
