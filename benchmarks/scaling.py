@@ -50,7 +50,7 @@ def measure(size: int, workers: int) -> dict[str, Any]:
         "size": size,
         "workers": workers,
         "seconds": seconds,
-        "us / bit": 1e6 * seconds / inr.report.bits,
+        "us / bit": 1e6 * seconds / inr.report.total_bits,
         "steps, mean": inr.report.steps,
         "restarts": inr.report.restarts,
         "peak MB": 1e-6 * unit * resource.getrusage(resource.RUSAGE_SELF).ru_maxrss,

@@ -57,11 +57,11 @@ def measure(name: str, samples: np.ndarray, options: dict[str, Any], repeats: in
         "fit": name,
         "size": f"{samples.shape[0]} x {samples.shape[1]}",
         "seconds": fitting,
-        "Mbit / s": 1e-6 * inr.report.bits / fitting,
+        "Mbit / s": 1e-6 * inr.report.total_bits / fitting,
         "parameters": inr.report.parameters,
         "parameters / bit": inr.report.parameters_per_bit,
         "steps, mean": inr.report.steps,
-        "steps, most": inr.report.max_steps,
+        "steps, most": inr.report.most_steps,
         "fit / decode": fitting / decoding,
         "wrong bits": sum(inr.report.wrong_bits),
     }

@@ -8,7 +8,7 @@
 True
 """
 
-from refinr import activations, coords, layers, losses, metrics, mlp, optim, planes
+from refinr import activations, coords, layers, losses, metrics, mlp, optim, planes, theory
 from refinr.inr import INR, LosslessError, fit, load
 
 __all__ = [
@@ -24,5 +24,6 @@ __all__ = [
     "mlp",
     "optim",
     "planes",
+    "theory",
 ]
 __version__ = "0.1.0"

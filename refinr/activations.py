@@ -57,7 +57,8 @@ def finer(z: Array, omega: float = 30.0, stopped: bool = False) -> tuple[Array, 
 
     References
     ----------
-    Liu et al., "FINER: Flexible Spectral-bias Tuning in INR by Variable-periodic Activation Functions", CVPR 2024.
+    Liu et al., "FINER: Flexible Spectral-bias Tuning in Implicit NEural Representation by Variable-periodic Activation
+    Functions", CVPR 2024.
 
     Examples
     --------
@@ -245,23 +246,25 @@ class Activation(NamedTuple):
     """An activation as a network uses it.
 
     ``forward(z, **options) -> (y, cache)``, ``backward(dy, cache) -> dz``; ``parameters`` names the options that a
-    network's specification supplies (``omega``, ``scale``), ``constants`` those fixed by the name.  ``gain`` names the
-    option, if there is one, that does nothing but multiply z: the layer below may do that instead.
+    network's specification supplies (``omega``, ``scale``), ``constants`` those fixed by the name.  ``frequency`` names
+    the option that sets how fast y changes with z, None for activations without a scale of their own.  ``folds`` says
+    that this option does nothing but multiply z, and that with 1.0 nothing is multiplied: the layer below may do it.
     """
 
     forward: Callable[..., tuple[Array, tuple]]
     backward: Callable[[Array, tuple], Array]
     parameters: tuple[str, ...] = ()
     constants: Mapping[str, Any] = MappingProxyType({})
-    gain: str | None = None
+    frequency: str | None = None
+    folds: bool = False
 
 
 ACTIVATIONS = {
-    "sine": Activation(sine, sine_backward, ("omega",), gain="omega"),
-    "finer": Activation(finer, finer_backward, ("omega",)),
-    "finer-stopped": Activation(finer, finer_backward, ("omega",), {"stopped": True}),
-    "gauss": Activation(gauss, gauss_backward, ("scale",)),
-    "wire": Activation(wire, wire_backward, ("omega", "scale")),
+    "sine": Activation(sine, sine_backward, ("omega",), frequency="omega", folds=True),
+    "finer": Activation(finer, finer_backward, ("omega",), frequency="omega"),
+    "finer-stopped": Activation(finer, finer_backward, ("omega",), {"stopped": True}, frequency="omega"),
+    "gauss": Activation(gauss, gauss_backward, ("scale",), frequency="scale"),
+    "wire": Activation(wire, wire_backward, ("omega", "scale"), frequency="omega"),
     "relu": Activation(relu, relu_backward),
     "tanh": Activation(tanh, tanh_backward),
     "gelu": Activation(gelu, gelu_backward),

@@ -1,7 +1,8 @@
 """Outputs and gradients over many samples, a chunk at a time.
 
 With this you can evaluate a stack of networks (`evaluate`) and compute its loss and gradients (`gradients`) on a pool
-of threads; chunks have a fixed size and are summed in a fixed order, so the pool has no say in the result.
+of threads.  Cuts depend on the network's widths and the number of samples alone, and sums on the cuts: the pool has no
+say in the result.
 """
 
 from __future__ import annotations
@@ -21,7 +22,7 @@ def chunk_length(spec: MLP) -> int:
     """Samples a chunk at most: as many as make arrays of a megabyte, between 1024 and 4096.
 
     Smaller ones cost threads more in handing the interpreter to each other than in computing, larger ones leave the
-    caches.  A part of what a result is: sums over samples depend on it.
+    caches.  Changing it changes results in their last bits.
 
     Examples
     --------
@@ -89,8 +90,7 @@ def gradients(
     total = next(parts)
     for part in parts:
         for name, grad in part.grads.items():
-            grad_sum = total.grads[name]
-            grad_sum += grad
+            total.grads[name] += grad
         xp = namespace(x)
         margin = xp.minimum(total.margin, part.margin)  # NaN wins, as it must
         total = Step(total.loss + part.loss, total.grads, total.wrong + part.wrong, margin)

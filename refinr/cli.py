@@ -1,7 +1,7 @@
 """The command line: ``refinr demo | fit | decode | verify | info``.
 
-Exit status 0 only when what was asked holds: 1 when it does not (samples differ, a fit is not exact), 2 when it could
-not be tried (bad arguments, unreadable files), 130 when interrupted.
+Exit status 0 only when what was asked holds: 1 when it does not (samples differ, a fit is not exact though bit planes
+were asked for), 2 when it could not be tried (bad arguments, unreadable files), 130 when interrupted.
 """
 
 from __future__ import annotations
@@ -38,7 +38,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except LosslessError as error:
         return _complain(error, 1)
     except KeyboardInterrupt as error:
-        return _complain(f"{str(error) or 'interrupted'}; nothing was written", 130)
+        return _complain(str(error) or "interrupted", 130)
     except (ValueError, TypeError, OSError, RuntimeError, MemoryError) as error:
         return _complain(error, 2)
 
@@ -67,10 +67,11 @@ def _parser() -> argparse.ArgumentParser:
     fitting = command("fit", _fit, "Fit a signal and write it as an .inr file.")
     fitting.add_argument("input", metavar="IN", help=f"signal to fit: {known}")
     fitting.add_argument("output", metavar="OUT.inr")
-    fitting.add_argument("--decomposition", choices=list(decompositions.DECOMPOSITIONS), default="planes")
+    text = "bit-coordinate wants --hidden 64,64,64,64 --lr 1e-3"
+    fitting.add_argument("--decomposition", choices=list(decompositions.DECOMPOSITIONS), default="planes", help=text)
     fitting.add_argument("--bits", type=int, help="width of the codes; default: what the samples need")
-    fitting.add_argument("--tile", type=_lengths, default=32, help="32 (32*32 samples in any dimension) or 16,16,8")
-    fitting.add_argument("--hidden", type=_widths, default=(16, 16, 16), help="widths of the hidden layers: 16,16,16")
+    fitting.add_argument("--tile", type=lengths, default=32, help="32 (32*32 samples in any dimension) or 16,16,8")
+    fitting.add_argument("--hidden", type=widths, default=(16, 16, 16), help="widths of the hidden layers: 16,16,16")
     fitting.add_argument("--activation", choices=list(activations.ACTIVATIONS), default="sine")
     fitting.add_argument("--loss", choices=list(losses.LOSSES), default="bce")
     fitting.add_argument("--lr", type=float, default=3e-3, help="step size of Adam")
@@ -96,12 +97,14 @@ def _parser() -> argparse.ArgumentParser:
     return parser
 
 
-def _lengths(text: str) -> int | tuple[int, ...]:
-    lengths = _widths(text)
-    return lengths[0] if len(lengths) == 1 and "," not in text else lengths
+def lengths(text: str) -> int | tuple[int, ...]:
+    """``32``, or ``16,16,8`` for every axis."""
+    found = widths(text)
+    return found[0] if len(found) == 1 and "," not in text else found
 
 
-def _widths(text: str) -> tuple[int, ...]:
+def widths(text: str) -> tuple[int, ...]:
+    """``16,16,16``."""
     return tuple(int(n) for n in text.split(",") if n)
 
 
@@ -116,14 +119,19 @@ def _demo(options: argparse.Namespace) -> int:
 
 def _fit(options: argparse.Namespace) -> int:
     settings = {k: v for k, v in vars(options).items() if k not in ("run", "input", "output", "quiet")}
+    if Path(options.output).suffix.lower() in signals.FORMATS:  # perhaps the only copy of a signal
+        raise ValueError(f"{options.output}: the name of a signal, expected one like OUT.inr")
     folder = Path(options.output).absolute().parent
     if not os.access(folder, os.W_OK):  # better known before the fit than after it
         raise OSError(f"{folder}: cannot be written to" if folder.is_dir() else f"{folder}: no such folder")
     samples, info = signals.read(options.input)
     if settings["channels"] is None:
         settings["channels"] = info.get("channels")
-    inr = fit(samples, progress=not options.quiet, info=info, **settings)
-    inr.save(options.output)
+    try:
+        inr = fit(samples, progress=not options.quiet, info=info, **settings)
+        inr.save(options.output)
+    except KeyboardInterrupt as error:
+        raise KeyboardInterrupt(f"{str(error) or 'interrupted'}; nothing was written") from None
     print(_summary(inr))
     return 0 if inr.lossless or options.decomposition == "none" else 1
 
@@ -181,6 +189,6 @@ def _summary(inr: INR) -> str:
     report = inr.report
     state = "lossless" if inr.lossless else f"NOT lossless, bit error rate {report.ber:.3g}, {report.psnr:.2f} dB"
     return (
-        f"{state}: {report.bits} bits, {report.parameters} parameters ({report.parameters_per_bit:.2f} a bit), "
+        f"{state}: {report.total_bits} bits, {report.parameters} parameters ({report.parameters_per_bit:.2f} a bit), "
         f"{report.steps:.0f} steps on average, {report.seconds:.1f} s, smallest margin {report.margin:.3g}"
     )

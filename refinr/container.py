@@ -4,7 +4,7 @@ With this you can write a dict of arrays and a JSON description (`write`) and re
 
 An `.inr` file is a safetensors file whose header carries, under the key ``refinr``, a JSON object with at least
 ``format`` ("refinr"), ``version`` and ``digest``, a SHA-256 of the description and all arrays.  Nothing appears under
-the file's name until all of it is on disk.
+the file's name until all of it has been written.
 """
 
 from __future__ import annotations
@@ -38,6 +38,18 @@ def replace_file(path: str | os.PathLike, content: bytes | memoryview) -> None:
         raise
     finally:
         part.unlink(missing_ok=True)
+
+
+def checksum(samples: np.ndarray) -> str:
+    """SHA-256 of the samples' bytes, little-endian and row-major.
+
+    Examples
+    --------
+    >>> checksum(np.zeros(2, dtype=">u2")) == checksum(np.zeros(2, dtype="<u2"))
+    True
+    """
+    little = np.ascontiguousarray(samples, dtype=samples.dtype.newbyteorder("<"))
+    return hashlib.sha256(little.view(np.uint8).data).hexdigest()
 
 
 def write(path: str | os.PathLike, arrays: dict[str, np.ndarray], description: dict[str, Any]) -> None:

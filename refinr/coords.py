@@ -7,6 +7,7 @@ With this you can lay a grid (`grid`), encode it by octaves (`positional_encodin
 from __future__ import annotations
 
 import math
+import operator
 from collections.abc import Sequence
 
 import numpy as np
@@ -37,6 +38,7 @@ def grid(shape: Sequence[int], dtype: str = "float32") -> np.ndarray:
     >>> grid((2, 3)).tolist()
     [[-1.0, -1.0], [-1.0, 0.0], [-1.0, 1.0], [1.0, -1.0], [1.0, 0.0], [1.0, 1.0]]
     """
+    shape = [operator.index(n) for n in shape]
     if len(shape) == 0 or min(shape) < 1:
         raise ValueError(f"shape: expected one or more positive lengths, got {tuple(shape)}")
     # (2i - (n-1)) / (n-1) is one correctly rounded division: symmetric about 0, and the same on every machine

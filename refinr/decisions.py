@@ -69,7 +69,7 @@ def margins(z: Array, targets: Array, levels: int) -> Array:
     xp = namespace(z)
     if levels == 2:
         return xp.where(targets > 0, z, -z)
-    steps = (z - targets) * float(levels - 1)
+    steps = xp.clip(z - targets, -1e6, 1e6) * float(levels - 1)  # far beyond all targets, and nothing overflows
     half = 0.25 / (levels - 1)  # the end targets are exact up to rounding: anything closer than this is one of them
     above = xp.where(targets > 0.5 - half, xp.zeros_like(steps), steps)
     below = xp.where(targets < -0.5 + half, xp.zeros_like(steps), -steps)

@@ -6,7 +6,7 @@ or one network for the value itself (`Direct`, what everybody did before).
 
 Every decomposition offers the same things; to add one, offer them and name it in `DECOMPOSITIONS`:
 
-- ``bits`` and ``code_dtype``: width of the codes, and a dtype that holds them;
+- ``bits``: width of the codes;
 - ``levels``: how many digits an output distinguishes;
 - ``networks(channels)``: how many networks a tile needs;
 - ``axes(tile)``: the shape of the grid its networks' inputs are laid out on;
@@ -51,10 +51,8 @@ class Planes:
     radix_bits: int = 1
     gray: bool = False
 
-    @property
-    def code_dtype(self) -> np.dtype:
-        """The narrowest unsigned dtype for the codes."""
-        return np.min_scalar_type((1 << self.bits) - 1)
+    def __post_init__(self) -> None:
+        planes.count(self.bits, self.radix_bits)  # raises for what cannot be cut
 
     @property
     def levels(self) -> int:
@@ -88,7 +86,9 @@ class Planes:
         digits = decisions.decide(self.by_sample(z), self.levels)  # (N, C, P)
         top = self.bits - (self.planes - 1) * self.radix_bits  # bits in the top plane
         digits[..., -1] = np.minimum(digits[..., -1], (1 << top) - 1)
-        return planes.from_planes(digits, self.bits, radix_bits=self.radix_bits, gray=self.gray, dtype=self.code_dtype)
+        return planes.from_planes(
+            digits, self.bits, radix_bits=self.radix_bits, gray=self.gray, dtype=planes.narrowest(self.bits)
+        )
 
 
 @dataclass(frozen=True)
@@ -149,11 +149,6 @@ class Direct:
     high: float = 0.0
 
     @property
-    def code_dtype(self) -> np.dtype:
-        """The narrowest unsigned dtype for the codes."""
-        return np.min_scalar_type((1 << self.bits) - 1)
-
-    @property
     def levels(self) -> int:
         """``2^bits``."""
         return 1 << self.bits
@@ -190,7 +185,7 @@ class Direct:
             return decisions.decide(self.by_sample(z)[..., 0], 2)
         # from 54 bits on the top code is not a float64: stay below the power of two above it
         top = float(self.levels - 1) if self.bits <= 53 else np.nextafter(2.0**self.bits, 0)
-        return np.minimum(np.rint((share + 0.5) * top), top).astype(self.code_dtype)
+        return np.minimum(np.rint((share + 0.5) * top), top).astype(planes.narrowest(self.bits))
 
     def _range(self) -> tuple[float, float]:
         middle, half = self.low / 2 + self.high / 2, self.high / 2 - self.low / 2  # halves first: no overflow

@@ -113,7 +113,7 @@ _HEADER = (
 def _row(name: str, method: str, inr: INR) -> str:
     report = inr.report
     return (
-        f"{name:<12}{method:<12}{report.bits:>9}{report.parameters:>12}{report.parameters_per_bit:>7.2f}"
+        f"{name:<12}{method:<12}{report.total_bits:>9}{report.parameters:>12}{report.parameters_per_bit:>7.2f}"
         f"{report.steps:>7.0f}{report.seconds:>9.1f}{report.ber:>12.2e}{report.psnr:>9.1f}{report.margin:>10.2g}"
     )
 

@@ -8,7 +8,7 @@ file (`INR.save`, `load`).
 
 from __future__ import annotations
 
-import hashlib
+import json
 import math
 import os
 import time
@@ -73,7 +73,7 @@ class INR:
         for tile, z in layout.outputs(self.params, xp):
             cells[tile] = layout.cut.codes(z).reshape(cells[tile].shape)
         samples = layout.samples(cells)
-        if self.lossless and _checksum(samples) != self.checksum:
+        if self.lossless and container.checksum(samples) != self.checksum:
             raise LosslessError(
                 "the decoded samples are not those that were fitted: this machine rounds differently, "
                 f"and the smallest margin, {self.report.margin:.3g}, was not enough"
@@ -81,7 +81,7 @@ class INR:
         return samples
 
     def logits(self, *, xp: ModuleType | str | None = None) -> np.ndarray:
-        r"""The networks' outputs, one for each decision: array (\\*grid, C, planes)."""
+        """The networks' outputs, one for each decision: array (*grid, C, planes)."""
         layout = self.layout
         result: np.ndarray | None = None
         for tile, z in layout.outputs(self.params, xp):
@@ -154,15 +154,16 @@ def fit(
     group: int | None = None,
     info: dict[str, Any] | None = None,
 ) -> INR:
-    r"""Represent an array by networks, exactly if the budget allows.
+    """Represent an array by networks, exactly if the budget allows.
 
     Parameters
     ----------
-    samples : array (\\*grid, C) or (\\*grid,)
+    samples : array (*grid, C) or (*grid,)
         Of any boolean, integer or float dtype up to 64 bits.  NaN, infinities and -0.0 are data for bit planes.
     decomposition : {"planes", "bit-coordinate", "none"}
-        One network a tile, plane and channel; one a tile and channel with the bit index as a coordinate (Eq. 8; wants
-        ``hidden=(64,) * 4``, ``lr=1e-3``); one a tile and channel for the value itself, for comparison.
+        One network a tile, plane and channel; one a tile and channel with the bit index as a coordinate (Eq. 8; a full
+        tile needs more than the default widths: ``hidden=(64,) * 4``, ``lr=1e-3``); one a tile and channel for the
+        value itself, for comparison.
     bits : int, optional
         Width of the codes.  By default what the samples need: the bits of the largest value (of the range, for signed
         integers), all bits of a float.
@@ -175,7 +176,7 @@ def fit(
     loss : {"bce", "mse", "mae"}
         "bce" is for bits; where there are more than two levels ("none", ``radix_bits > 1``) it stands for "mse".
     lr : float or callable
-        Step size of Adam, or a schedule from `refinr.optim`.
+        Step size of Adam, or a schedule; see `refinr.optim.schedule`.
     margin : float
         How far outputs must be from their threshold: in logits for "bce", in half steps between levels for others.
     max_steps : int
@@ -188,10 +189,10 @@ def fit(
         Planes of the Gray code.
     executor : concurrent.futures.Executor, optional
         Who trains the groups of networks; threads of this process by default.
-    xp : {"numpy", "cupy", "array-api-strict"} or module, optional
+    xp : {"numpy", "cupy", "array-api-strict"} or the module of one of these, optional
         Array library to compute with.
     progress : bool
-        Show a progress bar with the bit error rate.
+        Show a progress bar with the error rate of the networks' decisions: for bit planes, the bit error rate.
     channels : bool, optional
         Whether the last axis counts channels.  By default it does if there is another and it is at most 4 long.
     omega : float
@@ -202,7 +203,7 @@ def fit(
     patience : int or None
         Steps without progress after which a network starts again; None: never, as always for "none".
     group : int, optional
-        Networks trained together; chosen to fit the cache by default.
+        Networks trained together; chosen for this machine's caches and cores by default, so give it for a cluster.
     info : dict, optional
         Side information to carry along, JSON values.
 
@@ -231,6 +232,10 @@ def fit(
     (True, 0.0)
     """
     samples = np.asarray(samples)
+    try:
+        json.dumps(info, allow_nan=False)
+    except (TypeError, ValueError) as error:
+        raise ValueError(f"info: expected values that JSON has: {error}") from None
     layout = plan(
         samples,
         decomposition,
@@ -266,7 +271,7 @@ def fit(
         networks=layout.networks,
         parameters=sum(p.size for p in params.values()),
         steps=float(steps.mean()),
-        max_steps=int(steps.max()),
+        most_steps=int(steps.max()),
         restarts=restarts,
         samples=samples.size,
         wrong_bits=tuple(metrics.wrong_bits_per_plane(cells.astype(decoded.dtype), decoded, layout.cut.bits)),
@@ -274,7 +279,7 @@ def fit(
         rmse=rmse,
         peak=peak,
     )
-    return INR(layout, params, report, _checksum(samples), dict(info or {}))
+    return INR(layout, params, report, container.checksum(samples), dict(info or {}))
 
 
 def _train(
@@ -319,7 +324,7 @@ def _train(
 def _decode(layout: Layout, params: dict[str, np.ndarray], cells: np.ndarray) -> tuple[np.ndarray, tuple[float, ...]]:
     """What the networks represent, and the smallest margin of each plane: what the report is counted on."""
     cut = layout.cut
-    decoded, smallest = np.empty(cells.shape, cut.code_dtype), np.full(1, np.inf)
+    decoded, smallest = np.empty(cells.shape, planes.narrowest(cut.bits)), np.full(1, np.inf)
     for tile, z in layout.outputs(params):
         decoded[tile] = cut.codes(z).reshape(cells[tile].shape)
         targets = cut.targets(cells[tile].reshape(-1, layout.channels))
@@ -341,8 +346,3 @@ def _distance(samples: np.ndarray, cells: np.ndarray, decoded: np.ndarray, layou
         peak = float(np.ptp(a)) if a.size else math.inf
     limit = float(np.finfo(np.float64).max)  # JSON has no infinity
     return min(rmse, limit), min(peak, limit)
-
-
-def _checksum(samples: np.ndarray) -> str:
-    little = np.ascontiguousarray(samples, dtype=samples.dtype.newbyteorder("<"))
-    return hashlib.sha256(little.view(np.uint8).data).hexdigest()

@@ -18,9 +18,9 @@ from typing import Any
 
 import numpy as np
 
-from refinr import coords, cpu, planes, tiling, training
+from refinr import activations, coords, cpu, planes, tiling, training
 from refinr.chunks import evaluate
-from refinr.decompositions import DECOMPOSITIONS, BitCoordinate, Decomposition, Direct, Planes
+from refinr.decompositions import DECOMPOSITIONS, Decomposition, Direct
 from refinr.mlp import MLP
 from refinr.xp import asarray_like, get, to_host
 
@@ -80,7 +80,7 @@ class Layout:
         return full[corner].reshape(-1, len(axes))
 
     def cells(self, samples: np.ndarray) -> np.ndarray:
-        r"""Codes (\\*grid, C) of samples, offset subtracted."""
+        """Codes (*grid, C) of samples, offset subtracted."""
         codes, _ = planes.to_codes(samples)
         return (codes - codes.dtype.type(self.offset)).reshape(*self.grid, self.channels)
 
@@ -133,9 +133,8 @@ class Layout:
         spec = MLP(**value.pop("spec"))
         shape, tile = (tuple(map(operator.index, value.pop(name))) for name in ("shape", "tile"))
         value["offset"], value["dtype"] = operator.index(value["offset"]), np.dtype(value["dtype"]).str
-        planes.code_dtype(value["dtype"])
-        if min(*shape, *tile) < 1:
-            raise ValueError(f"expected positive lengths, got shape {shape} and tile {tile}")
+        if min(*shape, *tile) < 1 or np.dtype(value["dtype"]).kind not in "biuf":
+            raise ValueError(f"expected positive lengths and numbers, got {shape}, {tile} and {value['dtype']}")
         return cls(cut=cut, spec=spec, shape=shape, tile=tile, **value)
 
 
@@ -187,7 +186,7 @@ def _bits(samples: np.ndarray, codes: np.ndarray, width: int, bits: int | None) 
             needed = int(codes.max()).bit_length()
     if bits is None:
         return max(1, needed)
-    planes.count(bits)
+    planes.count(bits)  # raises for what is no width
     if bits < needed:
         raise ValueError(f"bits: the samples need {needed}, got {bits}")
     return bits
@@ -197,8 +196,7 @@ def _cut(name: str, samples: np.ndarray, bits: int, radix_bits: int, gray: bool)
     if name not in DECOMPOSITIONS:
         raise ValueError(f"decomposition: unknown name {name!r}; known are {', '.join(DECOMPOSITIONS)}")
     if name != "none":
-        planes.count(bits, radix_bits)
-        return (BitCoordinate if name == "bit-coordinate" else Planes)(bits, radix_bits, gray)
+        return DECOMPOSITIONS[name](bits, radix_bits, gray)
     if radix_bits != 1 or gray:
         raise ValueError("decomposition: direct regression ('none') has no planes, so no radix_bits and no gray")
     if samples.dtype.kind != "f":
@@ -208,13 +206,9 @@ def _cut(name: str, samples: np.ndarray, bits: int, radix_bits: int, gray: bool)
     return Direct(bits, samples.dtype.str, float(samples.min()), float(samples.max()))
 
 
-def _first_scale(
-    value: str | float | Sequence[float] | None, activation: str, axes: tuple[int, ...]
-) -> float | tuple[float, ...] | None:
+def _first_scale(value: str | float | Sequence[float] | None, activation: str, axes: tuple[int, ...]) -> Any:
     if isinstance(value, str):
         if value != "half-nyquist":
             raise ValueError(f"first_scale: expected 'half-nyquist', None or numbers, got {value!r}")
-        return None if activation in ("relu", "tanh", "gelu") else tuple(0.5 * f for f in coords.nyquist(axes))
-    if value is None or isinstance(value, (int, float)):
-        return value
-    return tuple(float(v) for v in value)
+        return tuple(0.5 * f for f in coords.nyquist(axes)) if activations.get(activation).frequency else None
+    return value

@@ -16,8 +16,12 @@ from refinr.xp import Array, namespace
 
 
 def _count(z: Array, targets: Array, count: int | None) -> int:
+    if z.ndim < 2:
+        raise ValueError(f"z: expected outputs (..., N, O), got shape {z.shape}")
     if z.shape != targets.shape:
         raise ValueError(f"targets: expected the outputs' shape {z.shape}, got {targets.shape}")
+    if z.dtype != targets.dtype:
+        raise TypeError(f"targets: expected the outputs' dtype {z.dtype}, got {targets.dtype}")
     return z.shape[-2] * z.shape[-1] if count is None else count
 
 
@@ -46,7 +50,9 @@ def bce_with_logits(z: Array, targets: Array, count: int | None = None) -> tuple
     Raises
     ------
     ValueError
-        If the shapes differ.
+        If the shapes differ or have less than two axes.
+    TypeError
+        If the dtypes differ.
 
     Examples
     --------

@@ -44,6 +44,8 @@ def wrong_bits_per_plane(a: Array, b: Array, bits: int) -> list[int]:
     """
     _comparable(a, b)
     xp = namespace(a)
+    if not 1 <= bits <= 64:
+        raise ValueError(f"bits: expected 1 to 64, got {bits}")
     if not xp.isdtype(a.dtype, "integral"):
         raise TypeError(f"a: expected integer codes, got {a.dtype}")
     for name, codes in (("a", a), ("b", b)):
@@ -92,8 +94,8 @@ def rmse(a: Array, b: Array) -> float:
 
     Examples
     --------
-    >>> rmse(np.array([0, 3], dtype="uint8"), np.array([1, 3], dtype="uint8")) ** 2
-    0.5000000000000001
+    >>> round(rmse(np.array([0, 3], dtype="uint8"), np.array([1, 3], dtype="uint8")), 6)
+    0.707107
     """
     _comparable(a, b)
     xp = namespace(a)

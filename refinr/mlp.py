@@ -20,7 +20,7 @@ from typing import Any
 import numpy as np
 
 from refinr import activations, layers
-from refinr.xp import Array, namespace, uniform
+from refinr.xp import Array, namespace
 
 Params = dict[str, Array]
 
@@ -41,8 +41,8 @@ class MLP:
         Frequency of the sine, FINER and WIRE activations.
     first_scale : None, float or tuple of floats, one an axis
         None: the activation's own first layer (SIREN: U(+-1/I), times omega in effect).  A number s: first weights such
-        that the *effective* ones, omega included, are U(+-s), and effective biases U(+-pi).  Half the Nyquist frequency
-        of the grid (`refinr.coords.nyquist`) is what makes fits take tens of steps instead of thousands.
+        that the *effective* ones, omega (for Gauss: scale) included, are U(+-s), and effective biases U(+-pi).  Half
+        the grid's Nyquist frequency (`refinr.coords.nyquist`) is what makes fits take tens of steps, not thousands.
     layer : {"linear"}
     scale : float
         Inverse width of the Gauss and WIRE activations.
@@ -78,7 +78,7 @@ class MLP:
             object.__setattr__(self, name, float(getattr(self, name)))  # a NumPy scalar would widen float32 arrays
         if self.first_scale is not None:
             scales = tuple(float(s) for s in np.ravel(self.first_scale))
-            if np.ndim(self.first_scale) == 1 and len(scales) != self.sizes[0]:
+            if np.ndim(self.first_scale) and np.shape(self.first_scale) != (self.sizes[0],):
                 raise ValueError(f"first_scale: expected {self.sizes[0]} numbers, one an input, got {scales}")
             if not all(0.0 < s < math.inf for s in scales):
                 raise ValueError(f"first_scale: expected positive numbers, got {scales}")
@@ -109,7 +109,8 @@ def _bounds(spec: MLP, layer: int) -> tuple[Any, float]:
     fan_in, fan_out = spec.sizes[layer], spec.sizes[layer + 1]
     torch_default = 1.0 / math.sqrt(fan_in)
     if layer == 0 and spec.first_scale is not None:
-        gain = {"gauss": spec.scale, "relu": 1.0, "tanh": 1.0, "gelu": 1.0}.get(spec.activation, spec.omega)
+        frequency = activations.get(spec.activation).frequency
+        gain = getattr(spec, frequency) if frequency else 1.0
         scale = np.broadcast_to(np.asarray(spec.first_scale, dtype=float), (fan_in,))
         return scale[:, None] / gain, math.pi / gain
     match spec.activation:
@@ -137,8 +138,8 @@ def init_one(spec: MLP, rng: np.random.Generator) -> dict[str, np.ndarray]:
     params = {}
     for i, (fan_in, fan_out) in enumerate(pairwise(spec.sizes)):
         weight, bias = _bounds(spec, i)
-        params[f"w{i}"] = uniform(rng, weight, (fan_in, fan_out))
-        params[f"b{i}"] = uniform(rng, bias, (1, fan_out))
+        params[f"w{i}"] = weight * rng.uniform(-1.0, 1.0, (fan_in, fan_out))
+        params[f"b{i}"] = bias * rng.uniform(-1.0, 1.0, (1, fan_out))
     return params
 
 
@@ -230,7 +231,7 @@ def forward(spec: MLP, params: Params, x: Array) -> tuple[Array, list]:
     Raises
     ------
     ValueError
-        If the width of x is not ``spec.sizes[0]``.
+        If the width of x is not ``spec.sizes[0]``, or x has a leading axis that is not the parameters'.
 
     Examples
     --------
@@ -241,10 +242,12 @@ def forward(spec: MLP, params: Params, x: Array) -> tuple[Array, list]:
     """
     if x.ndim < 2 or x.shape[-1] != spec.sizes[0]:
         raise ValueError(f"x: expected samples of width {spec.sizes[0]}, got shape {x.shape}")
+    if x.ndim > 2 and x.shape[:-2] != params["w0"].shape[:-2]:
+        raise ValueError(f"x: expected (N, I), or one (N, I) a network, got {x.shape} for w0 {params['w0'].shape}")
     activation, gain = _activation(spec)
     options = {**activation.constants} | {name: getattr(spec, name) for name in activation.parameters}
-    if activation.gain:
-        options[activation.gain] = 1.0
+    if activation.frequency and activation.folds:
+        options[activation.frequency] = 1.0
     cache: list = []
     h = x
     last = spec.depth - 1
@@ -307,4 +310,4 @@ def _activation(spec: MLP) -> tuple[activations.Activation, float]:
     ``sin(omega (h w + b)) = sin(h (omega w) + omega b)``.
     """
     activation = activations.get(spec.activation)
-    return activation, getattr(spec, activation.gain) if activation.gain else 1.0
+    return activation, getattr(spec, activation.frequency) if activation.frequency and activation.folds else 1.0

@@ -21,7 +21,8 @@ Params = dict[str, Array]
 class AdamState(NamedTuple):
     """First and second moments of the gradients, and the number of steps taken.
 
-    ``t`` is an int, or an array (E, 1, 1) where the networks of a stack have taken different numbers of steps.
+    ``t`` is an int, or an array that broadcasts against every parameter, such as (E, 1, 1), where the networks of a
+    stack have taken different numbers of steps.
     """
 
     m: Params
@@ -38,7 +39,7 @@ def adam_init(params: Params) -> AdamState:
     [0.0, 0.0]
     """
     zeros = {name: namespace(p).zeros_like(p) for name, p in params.items()}
-    return AdamState(zeros, dict(zeros), 0)  # the moments are replaced, never written into: sharing is safe
+    return AdamState(zeros, dict(zeros), 0)  # `adam_step` never writes into them: sharing is safe
 
 
 def adam_step(
@@ -59,8 +60,8 @@ def adam_step(
     ----------
     params, grads : dicts of arrays with the same names and shapes
     state : AdamState
-    lr : float, or array (E, 1, 1)
-        Step size; one a network where they differ.
+    lr : float, or array
+        Step size; one a network, in a shape that broadcasts against every parameter, where they differ.
     betas, eps
         As in PyTorch, eps outside the root.
 
@@ -72,7 +73,7 @@ def adam_step(
     Raises
     ------
     ValueError
-        If the names of `grads` are not those of `params`.
+        If the names and shapes of `grads` are not those of `params`.
 
     References
     ----------
@@ -85,8 +86,9 @@ def adam_step(
     >>> p["w"].round(6).tolist(), state.t
     ([0.9], 1)
     """
-    if grads.keys() != params.keys():
-        raise ValueError(f"grads: expected the names {sorted(params)}, got {sorted(grads)}")
+    shapes, got = ({name: a.shape for name, a in arrays.items()} for arrays in (params, grads))
+    if got != shapes:
+        raise ValueError(f"grads: expected the names and shapes {shapes}, got {got}")
     b1, b2 = betas
     t = state.t + 1
     # p - lr mhat / (sqrt(vhat) + eps) = p - rate m / (sqrt(v) + floor): two divisions by a number fewer for every value
@@ -131,7 +133,7 @@ class Constant:
 
     def __call__(self, t: float | np.ndarray) -> float | np.ndarray:
         """The step size of step `t` = 0, 1, ..."""
-        return self.lr + 0.0 * t
+        return self.lr + 0.0 * t  # in the shape of t
 
 
 @dataclass(frozen=True)
@@ -180,7 +182,10 @@ class Cosine:
 
 
 def schedule(lr: float | Callable) -> Callable:
-    """`lr` as a schedule: itself if it can be called with the step number, else that step size throughout.
+    """`lr` as a schedule: itself if it can be called, else that step size throughout.
+
+    A schedule is called with an array of step numbers, one a network (restarts begin at 0 again), and returns as many
+    step sizes.  To reach other processes it must be picklable, as the classes of this module are.
 
     Raises
     ------

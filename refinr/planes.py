@@ -44,6 +44,17 @@ def code_dtype(dtype: Any) -> np.dtype:
     return np.dtype(_UNSIGNED[dtype.itemsize])
 
 
+def narrowest(bits: int) -> np.dtype:
+    """The narrowest unsigned dtype that holds codes of `bits` bits.
+
+    Examples
+    --------
+    >>> narrowest(10)
+    dtype('uint16')
+    """
+    return np.min_scalar_type((1 << bits) - 1)
+
+
 def to_codes(samples: np.ndarray) -> tuple[np.ndarray, int]:
     """Order-preserving unsigned codes of samples of any boolean, integer or float dtype.
 
@@ -222,6 +233,8 @@ def from_planes(planes: Array, bits: int, *, radix_bits: int = 1, gray: bool = F
         raise ValueError(f"planes: expected a last axis of {digits} for bits={bits}, got shape {planes.shape}")
     dtype = getattr(xp, np.dtype(dtype).name) if xp is not np else np.dtype(dtype)
     codes = xp.astype(xp.zeros_like(planes[..., 0]), dtype)
+    if not xp.isdtype(codes.dtype, "unsigned integer"):
+        raise TypeError(f"dtype: expected an unsigned integer dtype, got {dtype}")
     if _unsigned_width(codes) < bits:
         raise ValueError(f"dtype: {dtype} cannot hold codes of {bits} bits")
     for i in range(digits):

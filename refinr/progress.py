@@ -1,4 +1,6 @@
-"""How far a fit has come: a progress bar with the bit error rate, fed from any thread.
+"""How far a fit has come: a progress bar with the error rate, fed from any thread.
+
+A decision is a bit, or a digit where planes hold more than one: with bit planes the error rate is the bit error rate.
 
 With this you can follow networks as they train (`Progress.update`) and say what was reached (`Progress.summary`).
 """
@@ -29,7 +31,7 @@ class Progress:
     >>> progress.update([0, 1], [50, 0])
     >>> progress.finish([1])
     >>> progress.summary()
-    '1 of 4 networks done, bit error rate 0.25 over the 2 begun'
+    '1 of 4 networks done, error rate 0.25 over the 2 begun'
     """
 
     def __init__(self, networks: int, decisions: int, visible: bool = False) -> None:
@@ -50,7 +52,7 @@ class Progress:
             self._wrong[list(networks)] = wrong
             self._begun[list(networks)] = True
             if self._bar is not None:
-                self._bar.set_postfix(BER=f"{self.ber:.2e}", refresh=False)
+                self._bar.set_postfix(BER=f"{self.error_rate:.2e}", refresh=False)
                 self._bar.update(0)  # redraws if the last time is long enough ago
 
     def finish(self, networks: Sequence[int]) -> None:
@@ -61,14 +63,16 @@ class Progress:
                 self._bar.update(len(networks))
 
     @property
-    def ber(self) -> float:
+    def error_rate(self) -> float:
         """Wrong decisions over all decisions, of the networks begun."""
         return float(self._wrong.sum() / max(1, self._begun.sum() * self._decisions))
 
     def summary(self) -> str:
         """One line for people."""
         begun = int(self._begun.sum())
-        return f"{self._done} of {len(self._wrong)} networks done, bit error rate {self.ber:.3g} over the {begun} begun"
+        return (
+            f"{self._done} of {len(self._wrong)} networks done, error rate {self.error_rate:.3g} over the {begun} begun"
+        )
 
     def close(self) -> None:
         """Leave the bar as it is."""

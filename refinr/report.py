@@ -1,7 +1,6 @@
 """What a fit reached: counted on the decoded samples, not taken from the training.
 
-With this you can compare codes with their reconstruction (`Report`) and write the result down for a file
-(`dataclasses.asdict`).
+With this you can read what a fit cost and reached (`Report`).
 """
 
 from __future__ import annotations
@@ -24,7 +23,7 @@ class Report:
         How many, in all.
     steps : float
         Mean number of steps a network took.
-    max_steps : int
+    most_steps : int
         Largest number.
     restarts : int
         Restarts that led to the parameters kept, in all.
@@ -34,11 +33,13 @@ class Report:
         Wrong bits in each plane of the codes, least significant first.
     margin_per_plane : tuple of floats
         Smallest signed distance of an output from its threshold, for each plane the decomposition has; negative where
-        decisions are wrong, and empty where there are no decisions (direct regression of floats).
+        decisions are wrong, and empty where there are no decisions (direct regression of floats) or outputs are not
+        finite.
     rmse : float
         In code steps for integers, in the samples' unit for floats (non-finite ones left out).
     peak : float
-        What `psnr` relates it to: ``2^bits - 1``, or the range of the floats.
+        What `psnr` relates it to: ``2^bits - 1`` for the bits that the codes have (what the samples need, unless
+        `refinr.fit` was given ``bits``), or the range of the floats.
 
     Examples
     --------
@@ -51,7 +52,7 @@ class Report:
     networks: int
     parameters: int
     steps: float
-    max_steps: int
+    most_steps: int
     restarts: int
     samples: int
     wrong_bits: tuple[int, ...]
@@ -60,7 +61,7 @@ class Report:
     peak: float
 
     @property
-    def bits(self) -> int:
+    def total_bits(self) -> int:
         """Bits represented, in all."""
         return self.samples * len(self.wrong_bits)
 
@@ -72,7 +73,7 @@ class Report:
     @property
     def ber(self) -> float:
         """Bit error rate: wrong bits over all bits."""
-        return sum(self.wrong_bits) / self.bits
+        return sum(self.wrong_bits) / self.total_bits
 
     @property
     def ber_per_plane(self) -> tuple[float, ...]:
@@ -87,7 +88,7 @@ class Report:
     @property
     def parameters_per_bit(self) -> float:
         """Parameters of all networks over bits represented."""
-        return self.parameters / self.bits
+        return self.parameters / self.total_bits
 
     @property
     def psnr(self) -> float:

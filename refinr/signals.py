@@ -260,6 +260,7 @@ def _write_tiff(file: io.BytesIO, samples: np.ndarray, info: dict[str, Any]) -> 
 # --- WAV recordings --------------------------------------------------------------------------------------------------
 
 # dtype of the samples, and bytes of one in a file
+# dtype of the samples, and bytes of one in a file
 _WAV_TYPES = [("uint8", 1), ("int16", 2), ("int32", 3), ("int32", 4), ("float32", 4), ("float64", 8)]
 
 

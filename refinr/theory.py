@@ -12,17 +12,25 @@ Integers and fractions in, integers and fractions out; floats are converted exac
 from __future__ import annotations
 
 import math
+import operator
 from collections.abc import Sequence
 from fractions import Fraction
+from typing import Any
 
 import numpy as np
 
-from refinr.planes import count
+from refinr.planes import count, to_planes
 
 Number = int | float | Fraction
 
 
 # --- rounding --------------------------------------------------------------------------------------------------------
+
+
+def _exact(value: Any) -> Fraction:
+    if isinstance(value, Fraction):
+        return value
+    return Fraction(operator.index(value) if hasattr(value, "__index__") else float(value))
 
 
 def tolerance(bits: int) -> Fraction:
@@ -47,9 +55,8 @@ def quantise(value: Number, bits: int) -> int:
     >>> quantise(0.5, 1), quantise(0.49, 1), quantise(1.7, 8)
     (1, 0, 255)
     """
-    count(bits)
-    top = 2**bits - 1
-    return min(max(math.floor(Fraction(value) * top + Fraction(1, 2)), 0), top)
+    half_step = tolerance(bits)
+    return min(max(math.floor((_exact(value) + half_step) / (2 * half_step)), 0), 2**bits - 1)
 
 
 def within_tolerance(code: int, prediction: Number, bits: int) -> bool:
@@ -60,7 +67,7 @@ def within_tolerance(code: int, prediction: Number, bits: int) -> bool:
     >>> within_tolerance(3, 3.4 / 255, 8), within_tolerance(3, 3.6 / 255, 8), within_tolerance(255, 1.7, 8)
     (True, False, False)
     """
-    return abs(Fraction(prediction) - Fraction(code, 2**bits - 1)) <= tolerance(bits)
+    return abs(_exact(prediction) - 2 * tolerance(bits) * code) <= tolerance(bits)
 
 
 def rounds_back(code: int, prediction: Number, bits: int) -> bool:
@@ -90,26 +97,31 @@ def upper_bound(bits: int, dimension: int, constant: Number = 1) -> Fraction:
     >>> [int(upper_bound(n, 2)) for n in (1, 2, 8)]
     [16, 1296, 67652010000]
     """
-    if dimension < 1:
+    if operator.index(dimension) < 1:
         raise ValueError(f"dimension: expected 1 or more, got {dimension}")
-    return Fraction(constant) / tolerance(bits) ** (2 * dimension)
+    if constant <= 0:
+        raise ValueError(f"constant: expected a positive number, got {constant}")
+    return _exact(constant) / tolerance(bits) ** (2 * dimension)
 
 
 def lipschitz_constant(dimension: int, slope: Number, length: Number = 2) -> Fraction:
     """A constant C for `upper_bound` that holds: ``C = 8 d^2 (d L l + 1/2)^(2d)``.
 
     For a function with Lipschitz constant L in the 1-norm on a cube with edge l, the maximum convolution over
-    ``K = m^d`` nodes, ``m = ceil(d L l / eps)`` along every axis, is within eps of it and has at most ``8 K^2 d^2``
-    parameters.  As ``m <= d L l / eps + 1 <= (d L l + 1/2) / eps`` for ``eps <= 1/2``, that is at most
-    ``C eps^(-2d)``.  So C grows with d and, like ``L^(2d)``, with the slope: bounds for signals of different slope
-    have different constants, which Eq. (6) and Table 3 leave out.
+    ``K = m^d`` nodes, ``m = max(1, ceil(d L l / eps))`` along every axis, is within eps of it (Jentzen, Kuckuck, von
+    Wurstemberger, arXiv 2310.20360, Sec. 4.2 and 4.3).  As a network with hidden widths ``2 d K``, then
+    ``3 floor(n / 2) + 2 (n mod 2)`` for n = K, ceil(K / 2), ..., it has at most ``8 K^2 d^2`` parameters.  As
+    ``m <= d L l / eps + 1 <= (d L l + 1/2) / eps`` for ``eps <= 1/2``, that is at most ``C eps^(-2d)``.
+
+    So C depends on d and, like ``L^(2d)``, on the slope: bounds for signals of different slope have different
+    constants, which Eq. (6) and Table 3 leave out.
 
     Examples
     --------
     >>> lipschitz_constant(1, 1), lipschitz_constant(1, 2)
     (Fraction(50, 1), Fraction(162, 1))
     """
-    if dimension < 1 or slope < 0 or length <= 0:
+    if operator.index(dimension) < 1 or slope < 0 or length <= 0:
         raise ValueError(f"expected dimension >= 1, slope >= 0 and length > 0, got {dimension}, {slope} and {length}")
     return 8 * dimension**2 * (dimension * Fraction(slope) * Fraction(length) + Fraction(1, 2)) ** (2 * dimension)
 
@@ -126,7 +138,7 @@ def nary_bounds(bits: int, radix_bits: int, dimension: int, constant: Number = 1
 
 
 def counting_bound(samples: int, bits: int, parameter_bits: int) -> int:
-    """Parameters that any method needs at least: ``P b >= N n``.
+    """Parameters that any method needs at least to represent every signal: ``P b >= N n``.
 
     P parameters of b bits take at most ``2^(P b)`` values and so tell at most so many signals apart; there are
     ``2^(N n)`` signals of N samples with n bits.  No training, architecture or decomposition gets below it.
@@ -136,7 +148,7 @@ def counting_bound(samples: int, bits: int, parameter_bits: int) -> int:
     >>> counting_bound(samples=1024, bits=16, parameter_bits=32)
     512
     """
-    if min(samples, bits, parameter_bits) < 1:
+    if min(map(operator.index, (samples, bits, parameter_bits))) < 1:
         raise ValueError(f"expected positive numbers, got {samples}, {bits} and {parameter_bits}")
     return -(-samples * bits // parameter_bits)
 
@@ -152,8 +164,7 @@ def reassemble(planes: Sequence[Number]) -> Fraction:
     >>> reassemble([0, 1, 1])
     Fraction(6, 7)
     """
-    count(len(planes))
-    return sum(Fraction(b) * 2**i for i, b in enumerate(planes)) / Fraction(2 ** len(planes) - 1)
+    return 2 * tolerance(len(planes)) * sum(_exact(b) * 2**i for i, b in enumerate(planes))
 
 
 def error_expansion(a: np.ndarray, b: np.ndarray, bits: int) -> np.ndarray:
@@ -177,11 +188,9 @@ def error_expansion(a: np.ndarray, b: np.ndarray, bits: int) -> np.ndarray:
     >>> error_expansion(np.array([3, 0], dtype="uint8"), np.array([0, 2], dtype="uint8"), 2).tolist()
     [[1, 2], [2, 8]]
     """
-    count(bits)
     if a.shape != b.shape:
         raise ValueError(f"b: expected the shape of a, {a.shape}, got {b.shape}")
-    e = np.stack([((a >> i) & 1).astype(np.int64) - ((b >> i) & 1).astype(np.int64) for i in range(bits)])
-    e = e.reshape(bits, -1)
+    e = (to_planes(a, bits).astype(np.int64) - to_planes(b, bits)).reshape(-1, bits).T  # (B, N)
     weights = np.array([2**i for i in range(bits)], dtype=object)
     return (e @ e.T).astype(object) * np.outer(weights, weights)
 
@@ -189,15 +198,17 @@ def error_expansion(a: np.ndarray, b: np.ndarray, bits: int) -> np.ndarray:
 def neighbour_gain(codes: np.ndarray) -> tuple[int, int]:
     """What planes really gain: the largest step s between neighbours, in code steps, and ``s^(2d)``.
 
-    On a grid with pitch h, the value function has Lipschitz constant ``s / ((2^n - 1) h)`` at least, so
+    On a grid with pitch h and in the 1-norm, the value function has Lipschitz constant ``s / ((2^n - 1) h)``, so
     ``L / eps(n) = 2 s / h``; a plane changes by at most one between neighbours, so ``L / eps(1) <= 2 / h``.
     `upper_bound` goes with ``(L / eps)^(2d)``: the ratio of the two bounds is ``s^(2d)``, not the ``(2^n - 1)^(2d)``
     that comparing only the tolerances suggests.  On a smooth ramp, s = 1, there is no gain at all; and as s >= 1 for
-    all but constant signals, planes never have the worse bound.
+    all but constant signals, a plane's network never has the worse bound.  (There are n of them: in total planes lose
+    where ``s^(2d) < n``.  A constant signal has no slope, and nothing to gain.)
 
     Parameters
     ----------
     codes : array of unsigned codes, d axes
+        All of them coordinates, with the same pitch.
 
     Returns
     -------
@@ -208,8 +219,8 @@ def neighbour_gain(codes: np.ndarray) -> tuple[int, int]:
     >>> neighbour_gain(np.arange(256, dtype="uint8")), neighbour_gain(np.array([[0, 255]], dtype="uint8"))
     ((1, 1), (255, 4228250625))
     """
-    if codes.ndim == 0:
-        raise ValueError("codes: expected at least one axis, got none")
+    if codes.ndim == 0 or codes.dtype.kind != "u":
+        raise ValueError(f"codes: expected unsigned integers with at least one axis, got {codes.dtype} {codes.shape}")
     step = 0
     for axis in range(codes.ndim):
         a = np.take(codes, range(1, codes.shape[axis]), axis=axis)

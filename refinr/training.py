@@ -4,8 +4,8 @@ With this you can train one group of networks until each has reached its margin 
 `concurrent.futures` executor (`run`).
 
 Whatever is split over whomever, the result of a network depends on the seed and on the network's own index alone: its
-random stream is its own, every array operation treats it apart from its neighbours, chunks of samples have a fixed size
-and are summed in a fixed order, and whether it stops or starts again is decided from its own past.
+random stream is its own, every array operation treats it apart from its neighbours, sums over samples have one order,
+and whether it stops or starts again is decided from its own past.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ import numpy as np
 from refinr import cpu, losses, mlp, optim
 from refinr.chunks import chunk_length, gradients
 from refinr.mlp import MLP
-from refinr.xp import Array, asarray_like, get, namespace, to_host
+from refinr.xp import Array, asarray_like, get, name_of, namespace, to_host
 
 
 @dataclass(frozen=True)
@@ -160,7 +160,7 @@ class _Group:
     """The networks of a job while they train.  Arrays with a leading axis A hold the networks still active.
 
     Parameters, their gradients and moments are rows (A, P): Adam's dozen operations on one array instead of on every
-    weight and bias.  Small operations cost threads more in handing the interpreter to each other than in computing.
+    weight and bias, for the reason that `refinr.chunks.chunk_length` gives.
     """
 
     def __init__(self, job: Job, options: Options, xp: ModuleType) -> None:
@@ -168,8 +168,8 @@ class _Group:
         E = len(job.networks)
         self.x = xp.asarray(job.x)  # (N, I)
         self.targets = xp.asarray(job.targets)  # (A, N, O)
-        start = mlp.pack(mlp.init(job.spec, job.networks, options.seed, str(job.x.dtype)))
-        self.rows = {"": asarray_like(start, self.x)}  # (A, P)
+        start = self._draw(job.networks, attempt=0)
+        self.rows = {"all": asarray_like(start, self.x)}  # (A, P)
         self.state = optim.adam_init(self.rows)
         self.age = np.zeros((E, 1), dtype=int)  # (A, 1) steps since the attempt began
         self.position = np.arange(E)  # (A,) where in the job
@@ -177,14 +177,13 @@ class _Group:
         self.fewest = np.full(E, np.iinfo(int).max)  # (A,) fewest wrong decisions in this attempt
         self.since = np.zeros(E, dtype=int)  # (A,) steps since it last got better
         unknown = np.full(E, np.iinfo(int).max)
-        best = mlp.unpack(job.spec, start)
-        self.best_rows = start
+        self.best_rows, best = start, mlp.unpack(job.spec, start)  # views: what goes into the rows is in the outcome
         self.best = Outcome(best, unknown, np.full(E, -np.inf), np.zeros(E, dtype=int), np.zeros(E, dtype=int))
 
     def train(self, pool: ThreadPoolExecutor | None, notify: Callable | None, stop: threading.Event | None) -> Outcome:
         options = self.options
         for step in range(options.max_steps + 1):
-            params = mlp.unpack(self.job.spec, self.rows[""])
+            params = mlp.unpack(self.job.spec, self.rows["all"])
             now = gradients(
                 self.job.spec, params, self.x, self.targets, loss=options.loss, levels=options.levels, pool=pool
             )
@@ -204,7 +203,7 @@ class _Group:
                 break
             rate = self.schedule(self.age) * options.backoff ** self.attempt[:, None]
             state = self.state._replace(t=self.age)
-            self.rows, self.state = optim.adam_step(self.rows, {"": mlp.pack(now.grads)}, state, rate)
+            self.rows, self.state = optim.adam_step(self.rows, {"all": mlp.pack(now.grads)}, state, rate)
             self.age = self.age + 1
             self._restart(stalled & ~leaves)
             if leaves.any():
@@ -220,7 +219,11 @@ class _Group:
             return
         best.wrong[at[chosen]], best.margin[at[chosen]] = wrong[chosen], margin[chosen]
         best.restarts[at[chosen]] = self.attempt[chosen]
-        self.best_rows[at[chosen]] = to_host(_take(self.rows[""], chosen))
+        self.best_rows[at[chosen]] = to_host(_take(self.rows["all"], chosen))
+
+    def _draw(self, networks: Sequence[int], attempt: int) -> np.ndarray:
+        dtype = str(self.job.x.dtype)
+        return mlp.pack(mlp.init(self.job.spec, networks, self.options.seed, dtype, attempt=attempt))
 
     def _restart(self, stalled: np.ndarray) -> None:
         """Begin again: new parameters, empty moments, a smaller step."""
@@ -228,17 +231,17 @@ class _Group:
             self.attempt[i] += 1
             self.fewest[i], self.since[i], self.age[i] = np.iinfo(int).max, 0, 0
             network = self.job.networks[self.position[i]]
-            fresh = mlp.init(self.job.spec, [network], self.options.seed, attempt=int(self.attempt[i]))
-            rows = self.rows[""]  # adam_step has just made these arrays: they are ours to write into
-            rows[i, ...] = asarray_like(mlp.pack(fresh)[0], rows)
-            self.state.m[""][i, ...] = 0.0
-            self.state.v[""][i, ...] = 0.0
+            fresh = self._draw([network], int(self.attempt[i]))
+            rows = self.rows["all"]  # adam_step has just made these arrays: they are ours to write into
+            rows[i, ...] = asarray_like(fresh[0], rows)
+            self.state.m["all"][i, ...] = 0.0
+            self.state.v["all"][i, ...] = 0.0
 
     def _drop(self, leaves: np.ndarray) -> None:
         """Go on without those networks."""
         stay = np.flatnonzero(~leaves)
         self.targets = _take(self.targets, stay)
-        self.rows, m, v = ({"": _take(rows[""], stay)} for rows in (self.rows, self.state.m, self.state.v))
+        self.rows, m, v = ({"all": _take(rows["all"], stay)} for rows in (self.rows, self.state.m, self.state.v))
         self.state = optim.AdamState(m, v, 0)  # `age` says what t is
         self.position, self.attempt, self.age = self.position[stay], self.attempt[stay], self.age[stay]
         self.fewest, self.since = self.fewest[stay], self.since[stay]
@@ -256,8 +259,8 @@ def _take(array: Array, rows: np.ndarray) -> Array:
 
 
 def group_size(spec: MLP, samples: int, xp: ModuleType | None = None) -> int:
-    """How many networks to train together: few enough for a step's activations to stay in the caches, many enough for
-    the threads to compute more than they talk (or to fill a GPU).
+    """How many networks to train together: few enough for a step's activations to stay in the machine's caches, many
+    enough for the threads to compute more than they wait (or to fill a GPU).
 
     Examples
     --------
@@ -267,7 +270,7 @@ def group_size(spec: MLP, samples: int, xp: ModuleType | None = None) -> int:
     on_gpu = xp is not None and xp.__name__ == "cupy"
     budget, most = (1 << 30, 1024) if on_gpu else (12 << 20, 64)  # bytes; networks
     values = min(samples, chunk_length(spec)) * sum(spec.sizes[1:-1] or spec.sizes)
-    return max(1, min(most, budget // (2 * 4 * values)))
+    return max(1, min(most, budget // (2 * 4 * values)))  # inputs and outputs of the activations, 4 bytes each
 
 
 def run(
@@ -298,7 +301,7 @@ def run(
     """
     pool = ThreadPoolExecutor(cpu.cores()) if executor is None else executor
     stop = threading.Event()
-    call: Any = partial(train, options=options, threads=threads, xp=_name(xp))
+    call: Any = partial(train, options=options, threads=threads, xp=name_of(xp) if isinstance(xp, ModuleType) else xp)
     if isinstance(pool, ThreadPoolExecutor):
         call = partial(call, notify=notify, stop=stop)
     window = 4 * getattr(pool, "_max_workers", 64)
@@ -321,8 +324,3 @@ def run(
             future.cancel()
         if executor is None:
             pool.shutdown()
-
-
-def _name(xp: ModuleType | str | None) -> str | None:
-    # modules cannot be sent to other processes, names can
-    return {"array_api_strict": "array-api-strict"}.get(xp.__name__, xp.__name__) if isinstance(xp, ModuleType) else xp

@@ -7,7 +7,6 @@ array that is already there (`asarray_like`), and bring any array home as a NumP
 from __future__ import annotations
 
 import importlib
-import math
 import sys
 from types import ModuleType
 from typing import Any
@@ -25,7 +24,7 @@ def get(name: str | ModuleType | None) -> ModuleType:
 
     Parameters
     ----------
-    name : {"numpy", "cupy", "array-api-strict"}, module or None
+    name : {"numpy", "cupy", "array-api-strict"}, the module of one of these, or None
         ``None`` is NumPy; a module is returned as it is.
 
     Raises
@@ -53,6 +52,17 @@ def get(name: str | ModuleType | None) -> ModuleType:
     if name == "cupy":
         _require_cuda_device(module)
     return module
+
+
+def name_of(module: ModuleType) -> str:
+    """The name that `get` knows a module by: modules cannot be sent to other processes, names can.
+
+    Examples
+    --------
+    >>> name_of(np)
+    'numpy'
+    """
+    return next((name for name, path in _MODULES.items() if path == module.__name__), module.__name__)
 
 
 def _require_cuda_device(cupy: ModuleType) -> None:
@@ -98,20 +108,6 @@ def to_host(array: Array) -> np.ndarray:
     """
     if isinstance(array, np.ndarray):
         return array
-    namespace(array)
-    if hasattr(array, "get"):  # CuPy
+    if namespace(array).__name__ == "cupy":
         return array.get()
     return np.array(np.from_dlpack(array))
-
-
-def uniform(rng: np.random.Generator, bound: float | np.ndarray, shape: tuple[int, ...]) -> np.ndarray:
-    """float64 draws from U(-bound, bound), made on the host so that every library gets the same ones.
-
-    Examples
-    --------
-    >>> bool(abs(uniform(np.random.default_rng(0), 0.5, (100,))).max() < 0.5)
-    True
-    """
-    if not math.prod(shape):
-        return np.zeros(shape)
-    return rng.uniform(-1.0, 1.0, shape) * bound

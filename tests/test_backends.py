@@ -201,6 +201,7 @@ ON_THE_HOST = {
     "count",
     "init",
     "init_one",
+    "narrowest",
     "parameter_count",
 }
 BY_NAME = {"get", "schedule"}

@@ -366,7 +366,7 @@ def test_an_interrupted_fit_says_what_was_reached_and_writes_nothing(folder):
     assert process.returncode == 130
     assert out == b""
     last = err.decode().replace("\r", "\n").splitlines()[-1]
-    assert last.startswith("refinr: interrupted: 0 of 16 networks done, bit error rate 0.")
+    assert last.startswith("refinr: interrupted: 0 of 16 networks done, error rate 0.")
     assert "nothing was written" in last
     assert b"Traceback" not in err
     assert sorted(os.listdir()) == before
@@ -379,3 +379,12 @@ def test_an_interrupt_anywhere_ends_with_130(folder, capsys, monkeypatch):
     monkeypatch.setattr(cli, "load", interrupted)
     assert cli.main(["info", "out.inr"]) == 130
     assert capsys.readouterr().err.startswith("refinr: interrupted")
+
+
+def test_a_fit_never_takes_the_name_of_a_signal(tmp_path, capsys):
+    path = tmp_path / "a.npy"
+    np.save(path, np.arange(16, dtype=np.uint8).reshape(4, 4))
+    before = path.read_bytes()
+    assert cli.main(["fit", str(path), str(path), "--quiet"]) == 2
+    assert "the name of a signal" in capsys.readouterr().err
+    assert path.read_bytes() == before

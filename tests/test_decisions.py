@@ -175,3 +175,11 @@ def test_margins_on_the_targets_and_beyond_the_ends(levels):
 def test_not_a_number_has_no_positive_margin(levels):
     targets = decisions.targets(np.arange(levels), levels)
     assert not (decisions.margins(np.full(levels, np.nan, dtype=np.float32), targets, levels) > 0).any()
+
+
+@pytest.mark.parametrize("levels", [4, 256, 2**64])
+def test_margins_of_huge_outputs_are_hugely_wrong_and_do_not_overflow(levels):
+    z = np.array([3e38, -3e38, np.inf, -np.inf], dtype=np.float32)
+    margins = decisions.margins(z, np.zeros(4, dtype=np.float32), levels)
+    assert np.isfinite(margins).all()
+    assert (margins < -1e6).all()

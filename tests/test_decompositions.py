@@ -11,7 +11,7 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 
-from refinr import coords, decisions, planes
+from refinr import coords, decisions, decompositions, planes
 from refinr.decompositions import DECOMPOSITIONS, BitCoordinate, Direct, Planes
 from tests.helpers import assert_equal_exact
 from tests.strategies import bit_counts, levels, radices, seeds
@@ -253,3 +253,15 @@ def test_direct_not_a_number_is_still_a_sample_within_the_range():
     assert Direct(8).codes(z).max() <= 255
     values = planes.from_codes(Direct(32, "<f4", -2.0, 3.0).codes(z), "<f4")
     assert ((values >= -2.0) & (values <= 3.0)).all()
+
+
+def test_a_decomposition_of_ones_own_is_used(monkeypatch):
+    """Any name once made bit planes."""
+    import refinr
+
+    class Mine(decompositions.Planes):
+        pass
+
+    monkeypatch.setitem(decompositions.DECOMPOSITIONS, "mine", Mine)
+    inr = refinr.fit(np.zeros((2, 2), dtype=np.uint8), "mine", max_steps=0)
+    assert type(inr.layout.cut) is Mine

@@ -50,15 +50,15 @@ def _check_report(inr: refinr.INR, original: np.ndarray, bits: int) -> None:
     a, b, _ = _integers(inr, original)
     wrong = [sum(((u ^ v) >> i) & 1 for u, v in zip(a, b, strict=True)) for i in range(bits)]
     assert list(report.wrong_bits) == wrong
-    assert report.bits == original.size * bits
+    assert report.total_bits == original.size * bits
     assert report.ber == sum(wrong) / (original.size * bits)
     assert list(report.ber_per_plane) == [w / original.size for w in wrong]
     assert inr.lossless == report.lossless == (sum(wrong) == 0)
     assert report.samples == original.size
     assert report.parameters == sum(p.size for p in inr.params.values())
-    assert report.parameters_per_bit == report.parameters / report.bits
+    assert report.parameters_per_bit == report.parameters / report.total_bits
     assert report.networks == len(next(iter(inr.params.values())))
-    assert 0 <= report.steps <= report.max_steps
+    assert 0 <= report.steps <= report.most_steps
     assert report.seconds >= 0
     if original.dtype.kind != "f":
         squares = sum((u - v) ** 2 for u, v in zip(a, b, strict=True))
@@ -290,7 +290,7 @@ def test_a_fit_without_time_says_so_and_counts_what_it_decodes(decomposition, op
     assert not inr.lossless
     assert not inr.report.lossless
     assert inr.report.ber > 0
-    assert inr.report.max_steps == max_steps
+    assert inr.report.most_steps == max_steps
     decoded = inr.decode()
     assert (decoded.shape, decoded.dtype) == (original.shape, original.dtype)
     bits = inr.layout.cut.bits
@@ -606,3 +606,16 @@ def test_import_loads_no_library_that_is_needed_later_or_never():
     code = f"import sys, refinr; print([name for name in {unwanted!r} if name in sys.modules])"
     result = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert result.stdout.strip() == "[]"
+
+
+@pytest.mark.parametrize("info", [{"rate": np.int64(1)}, {"rate": math.nan}])
+def test_side_information_is_checked_before_the_fit(info):
+    with pytest.raises(ValueError, match="info: expected values that JSON has"):
+        refinr.fit(np.zeros((2, 2), dtype=np.uint8), info=info)
+
+
+def test_a_first_scale_of_numpy_is_a_number():
+    image = np.zeros((5, 5), dtype=np.uint8)
+    assert refinr.fit(image, first_scale=np.float32(3), max_steps=0).layout.spec.first_scale == 3.0
+    with pytest.raises(ValueError, match="first_scale: expected 2 numbers"):
+        refinr.fit(image, first_scale=[[1, 2, 3]], max_steps=0)

@@ -85,7 +85,7 @@ def test_dtype_in_is_dtype_out(name, dtype):
 def test_mse_gradient_vs_complex_step(seed, single):
     z, t = _case(seed, (4, 1) if single else (2, 3, 2))
     _, dz = losses.mse(z, t)
-    expected = complex_step_gradient(lambda z: losses.mse(z, t)[0], z)
+    expected = complex_step_gradient(lambda z: losses.mse(z, t.astype(z.dtype))[0], z)
     assert_close(dz, expected, conditioning=abs(z) + 1)
 
 
@@ -154,6 +154,18 @@ def test_chunks_with_count_add_up_to_the_batch(name, dtype):
 def test_other_shapes_are_not_broadcast(name):
     with pytest.raises(ValueError, match=r"targets: expected the outputs' shape \(2, 5, 1\), got \(5, 1\)"):
         losses.get(name)(np.zeros((2, 5, 1)), np.zeros((5, 1)))
+
+
+@NAMES
+def test_samples_and_outputs_are_two_axes(name):
+    with pytest.raises(ValueError, match=r"z: expected outputs \(..., N, O\), got shape \(5,\)"):
+        losses.get(name)(np.zeros(5), np.zeros(5))
+
+
+@NAMES
+def test_targets_of_another_dtype_would_widen_the_gradient(name):
+    with pytest.raises(TypeError, match="targets: expected the outputs' dtype float32, got int64"):
+        losses.get(name)(np.zeros((5, 1), dtype="float32"), np.zeros((5, 1), dtype="int64"))
 
 
 def test_losses_by_name():

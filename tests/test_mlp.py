@@ -342,3 +342,10 @@ def test_packing_keeps_every_parameter(sizes, nets, seed):
     assert rows.shape == (nets, mlp.parameter_count(spec))
     for name, p in mlp.unpack(spec, rows).items():
         assert_equal_exact(p, params[name])
+
+
+@pytest.mark.parametrize(("nets", "stack"), [(1, 3), (3, 1), (3, 2)])
+def test_inputs_for_other_networks_are_refused(nets, stack):
+    spec = MLP((2, 4, 1))
+    with pytest.raises(ValueError, match="one \\(N, I\\) a network"):
+        mlp.forward(spec, mlp.init(spec, nets), np.zeros((stack, 5, 2), dtype=np.float32))

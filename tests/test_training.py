@@ -579,3 +579,14 @@ def test_group_size_fits_a_cache_and_is_at_least_one():
             # activations and their gradients, four bytes each
             values = size * min(samples, 1024) * max(1, sum(hidden))
             assert size == 1 or 8 * values <= 12 << 20
+
+
+def test_restarts_keep_the_dtype():
+    """A restart once drew float32 parameters for a float64 network: its every parameter was a rounded one."""
+    job = _job([0])
+    job = job._replace(x=job.x.astype(np.float64), targets=job.targets.astype(np.float64))
+    outcome = training.train(job, training.Options(max_steps=2, patience=1, margin=1e6))
+    drawn = [mlp.init(job.spec, [0], 0, "float64", attempt=attempt)["w0"] for attempt in range(3)]
+    assert outcome.params["w0"].dtype == np.float64
+    assert (outcome.params["w0"] != outcome.params["w0"].astype(np.float32)).any()
+    assert all((w != w.astype(np.float32)).any() for w in drawn)
