@@ -1,7 +1,7 @@
-"""What the benchmarks share: the image, fair timing, and results that say where they come from.
+"""What the benchmarks share: fair timing, and results that say where they come from.
 
-With this you can make the image that is measured (`image`), time rivals against each other (`fastest`), compare a
-number with its target (`Target`), and print and keep the results of a run (`Run`).
+With this you can time rivals against each other (`fastest`), compare a number with its target (`Target`), and print
+and keep the results of a run (`Run`).
 """
 
 from __future__ import annotations
@@ -16,8 +16,6 @@ import time
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
-
-import numpy as np
 
 from benchmarks import machine
 
@@ -45,18 +43,6 @@ class Target(NamedTuple):
 def log(what: str) -> None:
     """Say on the error stream what is being measured: some of it takes minutes."""
     print(f"... {what}", file=sys.stderr, flush=True)
-
-
-def image(size: int) -> np.ndarray:
-    """A 16-bit image, two sinusoids and noise that fills the 8 low planes: uint16 (size, size).
-
-    Wavelengths are fixed in samples, so that bits are as hard to learn in a large image as in a small one; at size 96
-    it is the demonstration's "synthetic".
-    """
-    y, x = np.mgrid[0:size, 0:size] / 96.0
-    waves = 0.5 + 0.2 * np.sin(2 * np.pi * (3 * x + y)) + 0.2 * np.sin(2 * np.pi * (2 * x - 4 * y))
-    noise = np.random.default_rng(0).integers(-128, 128, waves.shape)
-    return (65535 * waves + noise).astype(np.uint16)
 
 
 def fastest(candidates: Mapping[str, Callable[[], Any]], rounds: int, turn: float = 0.2) -> dict[str, float]:

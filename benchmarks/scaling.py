@@ -26,6 +26,7 @@ import numpy as np
 
 import refinr
 from benchmarks import report
+from refinr import demo
 
 SIZES = (32, 64, 128, 256, 512)
 WORKERS = (1, 2)
@@ -33,7 +34,7 @@ WORKERS = (1, 2)
 
 def measure(size: int, workers: int) -> dict[str, Any]:
     """Fit an image in this process, small ones again and again for two seconds: time, memory, and what came out."""
-    samples = report.image(size)
+    samples = demo.synthetic(size)
     seconds, end = math.inf, time.perf_counter() + 2.0
     with ThreadPoolExecutor(workers) as executor:
         refinr.fit(samples[:8, :8], max_steps=1, executor=executor)  # pays for what is set up on first use

@@ -19,7 +19,7 @@ import numpy as np
 
 from benchmarks import frameworks, report
 from benchmarks.frameworks import Step
-from refinr import chunks, coords, cpu, decisions, mlp, planes
+from refinr import chunks, coords, cpu, decisions, demo, mlp, planes
 
 SIZES = [(3, *[64] * 4, 1), (3, *[128] * 4, 1), (3, *[256] * 4, 1), (3, *[512] * 6, 1)]
 RIVALS = {"torch": 1.6, "compile": 1.3, "jax": 2.0}
@@ -42,7 +42,7 @@ class Task(NamedTuple):
 def make_task(sizes: tuple[int, ...], tile: int) -> Task:
     """The bit-coordinate network of those sizes on a tile of the image."""
     spec = mlp.MLP(sizes)
-    bits = planes.to_planes(report.image(tile), 16).reshape(-1, 1)  # (N, 1)
+    bits = planes.to_planes(demo.synthetic(tile), 16).reshape(-1, 1)  # (N, 1)
     return Task(spec, mlp.init(spec), coords.grid((tile, tile, 16)).astype(np.float32), bits)
 
 

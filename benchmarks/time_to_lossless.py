@@ -2,7 +2,7 @@
 
 With this you can run ``python -m benchmarks.time_to_lossless``.
 
-The image fills 16 bits (`benchmarks.report.image`).  All times are those of whole calls, `refinr.fit` with its final
+The image fills 16 bits (`refinr.demo.synthetic`).  All times are those of whole calls, `refinr.fit` with its final
 recount included; every result is decoded and compared.  The official settings (`benchmarks.frameworks.official`) run in
 PyTorch on one crop of 32 x 32 samples: once, for they take minutes.
 """
@@ -19,6 +19,7 @@ import numpy as np
 
 import refinr
 from benchmarks import frameworks, report
+from refinr import demo
 
 FITS: dict[str, dict[str, Any]] = {
     "small": {"hidden": (16, 16, 16, 16), "margin": 0.0},
@@ -96,9 +97,9 @@ def main() -> None:
     run = report.Run("time_to_lossless", __doc__)
     size, crop = (48, 16) if run.quick else (256, 32)
     imports = import_seconds(2 if run.quick else 5)
-    refinr.fit(report.image(8), max_steps=1)  # the first fit pays for what is imported or set up on first use
-    fits = {name: measure(name, report.image(size), options) for name, options in FITS.items()}
-    race = crop_race(report.image(crop), **({"width": 32, "max_steps": 5} if run.quick else {}))
+    refinr.fit(demo.synthetic(8), max_steps=1)  # the first fit pays for what is imported or set up on first use
+    fits = {name: measure(name, demo.synthetic(size), options) for name, options in FITS.items()}
+    race = crop_race(demo.synthetic(crop), **({"width": 32, "max_steps": 5} if run.quick else {}))
     small, planes_race = fits["small"], race[1]
     wrong = sum(row["wrong bits"] for row in [*fits.values(), *race[1:]])
     targets = [

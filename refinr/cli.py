@@ -175,14 +175,11 @@ def _info(options: argparse.Namespace) -> int:
     print(f"tiles          {len(layout.tiles)} of {layout.tile}")
     print(f"networks       {layout.networks} of sizes {spec.sizes}, {spec.activation}")
     print(_summary(inr))
-    print(f"file           {Path(options.input).stat().st_size} bytes; the samples alone {_raw_bytes(inr)}")
+    alone = inr.report.samples * np.dtype(layout.dtype).itemsize
+    print(f"file           {Path(options.input).stat().st_size} bytes; the samples alone {alone}")
     if inr.info:
         print("carried along  " + ", ".join(f"{key} {value}" for key, value in inr.info.items()))
     return 0
-
-
-def _raw_bytes(inr: INR) -> int:
-    return inr.report.samples * np.dtype(inr.layout.dtype).itemsize
 
 
 def _summary(inr: INR) -> str:

@@ -42,14 +42,22 @@ def demo_signals() -> dict[str, np.ndarray]:
         bathymetry = file["topo"]
     with np.load(folder / "jacksboro_fault_dem.npz") as file:
         elevation = file["elevation"]
-    y, x = np.mgrid[0:96, 0:96] / 96.0
-    waves = 0.5 + 0.2 * np.sin(2 * np.pi * (3 * x + y)) + 0.2 * np.sin(2 * np.pi * (2 * x - 4 * y))
-    noise = np.random.default_rng(0).integers(-128, 128, waves.shape)
     return {
         "bathymetry": bathymetry,
         "elevation": np.ascontiguousarray(elevation[:256, :256]),
-        "synthetic": (65535 * waves + noise).astype(np.uint16),
+        "synthetic": synthetic(96),
     }
+
+
+def synthetic(size: int) -> np.ndarray:
+    """A 16-bit image, two sinusoids and noise that fills the 8 low planes: uint16 (size, size).
+
+    Wavelengths are fixed in samples, so that bits are as hard to learn in a large image as in a small one.
+    """
+    y, x = np.mgrid[0:size, 0:size] / 96.0
+    waves = 0.5 + 0.2 * np.sin(2 * np.pi * (3 * x + y)) + 0.2 * np.sin(2 * np.pi * (2 * x - 4 * y))
+    noise = np.random.default_rng(0).integers(-128, 128, waves.shape)
+    return (65535 * waves + noise).astype(np.uint16)
 
 
 def main(folder: Path) -> int:
