@@ -9,7 +9,8 @@ True
 """
 
 from refinr import activations, coords, layers, losses, metrics, mlp, optim, planes, theory
-from refinr.inr import INR, LosslessError, fit, load
+from refinr.fitting import fit
+from refinr.inr import INR, LosslessError, load
 
 __all__ = [
     "INR",

@@ -16,7 +16,8 @@ from typing import Any
 import numpy as np
 
 from refinr import activations, decompositions, losses, signals
-from refinr.inr import INR, LosslessError, fit, load
+from refinr.fitting import fit
+from refinr.inr import INR, LosslessError, load
 
 
 def main(arguments: Sequence[str] | None = None) -> int:

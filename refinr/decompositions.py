@@ -10,6 +10,7 @@ Every decomposition offers the same things; to add one, offer them and name it i
 - ``levels``: how many digits an output distinguishes;
 - ``networks(channels)``: how many networks a tile needs;
 - ``axes(tile)``: the shape of the grid its networks' inputs are laid out on;
+- ``inputs(tile)``: those inputs (samples, I), row-major;
 - ``targets(codes)``: codes (N, C) to targets (networks, samples, 1);
 - ``by_sample(z)``: outputs (networks, samples, 1) as (N, C, P), one value for each decision, P planes a code;
 - ``codes(z)``: outputs to codes (N, C).
@@ -21,7 +22,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from refinr import decisions, planes
+from refinr import coords, decisions, planes
 
 
 @dataclass(frozen=True)
@@ -71,6 +72,10 @@ class Planes:
     def axes(self, tile: tuple[int, ...]) -> tuple[int, ...]:
         """The tile's own."""
         return tile
+
+    def inputs(self, tile: tuple[int, ...]) -> np.ndarray:
+        """Coordinates in [-1, 1]."""
+        return coords.grid(self.axes(tile))
 
     def targets(self, codes: np.ndarray) -> np.ndarray:
         """Codes (N, C) to targets (C P, N, 1)."""
@@ -160,6 +165,10 @@ class Direct:
     def axes(self, tile: tuple[int, ...]) -> tuple[int, ...]:
         """The tile's own."""
         return tile
+
+    def inputs(self, tile: tuple[int, ...]) -> np.ndarray:
+        """Coordinates in [-1, 1]."""
+        return coords.grid(self.axes(tile))
 
     def targets(self, codes: np.ndarray) -> np.ndarray:
         """Codes (N, C) to targets (C, N, 1)."""

@@ -13,7 +13,8 @@ from typing import NamedTuple
 import numpy as np
 
 from refinr import mlp
-from refinr.inr import INR, fit, load
+from refinr.fitting import fit
+from refinr.inr import INR, load
 
 HIDDEN = (16, 16, 16, 16)
 

@@ -75,9 +75,9 @@ class Layout:
     def inputs(self, extent: tuple[int, ...]) -> np.ndarray:
         """Coordinates (N, I) in a tile; a smaller one at the edge is the corner of a full one."""
         axes = self.cut.axes(self.tile)
-        full = coords.grid(axes).reshape(*axes, len(axes))
+        full = self.cut.inputs(self.tile).reshape(*axes, -1)  # (*axes, I)
         corner = tuple(slice(n) for n in self.cut.axes(extent))
-        return full[corner].reshape(-1, len(axes))
+        return full[corner].reshape(-1, full.shape[-1])
 
     def cells(self, samples: np.ndarray) -> np.ndarray:
         """Codes (*grid, C) of samples, offset subtracted."""
