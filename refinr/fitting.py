@@ -17,7 +17,7 @@ from typing import Any
 
 import numpy as np
 
-from refinr import container, cpu, decisions, metrics, mlp, planes, training
+from refinr import container, decisions, metrics, mlp, planes, training
 from refinr.decompositions import Direct
 from refinr.inr import INR
 from refinr.layout import Layout, plan
@@ -193,7 +193,7 @@ def _train(
     params = {name: np.empty((n, *p.shape[1:]), p.dtype) for name, p in template.items()}
     steps, restarts = np.zeros(n, dtype=int), 0
     samples = math.prod(layout.cut.axes(layout.tile))
-    cores = cpu.cores()
+    cores = training.workers(xp)
     if group is None:  # as large as the cache allows, and as many as the cores can share evenly
         rounds = -(-n // (training.group_size(layout.spec, samples, xp) * cores))
         group = -(-n // (rounds * cores))

@@ -107,8 +107,8 @@ class Layout:
 
     def outputs(self, params: dict[str, np.ndarray], xp: ModuleType | str | None = None) -> Iterator[tuple]:
         """Every tile with its networks' outputs, ``(slices, z)``, z on the host (networks, samples, 1)."""
-        each = self.cut.networks(self.channels)
-        inputs = {extent: get(xp).asarray(self.inputs(extent)) for extent in {tiling.extent(t) for t in self.tiles}}
+        each, xp = self.cut.networks(self.channels), get(xp)
+        inputs = {extent: xp.asarray(self.inputs(extent)) for extent in {tiling.extent(t) for t in self.tiles}}
 
         def outputs_of(index: int) -> tuple:
             x = inputs[tiling.extent(self.tiles[index])]
@@ -116,7 +116,7 @@ class Layout:
             return self.tiles[index], to_host(evaluate(self.spec, rows, x))
 
         cpu.recycle_memory()
-        with cpu.single_threaded_blas(), ThreadPoolExecutor(cpu.cores()) as pool:
+        with cpu.single_threaded_blas(), ThreadPoolExecutor(training.workers(xp)) as pool:
             for first in range(0, len(self.tiles), 256):  # in portions, so that the results never pile up
                 yield from pool.map(outputs_of, range(first, min(first + 256, len(self.tiles))))
 

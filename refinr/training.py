@@ -258,6 +258,21 @@ def _take(array: Array, rows: np.ndarray) -> Array:
 # --- many groups -----------------------------------------------------------------------------------------------------
 
 
+def workers(xp: ModuleType | None = None) -> int:
+    """Threads that share the work: one a core, or one alone for a GPU, which a single large group keeps busy.
+
+    Examples
+    --------
+    >>> workers() == cpu.cores()
+    True
+    """
+    return 1 if _on_gpu(xp) else cpu.cores()
+
+
+def _on_gpu(xp: ModuleType | None) -> bool:
+    return xp is not None and xp.__name__ == "cupy"
+
+
 def group_size(spec: MLP, samples: int, xp: ModuleType | None = None) -> int:
     """How many networks to train together: few enough for a step's activations to stay in the machine's caches, many
     enough for the threads to compute more than they wait (or to fill a GPU).
@@ -267,8 +282,7 @@ def group_size(spec: MLP, samples: int, xp: ModuleType | None = None) -> int:
     >>> group_size(MLP(sizes=(2, 16, 16, 16, 1)), 1024)
     32
     """
-    on_gpu = xp is not None and xp.__name__ == "cupy"
-    budget, most = (1 << 30, 1024) if on_gpu else (12 << 20, 64)  # bytes; networks
+    budget, most = (1 << 30, 1024) if _on_gpu(xp) else (12 << 20, 64)  # bytes; networks
     values = min(samples, chunk_length(spec)) * sum(spec.sizes[1:-1] or spec.sizes)
     return max(1, min(most, budget // (2 * 4 * values)))  # inputs and outputs of the activations, 4 bytes each
 
@@ -299,9 +313,10 @@ def run(
     KeyboardInterrupt
         After the workers in this process have been told to stop and have.
     """
-    pool = ThreadPoolExecutor(cpu.cores()) if executor is None else executor
+    xp = get(xp)
+    pool = ThreadPoolExecutor(workers(xp)) if executor is None else executor
     stop = threading.Event()
-    call: Any = partial(train, options=options, threads=threads, xp=name_of(xp) if isinstance(xp, ModuleType) else xp)
+    call: Any = partial(train, options=options, threads=threads, xp=name_of(xp))
     if isinstance(pool, ThreadPoolExecutor):
         call = partial(call, notify=notify, stop=stop)
     window = 4 * getattr(pool, "_max_workers", 64)
