@@ -8,6 +8,7 @@ from __future__ import annotations
 import importlib.metadata
 import os
 import platform
+import sys
 import time
 from pathlib import Path
 
@@ -32,6 +33,9 @@ def facts() -> dict[str, str]:
             found[package] = importlib.metadata.version(package)
         except importlib.metadata.PackageNotFoundError:
             continue
+    if "cupy" in sys.modules:
+        cupy = sys.modules["cupy"]
+        found |= {"cupy": cupy.__version__, "GPU": cupy.cuda.runtime.getDeviceProperties(0)["name"].decode()}
     return found
 
 
