@@ -181,8 +181,7 @@ def _train(
     group: int | None,
 ) -> tuple[dict[str, np.ndarray], np.ndarray, int]:
     n = layout.networks
-    template = mlp.init(layout.spec)
-    params = {name: np.empty((n, *p.shape[1:]), p.dtype) for name, p in template.items()}
+    params = {name: np.empty(shape, np.float32) for name, shape in mlp.shapes(layout.spec, n).items()}
     steps, restarts = np.zeros(n, dtype=int), 0
     samples = math.prod(layout.cut.axes(layout.tile))
     cores = cpu.cores()

@@ -113,7 +113,7 @@ def load(path: str | os.PathLike) -> INR:
         layout = Layout.from_json(description["layout"])
         fields: dict[str, Any] = {k: tuple(v) if isinstance(v, list) else v for k, v in description["report"].items()}
         report = Report(**fields)
-        expected = {name: (layout.networks, *p.shape[1:]) for name, p in mlp.init(layout.spec).items()}
+        expected = mlp.shapes(layout.spec, layout.networks)
         inr = INR(layout, params, report, str(description["checksum"]), dict(description["info"]))
     except (KeyError, TypeError, ValueError, AttributeError, IndexError, ArithmeticError) as error:
         raise ValueError(f"{path}: its description is damaged ({type(error).__name__}: {error})") from None
