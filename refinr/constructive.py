@@ -152,13 +152,13 @@ def nonzeros(K: int, d: int) -> int:
     >>> nonzeros(5, 1), nonzeros(1024, 2)
     (77, 24056)
     """
-    terms = 8 * d * _positive("K", K) + sum(_widths(K)[:1]) + 6 * K - 8
-    if K == 1:
+    if _positive("K", K) == 1:
         return 6 * _positive("d", d) + 1
-    n = K
+    total, n = 8 * _positive("d", d) * K + _widths(K)[0] + 6 * K - 8, K
     while n > 1:
-        terms, n = terms + (n % 2) * (3 + -(-n // 2) % 2), -(-n // 2)
-    return terms
+        half = -(-n // 2)
+        total, n = total + (n % 2) * (3 + half % 2), half
+    return total
 
 
 def _widths(K: int) -> list[int]:
@@ -214,8 +214,8 @@ def maximum_convolution(nodes: Nodes, dtype: str = "float64") -> Network:
     """The network for ``F(x) = max_k (c_k - L ||x - x_k||_1)``: `sizes` (K, d).
 
     All values are raised by ``L D - min_k c_k``, D the 1-norm diameter of the nodes' bounding box, and the output is
-    lowered by as much.  F stays what it was, but within the box no value is negative any more: ``max(a, b)`` then has the
-    terms ``relu(a - b)``, ``b`` and 0, and every sum of some of them lies between 0 and ``max(a, b)``.  So *every* partial
+    lowered by as much.  F stays what it was, but within the box no value is negative any more.  Then ``max(a, b)`` has
+    the terms ``relu(a - b)``, b and 0, and the sum of any of them lies between 0 and ``max(a, b)``.  So *every* partial
     sum of the layers after the first, in whatever order, is at most ``L D + max_k c_k - min_k c_k`` in size.
 
     Parameters
@@ -244,7 +244,8 @@ def maximum_convolution(nodes: Nodes, dtype: str = "float64") -> Network:
     """
     points, slope = _checked(nodes)
     (K, d), kind = points.shape, np.dtype(dtype)
-    _require_room(parameters(K, d), kind.itemsize, f"a dense network for {K} nodes in {d} dimensions")
+    what, instead = f"dense network for {K} nodes in {d} dimensions", "use constructive.tree, which needs no matrices"
+    _require_room(parameters(K, d), kind.itemsize, what, instead)
     raised, lift = _raised(nodes)
     w0 = np.repeat(np.eye(d, dtype=kind), K, axis=1)  # (d, d K)
     b0 = 0.0 - points.T.reshape(1, -1)  # (1, d K)
@@ -352,12 +353,10 @@ def _checked(nodes: Nodes) -> tuple[np.ndarray, float]:
     return points, float(slope)
 
 
-def _require_room(numbers: int, itemsize: int, what: str) -> None:
+def _require_room(numbers: int, itemsize: int, what: str, instead: str) -> None:
     if numbers * itemsize > LIMIT:
-        raise ValueError(
-            f"{what} has {numbers} numbers, {numbers * itemsize / 1e9:.2f} GB, more than constructive.LIMIT "
-            f"({LIMIT / 1e9:.2f} GB): use fewer nodes (for `exact`, a smaller tile=) or constructive.tree"
-        )
+        size = numbers * itemsize
+        raise ValueError(f"{what}: {numbers} numbers are {size} bytes, more than constructive.LIMIT {LIMIT}; {instead}")
 
 
 # --- integers, exactly -----------------------------------------------------------------------------------------------
@@ -367,10 +366,10 @@ def integer_nodes(codes: np.ndarray) -> Nodes:
     """Nodes whose maximum convolution is an integer signal, without any rounding in float32.
 
     The nodes are the indices of the samples, L is the largest step between neighbours: F takes every sample's value at
-    its index.  Weights, biases and inputs are integers, and so is every sum.  None is larger than D, the sum of the axes'
-    lengths less one each, in the first layer, ``L D + max - min`` in later ones (see `maximum_convolution`), and the
-    largest sample at the end.  float32 holds integers up to ``2^24``, so if these three stay within it, every partial
-    sum of every layer is exact, in any order and on any machine.
+    its index.  Weights, biases and inputs are integers, and so is every sum.  With D the sum of the axes' lengths less
+    one each, sums are at most D in the first layer, ``L D + max - min`` in the others (see `maximum_convolution`), and
+    the largest sample at the end.  float32 holds integers up to ``2^24``, so if these three stay within it, every
+    partial sum of every layer is exact, in any order and on any machine.
 
     Parameters
     ----------
@@ -461,7 +460,9 @@ def exact(samples: np.ndarray, tile: int | Sequence[int] | None = None, *, chann
     K, d = math.prod(extent), len(extent)
     cells = layout.cells(samples)  # (*grid, C)
     networks = tiling.tile_count(layout.grid, extent) * layout.channels
-    _require_room(networks * parameters(K, d), 4, f"{networks} dense network(s) for {K} nodes in {d} dimensions")
+    what = f"dense networks, {networks} for {K} nodes in {d} dimensions"
+    instead = "give smaller tiles (tile=), or use constructive.tree of integer_nodes, which needs no matrices"
+    _require_room(networks * parameters(K, d), 4, what, instead)
     if cells.max() > EXACT:
         raise ValueError(f"samples: float32 is exact up to 2^24 = {EXACT}, but codes reach {cells.max()}")
     spec = MLP(sizes(K, d), "relu")
@@ -504,7 +505,7 @@ def cover(
         raise ValueError(f"low, high: expected the ends of an interval, got {low} and {high}")
     length = Fraction(float(high)) - Fraction(float(low))
     m = max(1, math.ceil(_positive("d", d) * Fraction(float(L)) * length / Fraction(float(eps))))
-    _require_room(m**d * (d + 1), 8, f"{m} nodes an axis in {d} dimensions: a cover")
+    _require_room(m**d * (d + 1), 8, f"cover by {m} nodes an axis in {d} dimensions", "a larger eps needs fewer")
     centres = low + (high - low) * ((np.arange(m) + 0.5) / m)
     points = np.stack(np.meshgrid(*[centres] * d, indexing="ij"), axis=-1).reshape(-1, d)  # (m^d, d)
     values = np.asarray(f(points), dtype=np.float64)
