@@ -98,6 +98,10 @@ def test_every_partial_sum_in_any_order_is_an_integer_within_the_bound(seed, sha
         for sums in (largest, smallest, b) if last else (largest, smallest, b, z):
             assert abs(sums).max() <= max(limit, int(codes.max()))
         h = z if last else np.maximum(z, 0)
+        if i > 0 and not last:  # no value is negative in the box: the third third, relu(-b), is idle, so is relu(-odd)
+            half = h.shape[1] // 3
+            assert not h[:, 2 * half : 3 * half].any()
+            assert not h[:, 3 * half + 1 :].any()
     assert (h.ravel() == codes.ravel()).all()
 
 
@@ -159,10 +163,19 @@ def test_the_largest_code():
     for beyond in (EXACT + 1, 2**25, 2**32 - 1):
         with pytest.raises(ValueError, match=rf"exact up to 2\^24 = 16777216, but codes reach {beyond}"):
             constructive.exact(np.array([beyond], dtype="uint32"))
+        with pytest.raises(ValueError, match=rf"exact up to 2\^24 = 16777216, but codes reach {beyond}"):
+            constructive.integer_nodes(np.array([beyond], dtype="uint32"))
     with pytest.raises(ValueError, match=rf"codes reach {2**64 - 1}"):
         constructive.exact(np.array([0, 2**64 - 1], dtype="uint64"))
     far = np.array([-(2**63), -(2**63) + EXACT // 2], dtype="int64")  # counted from the smallest
     assert_equal_exact(constructive.exact(far).decode(), far)
+
+
+def test_indices_are_integers_too(monkeypatch):
+    monkeypatch.setattr(constructive, "EXACT", 10)  # as if float32 had no more
+    assert len(constructive.integer_nodes(np.zeros(11, dtype="uint8")).points) == 11
+    with pytest.raises(ValueError, match="diameter 11"):
+        constructive.integer_nodes(np.zeros(12, dtype="uint8"))
 
 
 # --- 4: bits do not count --------------------------------------------------------------------------------------------
