@@ -105,31 +105,29 @@ def plot(source: Path = RESULTS / "bounds.json", path: Path = RESULTS / "bounds.
     line("U", orange, "--")
     line("written", blue, "-")
     line("written, not zero", sky, "-.")
-    axes.plot([0.5, *bits], [each * n for n in [0.5, *bits]], ":", color=green, linewidth=2)
+    axes.plot(bits, [each * n for n in bits], ":", color=green, linewidth=2)
     axes.plot([row["bits"] for row in fitted], [row["trained"] for row in fitted], "o", color=green, markersize=7)
     line("least", grey, "-", 1.2)
-    axes.fill_between([0, *bits, 17], 1, [row for n in [0, *bits, 17] for row in [SIZE**2 * n / 32]], color="#dddddd")
+    axes.fill_between(bits, 1, [row["least"] for row in rows], color="#dddddd")
 
     last = rows[-1]
-    say(6.4, 4e12, f"proved: C U$_2$(n), C = {result['C']:,.0f} for this image's slope,\n"
-        f"{last['C U']:.1e} at n = 16", vermilion, va="center")  # fmt: skip
-    say(
-        8.6,
-        2.2e10,
-        f"Eq. (6) with C = 1: U$_2$(n) = (2$^{{n+1}}$ - 2)$^4$,\n{last['U']:.1e} at n = 16",
-        orange,
-        va="center",
-    )
+    text = f"enough for anything as\nsteep as this image:\nC U$_2$(n), C = {result['C']:,.0f};"
+    say(0.75, 2e12, f"{text}\n{_power(last['C U'])} at n = 16", vermilion, va="center")
+    text = f"Eq. (6) with C = 1: U$_2$(n) = (2$^{{n+1}}$ - 2)$^4$;\n{_power(last['U'])} at n = 16"
+    say(8.4, 2e10, text, orange, va="center")
+    text = f"written down, no training, exact: {last['written']:,} for every n"
+    say(16, last["written"] * 1.5, text, blue, ha="right")
     say(
         16,
-        last["written"] * 1.5,
-        f"written down, exact, no training: {last['written']:,} for every n",
-        blue,
+        last["written, not zero"] * 1.5,
+        f"of these not zero: at most {last['written, not zero']:,}",
+        sky,
         ha="right",
     )
-    say(16, last["written, not zero"] * 1.5, f"of these not zero: {last['written, not zero']:,}", sky, ha="right")
-    say(16, each * 4.2, f"trained, exact (dots: measured):\n{each} n, one network a plane", green, ha="right", va="top")
-    say(9, 40, "impossible: fewer than N n / 32 float32\nparameters cannot tell all images apart", grey, va="center")
+    text = f"trained, exact: {each} n, one network a plane (dots: measured)"
+    say(16, 2.6e3, text, green, ha="right", va="top")
+    say(16, 45, "impossible: fewer than N n / 32 float32\nparameters cannot tell all images apart", grey,
+        ha="right", va="center")  # fmt: skip
 
     axes.set_yscale("log")
     axes.set_xlim(0.5, 16.3)
@@ -139,11 +137,16 @@ def plot(source: Path = RESULTS / "bounds.json", path: Path = RESULTS / "bounds.
     axes.minorticks_off()
     axes.set_xlabel("bits a sample, n")
     axes.set_ylabel("parameters")
-    axes.set_title(f"Parameters for the top n bits of a {SIZE} x {SIZE} image", loc="left")
+    axes.set_title(f"Parameters that represent the top n bits of a {SIZE} x {SIZE} image", loc="left")
     axes.spines[["top", "right"]].set_visible(False)
     axes.grid(axis="y", color="#eeeeee")
     axes.set_axisbelow(True)
     figure.savefig(path, dpi=130)
+
+
+def _power(number: float) -> str:
+    digits, exponent = f"{number:.1e}".split("e+")
+    return rf"${digits} \cdot 10^{{{exponent}}}$"
 
 
 if __name__ == "__main__":
