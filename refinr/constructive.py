@@ -242,14 +242,14 @@ def maximum_convolution(nodes: Nodes, dtype: str = "float64") -> Network:
     >>> mlp.forward(spec, params, np.array([[0.0], [0.5], [1.0], [2.0]]))[0].ravel().tolist()
     [3.0, 4.0, 5.0, 3.0]
     """
-    points, slope = _checked(nodes)
-    (K, d), kind = points.shape, np.dtype(dtype)
+    nodes = _checked(nodes)
+    (K, d), kind = nodes.points.shape, np.dtype(dtype)
     what, instead = f"dense network for {K} nodes in {d} dimensions", "use constructive.tree, which needs no matrices"
     _require_room(parameters(K, d), kind.itemsize, what, instead)
     raised, lift = _raised(nodes)
     w0 = np.repeat(np.eye(d, dtype=kind), K, axis=1)  # (d, d K)
-    b0 = 0.0 - points.T.reshape(1, -1)  # (1, d K)
-    w1 = 0.0 - slope * np.tile(np.eye(K, dtype=kind), (2 * d, 1))  # (2 d K, K)
+    b0 = 0.0 - nodes.points.T.reshape(1, -1)  # (1, d K)
+    w1 = 0.0 - nodes.slope * np.tile(np.eye(K, dtype=kind), (2 * d, 1))  # (2 d K, K)
     layers = [
         (np.concatenate([w0, 0.0 - w0], axis=1), np.concatenate([b0, 0.0 - b0], axis=1)),
         *_tournament(w1, raised[None, :]),
@@ -284,19 +284,19 @@ def tree(nodes: Nodes, x: np.ndarray) -> np.ndarray:
     >>> tree(nodes, np.array([[0.0], [0.5], [1.0], [2.0]])).tolist()
     [3.0, 4.0, 5.0, 3.0]
     """
-    points, slope = _checked(nodes)
-    K, d = points.shape
+    nodes = _checked(nodes)
+    K, d = nodes.points.shape
     x = np.asarray(x)
     if x.ndim != 2 or x.shape[1] != d or x.dtype.kind != "f":
         raise ValueError(f"x: expected floats (N, {d}), got {x.dtype} {x.shape}")
     raised, lift = _raised(nodes)
-    raised, points = raised.astype(x.dtype), points.T.astype(x.dtype)  # (K,), (d, K)
+    raised, points = raised.astype(x.dtype), nodes.points.T.astype(x.dtype)  # (K,), (d, K)
     result = np.empty(len(x), x.dtype)
     rows = max(1, (1 << 18) // (2 * d * K))  # a megabyte at a time stays in the caches
     for first in range(0, len(x), rows):
         z = x[first : first + rows, :, None] - points  # (N, d, K)
         h, _ = relu(np.concatenate([z, 0.0 - z], axis=1))  # (N, 2 d, K)
-        u = raised - slope * h.sum(axis=1)  # (N, K)
+        u = raised - nodes.slope * h.sum(axis=1)  # (N, K)
         while u.shape[-1] > 1:
             u = _join(relu(_split(u))[0])  # (N, ceil(K / 2)), ...
         result[first : first + rows] = u[:, 0] - lift
@@ -341,16 +341,14 @@ def _raised(nodes: Nodes) -> tuple[np.ndarray, float]:
     return nodes.values + lift, lift
 
 
-def _checked(nodes: Nodes) -> tuple[np.ndarray, float]:
-    points, values, slope = nodes
-    if np.ndim(points) != 2 or np.size(points) == 0 or np.shape(values) != np.shape(points)[:1]:
-        raise ValueError(
-            f"nodes: expected points (K, d) and values (K,), K and d at least 1, got {np.shape(points)} "
-            f"and {np.shape(values)}"
-        )
+def _checked(nodes: Nodes) -> Nodes:
+    points, values, slope = (np.asarray(part, dtype=np.float64) for part in nodes)
+    if points.ndim != 2 or points.size == 0 or values.shape != points.shape[:1]:
+        shapes = f"{points.shape} and {values.shape}"
+        raise ValueError(f"nodes: expected points (K, d) and values (K,), K and d at least 1, got {shapes}")
     if not (np.isfinite(points).all() and np.isfinite(values).all() and 0.0 <= slope < math.inf):
         raise ValueError(f"nodes: expected finite points and values and a slope of 0 or more, got slope {slope}")
-    return points, float(slope)
+    return Nodes(points, values, float(slope))
 
 
 def _require_room(numbers: int, itemsize: int, what: str, instead: str) -> None:

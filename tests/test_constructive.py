@@ -68,6 +68,13 @@ def test_no_negative_zeros():
     assert not any(np.signbit(p[p == 0]).any() for p in params.values())
 
 
+def test_nodes_of_integers_and_lists():
+    nodes = Nodes([[0], [1]], [3, 5], 2)
+    x = np.array([[0.0], [0.5], [1.0]])
+    assert mlp.forward(*constructive.maximum_convolution(nodes), x)[0].ravel().tolist() == [3.0, 4.0, 5.0]
+    assert constructive.tree(nodes, x).tolist() == [3.0, 4.0, 5.0]
+
+
 def test_what_is_given_is_not_written_to():
     nodes = _nodes(5, 2)
     for array in nodes[:2]:
