@@ -1,8 +1,9 @@
-"""What the networks of a tile are asked to represent: the three decompositions.
+"""What the networks of a tile are asked to represent: the three decompositions, and none.
 
 With this you can turn a tile's codes into networks' targets and the networks' outputs back into codes, in one of three
 ways: one network a plane (`Planes`), one network with the bit index as a further coordinate (`BitCoordinate`, Eq. 8),
-or one network for the value itself (`Direct`, what everybody did before).
+or one network for the value itself (`Direct`, what everybody did before).  Networks that are written down instead of
+trained output the codes as they are (`Integers`).
 
 Every decomposition offers the same things; to add one, offer them and name it in `DECOMPOSITIONS`:
 
@@ -201,6 +202,67 @@ class Direct:
         return middle, half or 1.0
 
 
-Decomposition = Planes | Direct  # BitCoordinate is a Planes
+@dataclass(frozen=True)
+class Integers:
+    """One network a channel whose inputs are the samples' indices and whose outputs are the codes: integers throughout.
+
+    Nothing is scaled, so a network of integer parameters computes without rounding (`refinr.constructive`).
+
+    Parameters
+    ----------
+    bits : int, 1 to 25
+        float32 holds all integers up to ``2^24``, which has 25 bits.
+
+    Examples
+    --------
+    >>> cut = Integers(bits=3)
+    >>> cut.inputs((1, 2)).tolist(), cut.targets(np.array([[6], [1]], dtype="uint8")).ravel().tolist()
+    ([[0.0, 0.0], [0.0, 1.0]], [6.0, 1.0])
+    >>> cut.codes(np.array([[[5.6], [1.4]]])).tolist()
+    [[6], [1]]
+    """
+
+    bits: int
+
+    def __post_init__(self) -> None:
+        if not 1 <= self.bits <= 25:
+            raise ValueError(f"bits: expected 1 to 25, which float32 holds, got {self.bits}")
+
+    @property
+    def levels(self) -> int:
+        """``2^bits``."""
+        return 1 << self.bits
+
+    def networks(self, channels: int) -> int:
+        """C."""
+        return channels
+
+    def axes(self, tile: tuple[int, ...]) -> tuple[int, ...]:
+        """The tile's own."""
+        return tile
+
+    def inputs(self, tile: tuple[int, ...]) -> np.ndarray:
+        """Indices 0, 1, ... along every axis."""
+        return np.indices(tile).reshape(len(tile), -1).T.astype(np.float32)  # (N, d)
+
+    def targets(self, codes: np.ndarray) -> np.ndarray:
+        """Codes (N, C) to targets (C, N, 1)."""
+        return codes.astype(np.float32).T[:, :, None]
+
+    def by_sample(self, z: np.ndarray) -> np.ndarray:
+        """Outputs (C, N, 1) as (N, C, 1), where `refinr.decisions` has them: code q at ``q / (L - 1) - 1/2``."""
+        return z.transpose(1, 0, 2).astype(np.float64) / (self.levels - 1) - 0.5
+
+    def codes(self, z: np.ndarray) -> np.ndarray:
+        """Outputs to codes (N, C): the nearest one."""
+        near = np.clip(np.nan_to_num(z[..., 0].T.astype(np.float64)), 0.0, self.levels - 1.0)  # (N, C)
+        return np.rint(near).astype(planes.narrowest(self.bits))
+
+
+Decomposition = Planes | Direct | Integers  # BitCoordinate is a Planes
 
 DECOMPOSITIONS: dict[str, type] = {"planes": Planes, "bit-coordinate": BitCoordinate, "none": Direct}
+"""What networks can be trained for: the choices of `refinr.fit`."""
+
+WRITTEN_DOWN: dict[str, type] = {"integers": Integers}
+"""What only networks that are written down can represent."""

@@ -1,13 +1,14 @@
-"""A signal as networks: decode, save, load.
+"""A signal as networks: decode, measure, save, load.
 
-With this you can get the samples back from networks (`INR.decode`), look at their outputs (`INR.logits`), and keep them
-in a file (`INR.save`, `load`).
+With this you can get the samples back from networks (`INR.decode`), look at their outputs (`INR.logits`), keep them in
+a file (`INR.save`, `load`), and make an INR of networks that are there, however they came about (`measured`).
 
     parameters -> outputs -> decisions -> codes -> samples
 """
 
 from __future__ import annotations
 
+import math
 import os
 from dataclasses import asdict, dataclass, field
 from types import ModuleType
@@ -15,7 +16,8 @@ from typing import Any
 
 import numpy as np
 
-from refinr import container, mlp, planes
+from refinr import container, decisions, metrics, mlp, planes
+from refinr.decompositions import Direct
 from refinr.layout import Layout
 from refinr.report import Report
 
@@ -111,7 +113,7 @@ def load(path: str | os.PathLike) -> INR:
         layout = Layout.from_json(description["layout"])
         fields: dict[str, Any] = {k: tuple(v) if isinstance(v, list) else v for k, v in description["report"].items()}
         report = Report(**fields)
-        expected = {name: (layout.networks, *p.shape[1:]) for name, p in mlp.init(layout.spec).items()}
+        expected = mlp.shapes(layout.spec, layout.networks)
         inr = INR(layout, params, report, str(description["checksum"]), dict(description["info"]))
     except (KeyError, TypeError, ValueError, AttributeError, IndexError, ArithmeticError) as error:
         raise ValueError(f"{path}: its description is damaged ({type(error).__name__}: {error})") from None
@@ -119,3 +121,76 @@ def load(path: str | os.PathLike) -> INR:
     if shapes != expected or len(shapes) != len(params):
         raise ValueError(f"{path}: its arrays are not those that its description speaks of")
     return inr
+
+
+# --- what networks represent, compared with what they should ---------------------------------------------------------
+
+
+def measured(
+    layout: Layout,
+    params: dict[str, np.ndarray],
+    samples: np.ndarray,
+    *,
+    seconds: float,
+    steps: float = 0.0,
+    most_steps: int = 0,
+    restarts: int = 0,
+    info: dict[str, Any] | None = None,
+) -> INR:
+    """The INR of these networks, with a report counted on what they decode to.
+
+    Parameters
+    ----------
+    layout : Layout
+    params : dict of arrays
+        Of all networks of the layout.
+    samples : array
+        What they should represent.
+    seconds, steps, most_steps, restarts
+        What it took, for `refinr.report.Report`; no steps for networks that were not trained.
+    info : dict, optional
+    """
+    cells = layout.cells(samples)
+    decoded, margins = _decode(layout, params, cells)
+    rmse, peak = _distance(samples, cells, decoded, layout)
+    report = Report(
+        seconds=seconds,
+        networks=layout.networks,
+        parameters=sum(p.size for p in params.values()),
+        steps=steps,
+        most_steps=most_steps,
+        restarts=restarts,
+        samples=samples.size,
+        wrong_bits=tuple(metrics.wrong_bits_per_plane(cells.astype(decoded.dtype), decoded, layout.cut.bits)),
+        margin_per_plane=margins,
+        rmse=rmse,
+        peak=peak,
+    )
+    return INR(layout, params, report, container.checksum(samples), dict(info or {}))
+
+
+def _decode(layout: Layout, params: dict[str, np.ndarray], cells: np.ndarray) -> tuple[np.ndarray, tuple[float, ...]]:
+    """What the networks represent, and the smallest margin of each plane: what the report is counted on."""
+    cut = layout.cut
+    decoded, smallest = np.empty(cells.shape, planes.narrowest(cut.bits)), np.full(1, np.inf)
+    for tile, z in layout.outputs(params):
+        decoded[tile] = cut.codes(z).reshape(cells[tile].shape)
+        targets = cut.targets(cells[tile].reshape(-1, layout.channels))
+        margins = decisions.margins(cut.by_sample(z), cut.by_sample(targets), cut.levels)  # (N, C, P)
+        smallest = np.minimum(smallest, margins.min(axis=(0, 1)))
+    has_decisions = not (isinstance(cut, Direct) and cut.dtype) and np.isfinite(smallest).all()
+    return decoded, tuple(smallest.tolist()) if has_decisions else ()
+
+
+def _distance(samples: np.ndarray, cells: np.ndarray, decoded: np.ndarray, layout: Layout) -> tuple[float, float]:
+    """Root mean squared error, and the peak it is related to; the largest float where there is no telling."""
+    if samples.dtype.kind != "f":
+        return metrics.rmse(cells.astype(decoded.dtype), decoded), float((1 << layout.cut.bits) - 1)
+    with np.errstate(invalid="ignore", over="ignore"):  # signalling NaNs; squares of extreme floats
+        a, b = samples.astype(np.float64), layout.samples(decoded).astype(np.float64)
+        both = np.isfinite(a) & np.isfinite(b)
+        a, b = a[both], b[both]
+        rmse = float(np.sqrt(np.mean((a - b) ** 2))) if a.size else math.inf
+        peak = float(np.ptp(a)) if a.size else math.inf
+    limit = float(np.finfo(np.float64).max)  # JSON has no infinity
+    return min(rmse, limit), min(peak, limit)

@@ -20,7 +20,7 @@ import numpy as np
 
 from refinr import activations, coords, cpu, planes, tiling, training
 from refinr.chunks import evaluate
-from refinr.decompositions import DECOMPOSITIONS, Decomposition, Direct
+from refinr.decompositions import DECOMPOSITIONS, WRITTEN_DOWN, Decomposition, Direct
 from refinr.mlp import MLP
 from refinr.xp import asarray_like, get, to_host
 
@@ -40,7 +40,7 @@ class Layout:
     offset : int
         Smallest code of signed integers, subtracted before the planes are cut; 0 for all others.
     tile : tuple of ints
-    cut : Planes, BitCoordinate or Direct
+    cut : Planes, BitCoordinate, Direct or Integers
     spec : MLP
     """
 
@@ -122,14 +122,14 @@ class Layout:
 
     def to_json(self) -> dict[str, Any]:
         """As JSON values."""
-        name = next(name for name, kind in DECOMPOSITIONS.items() if type(self.cut) is kind)
+        name = next(name for name, kind in (DECOMPOSITIONS | WRITTEN_DOWN).items() if type(self.cut) is kind)
         return asdict(self) | {"decomposition": name}
 
     @classmethod
     def from_json(cls, value: dict[str, Any]) -> Layout:
         """The inverse of `to_json`."""
         value = dict(value)
-        cut = DECOMPOSITIONS[value.pop("decomposition")](**value.pop("cut"))
+        cut = (DECOMPOSITIONS | WRITTEN_DOWN)[value.pop("decomposition")](**value.pop("cut"))
         spec = MLP(**value.pop("spec"))
         shape, tile = (tuple(map(operator.index, value.pop(name))) for name in ("shape", "tile"))
         value["offset"], value["dtype"] = operator.index(value["offset"]), np.dtype(value["dtype"]).str

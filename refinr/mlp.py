@@ -101,6 +101,20 @@ def parameter_count(spec: MLP) -> int:
     return sum((fan_in + 1) * fan_out for fan_in, fan_out in pairwise(spec.sizes))
 
 
+def shapes(spec: MLP, nets: int = 1) -> dict[str, tuple[int, int, int]]:
+    """The parameters' names and shapes for E = `nets` networks.
+
+    Examples
+    --------
+    >>> shapes(MLP(sizes=(2, 16, 1)), nets=3)
+    {'w0': (3, 2, 16), 'b0': (3, 1, 16), 'w1': (3, 16, 1), 'b1': (3, 1, 1)}
+    """
+    result = {}
+    for i, (fan_in, fan_out) in enumerate(pairwise(spec.sizes)):
+        result[f"w{i}"], result[f"b{i}"] = (nets, fan_in, fan_out), (nets, 1, fan_out)
+    return result
+
+
 # --- initialisation --------------------------------------------------------------------------------------------------
 
 

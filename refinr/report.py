@@ -18,7 +18,7 @@ class Report:
     Parameters
     ----------
     seconds : float
-        Wall time of the training.
+        Wall time of the training, or of writing the networks down.
     networks, parameters : int
         How many, in all.
     steps : float

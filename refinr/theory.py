@@ -110,7 +110,8 @@ def lipschitz_constant(dimension: int, slope: Number, length: Number = 2) -> Fra
     For a function with Lipschitz constant L in the 1-norm on a cube with edge l, the maximum convolution over
     ``K = m^d`` nodes, ``m = max(1, ceil(d L l / eps))`` along every axis, is within eps of it (Jentzen, Kuckuck, von
     Wurstemberger, arXiv 2310.20360, Sec. 4.2 and 4.3).  As a network with hidden widths ``2 d K``, then
-    ``3 floor(n / 2) + 2 (n mod 2)`` for n = K, ceil(K / 2), ..., it has at most ``8 K^2 d^2`` parameters.  As
+    ``3 floor(n / 2) + 2 (n mod 2)`` for n = K, ceil(K / 2), ..., it has at most ``8 K^2 d^2`` parameters
+    (`refinr.constructive.lipschitz` writes it down, `refinr.constructive.parameters` has the proof).  As
     ``m <= d L l / eps + 1 <= (d L l + 1/2) / eps`` for ``eps <= 1/2``, that is at most ``C eps^(-2d)``.
 
     So C depends on d and, like ``L^(2d)``, on the slope: bounds for signals of different slope have different

@@ -203,6 +203,7 @@ ON_THE_HOST = {
     "init_one",
     "narrowest",
     "parameter_count",
+    "shapes",
 }
 BY_NAME = {"get", "schedule"}
 

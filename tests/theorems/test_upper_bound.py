@@ -27,7 +27,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from refinr import theory
+from refinr import constructive, theory
 
 SLOPES = st.fractions(min_value=0, max_value=1000)
 LENGTHS = st.fractions(min_value=Fraction(1, 100), max_value=10)
@@ -84,7 +84,7 @@ def test_five_dimensions_and_eight_bits():
 @pytest.mark.parametrize("d", range(1, 7))
 def test_no_maximum_convolution_has_more_than_eight_times_k_d_squared_parameters(d):
     for K in range(1, 500):
-        assert _parameters(K, d) <= 8 * K**2 * d**2
+        assert _parameters(K, d) == constructive.parameters(K, d) <= 8 * K**2 * d**2
     assert max(Fraction(_parameters(K, 1), K**2) for K in range(1, 500)) == Fraction(69, 9)  # K = 3
 
 
