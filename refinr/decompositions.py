@@ -13,7 +13,8 @@ Every decomposition offers the same things; to add one, offer them and name it i
 - ``inputs(tile)``: those inputs (samples, I), row-major;
 - ``targets(codes)``: codes (N, C) to targets (networks, samples, 1);
 - ``by_sample(z)``: outputs (networks, samples, 1) as (N, C, P), one value for each decision, P planes a code;
-- ``codes(z)``: outputs to codes (N, C).
+- ``codes(z)``: outputs to codes (N, C);
+- ``distances(z)``: how far outputs are from their nearest threshold, in the outputs' unit and shape.
 """
 
 from __future__ import annotations
@@ -94,6 +95,10 @@ class Planes:
         return planes.from_planes(
             digits, self.bits, radix_bits=self.radix_bits, gray=self.gray, dtype=planes.narrowest(self.bits)
         )
+
+    def distances(self, z: np.ndarray) -> np.ndarray:
+        """Of outputs from their nearest threshold."""
+        return decisions.distances(z, self.levels)
 
 
 @dataclass(frozen=True)
@@ -195,6 +200,12 @@ class Direct:
         # from 54 bits on the top code is not a float64: stay below the power of two above it
         top = float(self.levels - 1) if self.bits <= 53 else np.nextafter(2.0**self.bits, 0)
         return np.minimum(np.rint((share + 0.5) * top), top).astype(planes.narrowest(self.bits))
+
+    def distances(self, z: np.ndarray) -> np.ndarray:
+        """Of outputs from their nearest threshold; floats have none."""
+        if self.dtype is not None:
+            raise ValueError("decomposition: direct regression of floats decides nothing, so there are no distances")
+        return decisions.distances(z, self.levels)
 
     def _range(self) -> tuple[float, float]:
         middle, half = self.low / 2 + self.high / 2, self.high / 2 - self.low / 2  # halves first: no overflow
