@@ -125,7 +125,7 @@ class Machines:
         # flushed to zero: each product, each sum, and each parameter, before or after the gain
         flushed = self.tiny * (1.0 + gamma) * terms * (1.0 + gain) * (2.0 + reach)
         whole = gain == 1.0 and all(np.array_equal(a, np.rint(a)) for a in (h.mid, weights, biases))
-        largest = max(float(np.max(np.abs(a))) for a in (weights, biases))
+        largest = np.maximum(np.max(np.abs(weights)), np.max(np.abs(biases)))
         exact = whole & (np.max(h.rad, axis=(1, 2, 3), keepdims=True) == 0.0)
         exact &= np.maximum(np.max(total, axis=(1, 2, 3), keepdims=True), np.maximum(reach, largest)) <= 1.0 / self.unit
         rad = np.where(exact, 0.0, spread + gamma * total + flushed)
@@ -380,7 +380,7 @@ def castable(params: Params, dtypes: Iterable[str] | str) -> tuple[str, ...]:
     for name in names:
         if name not in FLOAT_TYPES:
             raise ValueError(f"dtypes: expected float types among {known}, got {name!r}")
-        largest = max(float(np.max(np.abs(p))) for p in params.values())
+        largest = float(np.max([np.max(np.abs(p)) for p in params.values()]))  # NaN wins, as it must
         if not largest <= FLOAT_TYPES[name].largest:
             raise ValueError(f"dtypes: {name} cannot hold the parameters, which reach {largest:.6g}")
     if not names:
