@@ -8,11 +8,11 @@ evaluate once in float64, here, and carry a radius beside every value, such that
 place lies within it.  A decision is safe where the output is farther from its threshold than its radius.
 
 *Any machine* that computes in a float type means: parameters and coordinates are cast to the type, and every operation
-rounds to nearest in this type or in a finer one.  Sums may run in any order, with or without fused multiply-add.  The
-frequency of a sine may be multiplied into the weights or not.  Anything below the smallest normal number may be flushed
-to zero.  The functions sin, cos, exp and tanh, all at most 1 here, are off by at most `FUNCTION` unit roundoffs: four
-units in the last place of numbers next to 1.  glibc, NumPy and the standard functions of CUDA claim that or better;
-fast-math intrinsics do not, and TF32 is not float32.
+rounds to nearest in this type or in one that contains it.  Sums may run in any order, with or without fused
+multiply-add.  The frequency of a sine may be multiplied into the weights or not.  Anything below the smallest normal
+number may be flushed to zero.  The functions sin, cos, exp and tanh, all at most 1 here, are off by at most `FUNCTION`
+unit roundoffs: four units in the last place of numbers next to 1.  glibc, NumPy and the standard functions of CUDA claim
+that or better; fast-math intrinsics do not, and TF32 is not float32.
 """
 
 from __future__ import annotations
@@ -92,11 +92,15 @@ class Machines:
         """Rounded upwards; `magnitude` bounds what machines meet on the way.  Written so that NaN means no bound."""
         return Ball(mid, np.where(magnitude <= self.largest, rad * _UPWARDS, np.inf))
 
-    def rounded(self, mid: np.ndarray, spread: np.ndarray, roundings: int = 1) -> Ball:
-        """A result within `spread` of `mid` before it is rounded."""
+    def _constant(self, value: float) -> np.ndarray:
+        """A positive constant, or infinity for types that have it only flushed to zero or not at all."""
+        return np.where((self.tiny <= value) & (value <= self.largest), value, np.inf)
+
+    def rounded(self, mid: np.ndarray, spread: np.ndarray, roundings: int = 1, met: Any = 0.0) -> Ball:
+        """A result within `spread` of `mid` before it is rounded; `met` bounds what else machines meet on the way."""
         gamma = _gamma(roundings, self.unit) + _gamma(roundings, _HERE)
         rad = spread + gamma * (np.abs(mid) + spread) + (roundings + 1) * self.tiny
-        return self._ball(mid, rad, np.abs(mid) + rad)
+        return self._ball(mid, rad, np.maximum(np.abs(mid) + rad, met))
 
     def data(self, x: np.ndarray) -> Ball:
         """Numbers cast to the type: exact if it is no coarser than theirs, and for integers up to 1/u."""
@@ -129,11 +133,12 @@ class Machines:
         exact = whole & (np.max(h.rad, axis=(1, 2, 3), keepdims=True) == 0.0)
         exact &= np.maximum(np.max(total, axis=(1, 2, 3), keepdims=True), np.maximum(reach, largest)) <= 1.0 / self.unit
         rad = np.where(exact, 0.0, spread + gamma * total + flushed)
-        return self._ball(mid, rad, np.maximum((1.0 + gamma) * total + flushed, largest))
+        met = np.maximum((1.0 + gamma) * total + flushed, largest) * max(1.0, 1.0 / gain)  # before or after the gain
+        return self._ball(mid, rad, np.maximum(met, self._constant(gain)))
 
     def scaled(self, z: Ball, constant: float) -> Ball:
         """``constant z``; the constant is rounded too."""
-        return self.rounded(constant * z.mid, constant * z.rad, 2)
+        return self.rounded(constant * z.mid, constant * z.rad, 2, self._constant(constant))
 
     def product(self, a: Ball, b: Ball) -> Ball:
         """``a b``."""
@@ -144,7 +149,7 @@ class Machines:
 
         Slopes are functions too, computed here: they are off by a few units of their own.
         """
-        spread = np.minimum((slope + 2.0 * units * _HERE) * z.rad, 2.0)
+        spread = np.minimum((slope + 4.0 * units * _HERE) * z.rad, 2.0)
         rad = np.where(np.isfinite(z.rad), spread, np.inf) + units * (self.unit + _HERE) + self.tiny
         return self._ball(mid, rad, np.abs(mid) + rad)
 

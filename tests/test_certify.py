@@ -212,6 +212,25 @@ def test_what_may_overflow_has_no_bound(name):
             assert np.isinf(f(on.linear(_ball([0.0], np.inf), w[:, :1] * 0, b, 1.0)).rad).all(), "0 times infinity"
 
 
+@pytest.mark.parametrize(("value", "held"), [(1e5, "no"), (65504.0, "yes"), (2.0**-14, "yes"), (5e-5, "no")])
+@pytest.mark.parametrize("activation", ["sine", "finer", "gauss", "wire"])
+def test_frequencies_that_a_type_does_not_hold_have_no_bound(activation, value, held):
+    spec = MLP((1, 1, 1), activation, omega=value, scale=value)
+    weight = 0.5 / max(value, 1.0)
+    params = {k: np.full((1, 1, 1), weight if k == "w0" else 0.0, np.float32) for k in ("w0", "b0", "w1", "b1")}
+    x = np.full((1, 1), 0.125, np.float32)
+    assert np.isfinite(enclose(spec, params, x, ["float32"]).rad).all()
+    assert np.isfinite(enclose(spec, params, x, ["float16"]).rad).all() == (held == "yes")
+
+
+def test_sums_before_the_gain_may_overflow_too():
+    on, b = Machines(["float16"]), np.zeros((1, 1, 1), np.float32)
+    h = _ball([[[1.0, 1.0]]], 0.0)
+    for weight, bounded in ((30000.0, True), (40000.0, False)):
+        w = np.full((1, 2, 1), weight, np.float32)
+        assert np.isfinite(on.linear(h, w, b, 0.25).rad).all() == bounded, "the sum before, 4 times as large"
+
+
 def test_sums_too_long_for_a_type_have_no_bound():
     for name, terms in (("bfloat16", 256), ("float16", 2048)):
         for width, bounded in ((terms - 10, True), (terms, False)):
