@@ -11,8 +11,8 @@ place lies within it.  A decision is safe where the output is farther from its t
 rounds to nearest in this type or in one that contains it.  Sums may run in any order, with or without fused
 multiply-add.  The frequency of a sine may be multiplied into the weights or not.  Anything below the smallest normal
 number may be flushed to zero.  The functions sin, cos, exp and tanh, all at most 1 here, are off by at most `FUNCTION`
-unit roundoffs: four units in the last place of numbers next to 1.  glibc, NumPy and the standard functions of CUDA claim
-that or better; fast-math intrinsics do not, and TF32 is not float32.
+unit roundoffs: four units in the last place of numbers next to 1.  glibc, NumPy and the standard functions of CUDA
+claim that or better; fast-math intrinsics do not, and TF32 is not float32.
 """
 
 from __future__ import annotations

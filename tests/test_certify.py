@@ -154,6 +154,16 @@ def test_products_of_balls_vs_fractions(seed, name):
             assert worst <= Fraction(rad)
 
 
+@given(seeds, st.sampled_from(["float32", "float16"]))
+def test_every_rounding_on_the_way_to_the_sine_of_finer_counts(seed, name):
+    """Of ``|z| + 1``, of its product with z, of omega, and of the last product: four, all to the same side."""
+    z, omega, u = np.random.default_rng(seed).uniform(-2, 2, 50), 1.7, unit(name)
+    found = Machines([name]).finer(_ball(z, 0.0), omega)
+    argument = omega * (np.abs(z) + 1) * z
+    worst = np.sin(argument * (1 + u) ** 4)
+    assert (np.abs(worst - found.mid[0, 0]) + 4 * u <= found.rad[0, 0, 0] + 1e-15).all()
+
+
 @given(st.integers(1, 40), st.sampled_from(["float32", "float16", "bfloat16"]), st.booleans())
 def test_a_sum_can_be_as_wrong_as_n_roundings(count, name, up):
     """One, and then terms of a little more than half a unit in its last place: each rounds up to a whole one.

@@ -24,6 +24,8 @@ from concurrent.futures import ThreadPoolExecutor
 from functools import cache
 from unittest import mock
 
+import jax
+import jax.numpy as jnp
 import numpy as np
 import pytest
 from hypothesis import given, settings
@@ -142,6 +144,32 @@ def test_float16_of_numpy_agrees(inr):
             )
         assert z.dtype == np.float16
         _check(inr, "float16", index, z.astype(np.float64))
+
+
+@pytest.mark.parametrize(
+    ("fit", "name"), [("planes", "float32"), ("planes", "bfloat16"), ("gauss", "float32"), ("finer", "float32")]
+)
+def test_another_compiler_with_its_own_functions_agrees(fit, name):
+    """XLA, by way of JAX: it fuses operations, sums in its own order, and has its own sine and exponential."""
+    inr = _fit(fit)
+    spec = inr.layout.spec
+    activation = {
+        "sine": lambda z: jnp.sin(spec.omega * z),
+        "finer": lambda z: jnp.sin(spec.omega * ((jnp.abs(z) + 1.0) * z)),
+        "gauss": lambda z: jnp.exp(-(spec.scale * z) * (spec.scale * z)),
+    }[spec.activation]
+
+    @jax.jit
+    def outputs(params, h):
+        for i in range(spec.depth):
+            z = jnp.matmul(h, params[f"w{i}"], precision="highest") + params[f"b{i}"]
+            h = activation(z) if i < spec.depth - 1 else z
+        return h
+
+    params, x = _tiles(inr)[0]
+    z = outputs({k: jnp.asarray(p, dtype=name) for k, p in params.items()}, jnp.asarray(x, dtype=name)[None])
+    assert z.dtype == name
+    _check(inr, name, 0, np.asarray(z).astype(np.float64))
 
 
 def test_exact_arithmetic_agrees(inr):
