@@ -285,7 +285,7 @@ class Certificate:
         (which are the samples' only if the fit is lossless).
     margin_per_plane : tuple of floats
         Smallest distance of an output from its nearest threshold: perturbations of the outputs that stay below it
-        change no bit of the plane, and one just above it, at that output, does.
+        change no bit of the plane, and one just above it carries that output over its threshold.
     """
 
     types: Mapping[str, Guarantee]

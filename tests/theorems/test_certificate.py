@@ -8,7 +8,7 @@ functions off by no more than stated.  Let z be the output that `certify` evalua
 2. So if ``|z - t| > rho_T`` for every output and its nearest threshold t, then all machines decode the same codes,
    those of exact arithmetic.  This is what ``guaranteed`` says.
 3. Moved by less than its slack, by any cause, an output still decodes as it did, on any machine.  The margin is the
-   best possible: moved by any more than it, the output that has it changes its digit.
+   best possible: moved by any more than it, towards its threshold, the output that has it means another digit.
 
 From: ours; running error analysis is Wilkinson's (Higham, "Accuracy and Stability of Numerical Algorithms", Ch. 3).
 
