@@ -186,6 +186,17 @@ def test_a_sum_can_be_as_wrong_as_n_roundings(count, name, up):
     assert radius <= 1.01 * (count + 2) * u * (1 + count * term) / (1 - (count + 2) * u) + flushed
 
 
+def test_the_evaluation_here_is_as_wrong_as_any_other_in_float64():
+    """One machine may round everything up and this one everything down: radii in float64 count both."""
+    on, u = Machines(["float64"]), unit("float64")
+    for count in range(3, 40):
+        w, b = np.full((1, count, 1), u, np.float32), np.ones((1, 1, 1), np.float32)
+        assert on.linear(_ball(np.ones((1, 1, count)), 0.0), w, b, 1.0).rad[0, 0, 0, 0] >= 2 * count * u
+    assert on.product(_ball([3.0], 0.0), _ball([5.0], 0.0)).rad[0, 0, 0, 0] >= 2 * 15 * u
+    for f, units in ((on.sin, 4), (on.cos, 4), (on.tanh, 4), (on.bell, 4), (on.normal_cdf, 32)):
+        assert f(_ball([0.7], 0.0)).rad[0, 0, 0, 0] >= 2 * units * u
+
+
 @given(seeds, st.sampled_from(TYPES), st.integers(1, 30), st.sampled_from([1.0, 30.0, 29.7]))
 def test_a_linear_layer_spreads_what_comes_in(seed, name, width, gain):
     """All errors to the same side: the incoming ones, those of weights and gain, and of every product and sum."""
