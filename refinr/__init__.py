@@ -8,7 +8,7 @@
 True
 """
 
-from refinr import activations, constructive, coords, layers, losses, metrics, mlp, optim, planes, theory
+from refinr import activations, certify, constructive, coords, layers, losses, metrics, mlp, optim, planes, theory
 from refinr.fitting import fit
 from refinr.inr import INR, LosslessError, load
 
@@ -16,6 +16,7 @@ __all__ = [
     "INR",
     "LosslessError",
     "activations",
+    "certify",
     "constructive",
     "coords",
     "fit",

@@ -1,7 +1,8 @@
-"""The command line: ``refinr demo | fit | decode | verify | info``.
+"""The command line: ``refinr demo | fit | decode | verify | certify | info``.
 
 Exit status 0 only when what was asked holds: 1 when it does not (samples differ, a fit is not exact though bit planes
-were asked for), 2 when it could not be tried (bad arguments, unreadable files), 130 when interrupted.
+were asked for, decoding is not certified), 2 when it could not be tried (bad arguments, unreadable files), 130 when
+interrupted.
 """
 
 from __future__ import annotations
@@ -15,7 +16,7 @@ from typing import Any
 
 import numpy as np
 
-from refinr import activations, decompositions, losses, signals
+from refinr import activations, certify, decompositions, losses, signals
 from refinr.fitting import fit
 from refinr.inr import INR, LosslessError, load
 
@@ -93,6 +94,10 @@ def _parser() -> argparse.ArgumentParser:
     verifying.add_argument("original", metavar="IN")
     verifying.add_argument("input", metavar="FILE.inr")
 
+    certifying = command("certify", _certify, "Say whether an .inr file decodes to the same bits on every machine.")
+    certifying.add_argument("input", metavar="FILE.inr")
+    certifying.add_argument("--dtype", choices=list(certify.FLOAT_TYPES), default="float32", help="type that must")
+
     about = command("info", _info, "Say what an .inr file holds.")
     about.add_argument("input", metavar="FILE.inr")
     return parser
@@ -166,6 +171,14 @@ def _verify(options: argparse.Namespace) -> int:
         f"{original[first]} in {options.original}, {decoded[first]} decoded"
     )
     return 1
+
+
+def _certify(options: argparse.Namespace) -> int:
+    inr = load(options.input)
+    certify.castable(inr.params, options.dtype)  # raises, where the table would only say that there is no bound
+    certificate = certify.certify(inr)
+    print(certificate)
+    return 0 if certificate.types[options.dtype].guaranteed else 1
 
 
 def _info(options: argparse.Namespace) -> int:

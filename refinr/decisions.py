@@ -1,7 +1,7 @@
 """From outputs to digits: where the thresholds are, and how far an output is from the nearest wrong one.
 
 With this you can place the targets of digits (`targets`), decide which digit an output means (`decide`), and measure
-the room left before a decision changes (`margins`).
+the room left before a decision changes (`margins`; `distances`, where the right digit is not known).
 
 A digit q out of L has its target at ``q / (L - 1) - 1/2``, symmetric about zero, and thresholds half way between
 targets.  For bits the one threshold is 0: bit = (output > 0), for logits and for regression alike.
@@ -74,3 +74,33 @@ def margins(z: Array, targets: Array, levels: int) -> Array:
     above = xp.where(targets > 0.5 - half, xp.zeros_like(steps), steps)
     below = xp.where(targets < -0.5 + half, xp.zeros_like(steps), -steps)
     return 0.5 - xp.maximum(above, below)
+
+
+def distances(z: np.ndarray, levels: int) -> np.ndarray:
+    """Distance of outputs from their nearest threshold: moved by less, they mean the digit that they mean now.
+
+    Thresholds are at ``(k + 1/2) / (L - 1) - 1/2`` for k = 0 .. L - 2; for bits that is 0, and the distance ``|z|``.
+    With more levels 2^-50 (1 + |z|) is taken off, for the rounding of `decide` and of this function: they compute in
+    float64, and their few operations are the same on every machine.
+
+    Parameters
+    ----------
+    z : array, any shape
+    levels : int
+
+    Returns
+    -------
+    distances : array of float64, same shape
+        In the unit of the outputs; 0 where the rounding of `decide` decides; NaN for NaN.
+
+    Examples
+    --------
+    >>> distances(np.array([-0.25, 0.0, 2.0]), 2).tolist(), distances(np.array([-0.5, 0.0, 2.0]), 3).round(9).tolist()
+    ([0.25, 0.0, 2.0], [0.25, 0.25, 1.75])
+    """
+    z = z.astype(np.float64)
+    if levels == 2:
+        return np.abs(z)
+    steps = float(levels - 1)
+    below = np.clip(np.floor((z + 0.5) * steps), 0.0, steps - 1.0)
+    return np.maximum(np.abs((z + 0.5) - (below + 0.5) / steps) - 2.0**-50 * (1.0 + np.abs(z)), 0.0)

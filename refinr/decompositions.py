@@ -14,7 +14,10 @@ Every decomposition offers the same things; to add one, offer them and name it i
 - ``inputs(tile)``: those inputs (samples, I), row-major;
 - ``targets(codes)``: codes (N, C) to targets (networks, samples, 1);
 - ``by_sample(z)``: outputs (networks, samples, 1) as (N, C, P), one value for each decision, P planes a code;
-- ``codes(z)``: outputs to codes (N, C).
+- ``codes(z)``: outputs to codes (N, C);
+- ``margins(z, targets)``: signed distance of outputs from the threshold that would make them wrong, in steps between
+  targets and the outputs' shape;
+- ``distances(z)``: how far outputs are from their nearest threshold, in the outputs' unit and shape.
 """
 
 from __future__ import annotations
@@ -95,6 +98,14 @@ class Planes:
         return planes.from_planes(
             digits, self.bits, radix_bits=self.radix_bits, gray=self.gray, dtype=planes.narrowest(self.bits)
         )
+
+    def margins(self, z: np.ndarray, targets: np.ndarray) -> np.ndarray:
+        """Of outputs from the threshold that would make them wrong."""
+        return decisions.margins(z, targets, self.levels)
+
+    def distances(self, z: np.ndarray) -> np.ndarray:
+        """Of outputs from their nearest threshold."""
+        return decisions.distances(z, self.levels)
 
 
 @dataclass(frozen=True)
@@ -197,6 +208,16 @@ class Direct:
         top = float(self.levels - 1) if self.bits <= 53 else np.nextafter(2.0**self.bits, 0)
         return np.minimum(np.rint((share + 0.5) * top), top).astype(planes.narrowest(self.bits))
 
+    def margins(self, z: np.ndarray, targets: np.ndarray) -> np.ndarray:
+        """Of outputs from the threshold that would make them wrong."""
+        return decisions.margins(z, targets, self.levels)
+
+    def distances(self, z: np.ndarray) -> np.ndarray:
+        """Of outputs from their nearest threshold; floats have none."""
+        if self.dtype is not None:
+            raise ValueError("decomposition: direct regression of floats decides nothing, so there are no distances")
+        return decisions.distances(z, self.levels)
+
     def _range(self) -> tuple[float, float]:
         middle, half = self.low / 2 + self.high / 2, self.high / 2 - self.low / 2  # halves first: no overflow
         return middle, half or 1.0
@@ -250,13 +271,23 @@ class Integers:
         return codes.astype(np.float32).T[:, :, None]
 
     def by_sample(self, z: np.ndarray) -> np.ndarray:
-        """Outputs (C, N, 1) as (N, C, 1), where `refinr.decisions` has them: code q at ``q / (L - 1) - 1/2``."""
-        return z.transpose(1, 0, 2).astype(np.float64) / (self.levels - 1) - 0.5
+        """Outputs (C, N, 1) as (N, C, 1)."""
+        return z.transpose(1, 0, 2)
 
     def codes(self, z: np.ndarray) -> np.ndarray:
         """Outputs to codes (N, C): the nearest one."""
         near = np.clip(np.nan_to_num(z[..., 0].T.astype(np.float64)), 0.0, self.levels - 1.0)  # (N, C)
         return np.rint(near).astype(planes.narrowest(self.bits))
+
+    def margins(self, z: np.ndarray, targets: np.ndarray) -> np.ndarray:
+        """Of outputs from the threshold that would make them wrong; there is none beyond the ends."""
+        return 0.5 - np.abs(np.clip(z.astype(np.float64), 0.0, self.levels - 1.0) - targets)
+
+    def distances(self, z: np.ndarray) -> np.ndarray:
+        """Of outputs from their nearest threshold, half way between integers; 2^-50 of it is off for rounding."""
+        z = z.astype(np.float64)
+        below = np.clip(np.floor(z), 0.0, self.levels - 2.0)
+        return np.abs(z - (below + 0.5)) * (1.0 - 2.0**-50)
 
 
 Decomposition = Planes | Direct | Integers  # BitCoordinate is a Planes

@@ -74,6 +74,7 @@ def fit(
         Step size of Adam, or a schedule; see `refinr.optim.schedule`.
     margin : float
         How far outputs must be from their threshold: in logits for "bce", in half steps between levels for others.
+        How much of it rounding may use up on other machines, `refinr.certify` says.
     max_steps : int
         Steps a network may take in all.
     seed : int

@@ -16,7 +16,7 @@ from typing import Any
 
 import numpy as np
 
-from refinr import container, decisions, metrics, mlp, planes
+from refinr import container, metrics, mlp, planes
 from refinr.decompositions import Direct
 from refinr.layout import Layout
 from refinr.report import Report
@@ -176,7 +176,7 @@ def _decode(layout: Layout, params: dict[str, np.ndarray], cells: np.ndarray) ->
     for tile, z in layout.outputs(params):
         decoded[tile] = cut.codes(z).reshape(cells[tile].shape)
         targets = cut.targets(cells[tile].reshape(-1, layout.channels))
-        margins = decisions.margins(cut.by_sample(z), cut.by_sample(targets), cut.levels)  # (N, C, P)
+        margins = cut.by_sample(cut.margins(z, targets))  # (N, C, P)
         smallest = np.minimum(smallest, margins.min(axis=(0, 1)))
     has_decisions = not (isinstance(cut, Direct) and cut.dtype) and np.isfinite(smallest).all()
     return decoded, tuple(smallest.tolist()) if has_decisions else ()

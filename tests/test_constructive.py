@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from fractions import Fraction
 
 import numpy as np
 import pytest
@@ -150,10 +151,10 @@ def test_a_cut_tile_repeats_its_last_samples():
         assert_equal_exact(inr.params[name][1], p[0])
 
 
-def test_logits_are_where_decisions_expect_them():
+def test_logits_are_the_codes():
     samples = np.array([0, 1, 2, 3], dtype="uint8")
     logits = constructive.exact(samples).logits()
-    assert_equal_exact(logits.ravel(), np.array([0, 1, 2, 3]) / 3 - 0.5)
+    assert_equal_exact(logits.ravel(), samples.astype("float32"))
 
 
 def test_the_report_counts_what_the_networks_represent():
@@ -208,6 +209,16 @@ def test_integers_round_to_the_nearest_code_within_range():
     assert Integers(3).codes(z).dtype == np.uint8
 
 
+@given(st.lists(st.floats(-10.0, 300.0, width=32), min_size=1), st.integers(1, 8))
+def test_distances_vs_exact_fractions(values, bits):
+    thresholds = [Fraction(2 * k + 1, 2) for k in range(2**bits - 1)]
+    found = Integers(bits).distances(np.array(values, dtype="float32")[None, :, None])
+    assert found.shape == (1, len(values), 1)
+    for value, distance in zip(values, found.ravel().tolist(), strict=True):
+        exact = min(abs(Fraction(value) - t) for t in thresholds)
+        assert exact * (1 - Fraction(1, 2**49)) <= Fraction(distance) <= exact
+
+
 @given(seeds, st.integers(1, 25), st.integers(1, 3))
 def test_integers_come_back(seed, bits, channels):
     codes = np.random.default_rng(seed).integers(0, min(2**bits, 2**24 + 1), (5, channels)).astype("uint32")
@@ -215,7 +226,14 @@ def test_integers_come_back(seed, bits, channels):
     z = cut.targets(codes)
     assert (z.shape, z.dtype, cut.networks(channels)) == ((channels, 5, 1), np.float32, channels)
     assert (cut.codes(z) == codes).all()
-    assert_equal_exact(cut.by_sample(z)[..., 0], codes / (2**bits - 1) - 0.5)
+    assert_equal_exact(cut.by_sample(z)[..., 0], codes.astype("float32"))
+
+
+def test_margins_of_integers():
+    z, targets = (
+        np.array(values).reshape(1, -1, 1) for values in ([-9.0, 0.75, 1.25, 2.0, 7.0], [0.0, 1.0, 1.0, 1.0, 3.0])
+    )
+    assert Integers(2).margins(z, targets).ravel().tolist() == [0.5, 0.25, 0.25, -0.5, 0.5]
 
 
 @pytest.mark.parametrize("bits", [0, 26])

@@ -183,3 +183,35 @@ def test_margins_of_huge_outputs_are_hugely_wrong_and_do_not_overflow(levels):
     margins = decisions.margins(z, np.zeros(4, dtype=np.float32), levels)
     assert np.isfinite(margins).all()
     assert (margins < -1e6).all()
+
+
+# --- distances -------------------------------------------------------------------------------------------------------
+
+
+@given(st.lists(outputs, min_size=1, max_size=20), st.sampled_from([*LEVELS, 3, 5, 2**16, 2**40, 2**64]))
+def test_distances_vs_exact_fractions(values, levels):
+    found = decisions.distances(np.array(values, dtype=np.float32), levels)
+    assert found.dtype == np.float64
+    for z, distance in zip(values, found.tolist(), strict=True):
+        exact = _distance_to_a_threshold(z, levels) / (levels - 1)
+        if levels == 2:
+            assert distance == abs(z)
+        else:  # never too large, and no more than what is taken off too small
+            assert max(exact - Fraction(2**-49) * (1 + abs(Fraction(z))), 0) <= distance <= exact
+
+
+@given(st.lists(outputs, min_size=1, max_size=20), levels_of_radices, st.floats(0, 1, exclude_max=True))
+def test_outputs_moved_by_less_than_their_distance_mean_the_same(values, levels, share):
+    z = np.array(values, dtype=np.float64)
+    reach = decisions.distances(z, levels) * share
+    for moved in (z - reach, z + reach):
+        nearer = np.abs(moved - z) < decisions.distances(z, levels)  # all, but for rounding
+        assert (decisions.decide(moved, levels) == decisions.decide(z, levels))[nearer].all()
+
+
+@pytest.mark.parametrize("levels", LEVELS)
+def test_distances_at_thresholds_and_of_what_is_no_number(levels):
+    thresholds = np.array([float(Fraction(2 * k + 1, 2 * (levels - 1)) - Fraction(1, 2)) for k in range(levels - 1)])
+    assert (decisions.distances(thresholds, levels) == 0).all()
+    assert np.isnan(decisions.distances(np.array([np.nan]), levels)).all()
+    assert decisions.distances(np.zeros((2, 3, 4)), levels).shape == (2, 3, 4)
