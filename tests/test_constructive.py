@@ -159,9 +159,8 @@ def test_logits_are_the_codes():
 
 def test_the_report_counts_what_the_networks_represent():
     inr = constructive.exact(np.array([0, 1, 2, 7], dtype="uint8"))
-    params = {**inr.params, "b2": inr.params["b2"] + 0.0}
     last = f"b{inr.layout.spec.depth - 1}"
-    params[last] = params[last] + 0.75
+    params = inr.params | {last: inr.params[last] + 0.75}
     report = refinr.inr.measured(inr.layout, params, inr.decode(), seconds=0.0).report
     assert report.wrong_bits == (3, 1, 0)  # 0 1 2 7 read as 1 2 3 7: the top has nothing above it
     assert report.margin == pytest.approx(-0.25)
