@@ -15,7 +15,7 @@ from typing import Any
 
 import numpy as np
 
-from refinr import container, mlp, planes
+from refinr import container, mlp, planes, ternary
 from refinr.layout import Layout
 from refinr.report import Report
 
@@ -32,7 +32,8 @@ class INR:
     ----------
     layout : Layout
     params : dict of arrays
-        ``"w0"`` (networks, I, O), ``"b0"`` (networks, 1, O), ...: every array it stores.
+        ``"w0"`` (networks, I, O), ``"b0"`` (networks, 1, O), ...: every array it stores; of ternary networks the codes
+        as int8 and the scales ``"s0"`` (networks, 1, 1), ....
     report : Report
         What the fit cost and reached.
     checksum : str
@@ -93,7 +94,8 @@ class INR:
             If it cannot be written; a file already there is then left as it was.
         """
         description = {"layout": self.layout.to_json(), "report": asdict(self.report), "checksum": self.checksum}
-        container.write(path, self.params, description | {"info": self.info})
+        stored = {name: ternary.pack(p) if p.dtype == np.int8 else p for name, p in self.params.items()}
+        container.write(path, stored, description | {"info": self.info})
 
 
 def load(path: str | os.PathLike) -> INR:
@@ -106,16 +108,23 @@ def load(path: str | os.PathLike) -> INR:
     ValueError
         If it is not an `.inr` file, is damaged, or newer than this version.
     """
-    params, description = container.read(path)
+    stored, description = container.read(path)
     try:
         layout = Layout.from_json(description["layout"])
         fields: dict[str, Any] = {k: tuple(v) if isinstance(v, list) else v for k, v in description["report"].items()}
         report = Report(**fields)
-        expected = {name: (layout.networks, *p.shape[1:]) for name, p in mlp.init(layout.spec).items()}
-        inr = INR(layout, params, report, str(description["checksum"]), dict(description["info"]))
+        template = mlp.freeze(layout.spec, mlp.init(layout.spec))
+        expected = {name: ((layout.networks, *p.shape[1:]), p.dtype) for name, p in template.items()}
+        info, checksum = dict(description["info"]), str(description["checksum"])
     except (KeyError, TypeError, ValueError, AttributeError, IndexError, ArithmeticError) as error:
         raise ValueError(f"{path}: its description is damaged ({type(error).__name__}: {error})") from None
-    shapes = {name: p.shape for name, p in params.items() if p.dtype == np.float32}
-    if shapes != expected or len(shapes) != len(params):
+    try:
+        params = {
+            name: ternary.unpack(p, expected[name][0]) if expected[name][1] == np.int8 else p
+            for name, p in stored.items()
+        }
+    except (KeyError, ValueError):
+        params = {}
+    if {name: (p.shape, p.dtype) for name, p in params.items()} != expected:
         raise ValueError(f"{path}: its arrays are not those that its description speaks of")
-    return inr
+    return INR(layout, params, report, checksum, info)
