@@ -15,7 +15,7 @@ from typing import Any
 
 import numpy as np
 
-from refinr import activations, decompositions, encodings, losses, mlp, signals
+from refinr import activations, decompositions, encodings, losses, mlp, signals, ternary
 from refinr.fitting import fit
 from refinr.inr import INR, LosslessError, load
 
@@ -178,7 +178,14 @@ def _info(options: argparse.Namespace) -> int:
     print(f"decomposition  {type(layout.cut).__name__}, {layout.cut.bits} bits, {layout.cut.levels} levels an output")
     print(f"tiles          {len(layout.tiles)} of {layout.tile}")
     print(f"networks       {layout.networks} of sizes {spec.sizes}, {spec.activation}")
+    if layout.encoding is not None:
+        print(f"encoding       {type(layout.encoding).__name__}, {spec.sizes[0]} inputs")
     print(_summary(inr))
+    if spec.layer != "linear":
+        trits = [p for p in inr.params.values() if p.dtype == np.int8]
+        scales = sum(p.size for p in inr.params.values()) - sum(p.size for p in trits)
+        packed = sum(ternary.pack(p).nbytes for p in trits)
+        print(f"{spec.layer:<15}{sum(p.size for p in trits)} trits in {packed} bytes, {scales} scales in {4 * scales}")
     alone = inr.report.samples * np.dtype(layout.dtype).itemsize
     print(f"file           {Path(options.input).stat().st_size} bytes; the samples alone {alone}")
     if inr.info:

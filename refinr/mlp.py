@@ -41,7 +41,7 @@ class Layer(NamedTuple):
 
 _LINEAR: dict[str, Any] = {"hidden": (16, 16, 16), "activation": "sine", "encoding": "none", "lr": 3e-3}
 _TERNARY: dict[str, Any] = {"hidden": (32, 32), "activation": "relu", "encoding": "fourier", "lr": 6e-3}
-_INTEGER = _TERNARY | {"hidden": (48, 48), "encoding": "triangle"}
+_INTEGER = _TERNARY | {"hidden": (56, 56), "encoding": "triangle", "lr": 1e-2}
 
 LAYERS = {
     "linear": Layer(layers.linear, layers.linear_backward, ("w", "b"), (), _LINEAR),
