@@ -94,7 +94,7 @@ class INR:
             If it cannot be written; a file already there is then left as it was.
         """
         description = {"layout": self.layout.to_json(), "report": asdict(self.report), "checksum": self.checksum}
-        stored = {name: ternary.pack(p) if p.dtype == np.int8 else p for name, p in self.params.items()}
+        stored = {name: ternary.pack_trits(p) if p.dtype == np.int8 else p for name, p in self.params.items()}
         container.write(path, stored, description | {"info": self.info})
 
 
@@ -120,7 +120,7 @@ def load(path: str | os.PathLike) -> INR:
         raise ValueError(f"{path}: its description is damaged ({type(error).__name__}: {error})") from None
     try:
         params = {
-            name: ternary.unpack(p, expected[name][0]) if expected[name][1] == np.int8 else p
+            name: ternary.unpack_trits(p, expected[name][0]) if expected[name][1] == np.int8 else p
             for name, p in stored.items()
         }
     except (KeyError, ValueError):

@@ -2,7 +2,7 @@
 
 With this you can quantise weights (`weight_codes`) and activations (`activation_codes`), normalise rows (`layer_norm`),
 map samples through ternary weights (`linear`), do the same in whole numbers only (`integer_linear`), and pack trits,
-the ternary digits, five to a byte (`pack`, `unpack`).
+the ternary digits, five to a byte (`pack_trits`, `unpack_trits`).
 
 Rounding has no useful gradient.  The straight-through estimator takes the output of a quantiser for its input plus a
 constant: what stands below each forward is the exact gradient of the layer with those constants frozen.
@@ -346,7 +346,7 @@ _PLACES = 3 ** np.arange(5)
 _TRITS = (np.arange(243)[:, None] // _PLACES % 3 - 1).astype(np.int8)  # (243, 5) what is in a byte
 
 
-def pack(trits: np.ndarray) -> np.ndarray:
+def pack_trits(trits: np.ndarray) -> np.ndarray:
     """Trits as bytes, five each: 1.6 bits a trit, where log2(3) = 1.585 would be the least.
 
     A byte is ``sum_k (t_k + 1) 3^k``; the last one is filled up with trits -1, whose digit is 0.
@@ -366,7 +366,7 @@ def pack(trits: np.ndarray) -> np.ndarray:
 
     Examples
     --------
-    >>> pack(np.array([1, 0, -1, 1, 1, 0])).tolist()
+    >>> pack_trits(np.array([1, 0, -1, 1, 1, 0])).tolist()
     [221, 1]
     """
     flat = np.ravel(trits)
@@ -377,17 +377,17 @@ def pack(trits: np.ndarray) -> np.ndarray:
     return (digits.reshape(-1, 5) @ _PLACES).astype(np.uint8)
 
 
-def unpack(packed: np.ndarray, shape: Sequence[int]) -> np.ndarray:
-    """The inverse of `pack`: int8 trits of that shape.
+def unpack_trits(packed: np.ndarray, shape: Sequence[int]) -> np.ndarray:
+    """The inverse of `pack_trits`: int8 trits of that shape.
 
     Raises
     ------
     ValueError
-        For bytes that `pack` does not make: too many or too few, above 242, or filled up with anything else.
+        For bytes that `pack_trits` does not make: too many or too few, above 242, or filled up with anything else.
 
     Examples
     --------
-    >>> unpack(np.array([221, 1], dtype="uint8"), (2, 3)).tolist()
+    >>> unpack_trits(np.array([221, 1], dtype="uint8"), (2, 3)).tolist()
     [[1, 0, -1], [1, 1, 0]]
     """
     size = math.prod(shape)
