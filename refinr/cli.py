@@ -185,7 +185,8 @@ def _info(options: argparse.Namespace) -> int:
         trits = [p for p in inr.params.values() if p.dtype == np.int8]
         scales = sum(p.size for p in inr.params.values()) - sum(p.size for p in trits)
         packed = sum(ternary.pack_trits(p).nbytes for p in trits)
-        print(f"{spec.layer:<15}{sum(p.size for p in trits)} trits in {packed} bytes, {scales} scales in {4 * scales}")
+        count = sum(p.size for p in trits)
+        print(f"weights        {spec.layer}: {count} trits in {packed} bytes, {scales} scales in {4 * scales}")
     alone = inr.report.samples * np.dtype(layout.dtype).itemsize
     print(f"file           {Path(options.input).stat().st_size} bytes; the samples alone {alone}")
     if inr.info:
