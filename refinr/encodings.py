@@ -1,6 +1,7 @@
 """Inputs for networks that bare coordinates say too little to: encodings, as plain numbers that a file can keep.
 
-With this you can choose an encoding by name (`choose`) and lay out a tile's inputs with it (``encoding.inputs(axes)``).
+With this you can choose an encoding by name (`choose`) or draw waves (`Fourier.draw`), and lay out a tile's inputs
+(``encoding.inputs(axes)``).
 
 Every encoding is a frozen description, made from the axes of a tile and a seed once, and offers ``inputs(axes)``, the
 inputs (N, I) at all samples in row-major order.
@@ -11,7 +12,7 @@ from __future__ import annotations
 import math
 import operator
 from dataclasses import asdict, dataclass
-from typing import Any
+from typing import Any, Self
 
 import numpy as np
 
@@ -65,6 +66,23 @@ class Fourier:
         if operator.index(self.period) < 4 or self.period & (self.period - 1):
             raise ValueError(f"period: expected a power of two from 4 on, got {self.period}")
 
+    @classmethod
+    def draw(cls, axes: tuple[int, ...], features: int, seed: int) -> Self:
+        """M = `features` vectors of steps, uniform up to Nyquist's frequency on every axis of a tile.
+
+        The period is eight times the longest axis or more: frequencies as fine as a tile can tell apart, and finer.
+
+        Raises
+        ------
+        ValueError
+            For less than one feature.
+        """
+        if features < 1:
+            raise ValueError(f"features: expected 1 or more, got {features}")
+        period = 8 << (max(axes) - 1).bit_length()
+        steps = np.random.default_rng(seed).integers(-period // 2, period // 2 + 1, (len(axes), features))
+        return cls(tuple(map(tuple, steps.tolist())), period)
+
     def inputs(self, axes: tuple[int, ...]) -> np.ndarray:
         """Inputs (N, 2 M), computed in float64 and rounded to float32."""
         phases = self.phases(axes)
@@ -96,13 +114,11 @@ class Triangle(Fourier):
 
 Encoding = Octaves | Fourier  # Triangle is a Fourier
 
-ENCODINGS: dict[str, type] = {"octaves": Octaves, "fourier": Fourier, "triangle": Triangle}
+ENCODINGS: dict[str, Any] = {"octaves": Octaves, "fourier": Fourier, "triangle": Triangle}
 
 
 def choose(name: str, axes: tuple[int, ...], features: int, seed: int) -> Encoding | None:
     """The encoding of that name for a tile's axes; None, bare coordinates, for "none".
-
-    Waves take M = `features` vectors of steps, uniform up to Nyquist's frequency on every axis.
 
     Raises
     ------
@@ -118,13 +134,8 @@ def choose(name: str, axes: tuple[int, ...], features: int, seed: int) -> Encodi
         return None
     if name not in ENCODINGS:
         raise ValueError(f"encoding: unknown name {name!r}; known are none, {', '.join(ENCODINGS)}")
-    if name == "octaves":
-        return Octaves()
-    if features < 1:
-        raise ValueError(f"features: expected 1 or more, got {features}")
-    period = 8 << max(n - 1 for n in axes).bit_length()
-    steps = np.random.default_rng(seed).integers(-period // 2, period // 2 + 1, (len(axes), features))
-    return ENCODINGS[name](tuple(map(tuple, steps.tolist())), period)
+    kind = ENCODINGS[name]
+    return Octaves() if kind is Octaves else kind.draw(axes, features, seed)
 
 
 def to_json(encoding: Encoding | None) -> dict[str, Any] | None:
