@@ -61,7 +61,7 @@ def train(
     state = optim.adam_init(params)
     for step in range(steps):
         now = chunks.gradients(spec, quantised(params, quantise), x, targets)
-        if (now.margin >= margin).all():
+        if (now.wrong == 0).all() and (now.margin >= margin).all():
             return params, step
         params, state = optim.adam_step(params, now.grads, state, 3e-3)
     return params, steps
@@ -85,7 +85,7 @@ def measure(samples: np.ndarray, steps: int) -> list[dict[str, Any]]:
     for name, quantise in PRECISIONS.items():
         report.log(f"trained with {name}")
         after, after_psnr = errors(quantised(trained, quantise))
-        aware, taken = train(spec, x, targets, quantise, steps, margin=0.5)
+        aware, taken = train(spec, x, targets, quantise, steps, margin=0.0)
         with_it, with_it_psnr = errors(quantised(aware, quantise))
         rows.append(
             {
@@ -121,7 +121,7 @@ def main() -> None:
     run = report.Run("weight_precision", __doc__)
     with cpu.single_threaded_blas():
         cpu.recycle_memory()
-        rows = measure(demo.synthetic(8 if run.quick else 32), 3 if run.quick else 1000)
+        rows = measure(demo.synthetic(8 if run.quick else 32), 3 if run.quick else 2000)
     last = rows[-1]
     targets = [
         report.Target("in training, all: worst BER", max(row["in training: BER"] for row in rows), "<=", 0.0),

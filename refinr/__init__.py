@@ -8,7 +8,7 @@
 True
 """
 
-from refinr import activations, coords, layers, losses, metrics, mlp, optim, planes, theory
+from refinr import activations, coords, encodings, layers, losses, metrics, mlp, optim, planes, ternary, theory
 from refinr.fitting import fit
 from refinr.inr import INR, LosslessError, load
 
@@ -17,6 +17,7 @@ __all__ = [
     "LosslessError",
     "activations",
     "coords",
+    "encodings",
     "fit",
     "layers",
     "load",
@@ -25,6 +26,7 @@ __all__ = [
     "mlp",
     "optim",
     "planes",
+    "ternary",
     "theory",
 ]
 __version__ = "0.1.0"

@@ -6,6 +6,9 @@ With this you can describe a network (`MLP`), draw its parameters (`init`), eval
 Parameters are a flat dict ``{"w0": (E, I, O), "b0": (E, 1, O), "w1": ...}``.  Layer after layer,
 
     z_i = h_i w_i + b_i,    h_(i+1) = activation(z_i),    the last layer without activation.
+
+Ternary layers (`refinr.ternary`) put something else in place of the first equation; `freeze` makes of their trained
+weights what is stored.
 """
 
 from __future__ import annotations
