@@ -215,6 +215,13 @@ def test_whole_numbers_decode_to_the_same_bits_in_every_library_and_precision():
     assert_equal_exact(inr.layout.cut.by_sample(wide).reshape(z.shape), z.astype("float64"), bitwise=True)
 
 
+@LAYERS
+def test_the_plane_may_be_a_coordinate(layer):
+    inr = refinr.fit(IMAGE[:4, :4], "bit-coordinate", layer=layer, channels=False, **SMALL)
+    assert (inr.layout.networks, len(inr.layout.encoding.steps)) == (1, 3)
+    assert inr.lossless
+
+
 def test_any_layer_takes_an_encoding():
     inr = refinr.fit(IMAGE, encoding="fourier", **SMALL)
     assert inr.layout.spec.sizes == (32, 16, 16, 1)
