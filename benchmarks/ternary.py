@@ -4,7 +4,8 @@ With this you can run ``python -m benchmarks.ternary``.
 
 The image fills 16 bits (`refinr.demo.synthetic`); times are those of whole calls of `refinr.fit`, and every result is
 saved, loaded, decoded and compared.  The collapse is trained on four planes of the image, every network the same number
-of steps, without restarts.
+of steps, without restarts: SIREN's hidden weights are so small that steps of a usual size rewrite their codes at once.
+On bare coordinates nothing ternary learns, whatever its activation: there it is the layer norm.
 """
 
 from __future__ import annotations
@@ -79,7 +80,7 @@ def step_times(quick: bool) -> list[dict[str, Any]]:
                     "activation": activation,
                     "linear, ms": 1e3 * best["linear"],
                     "ternary / linear": best["ternary"] / best["linear"],
-                    "whole numbers / linear": best.get("ternary-integer", float("nan")) / best["linear"],
+                    "whole numbers / linear": best["ternary-integer"] / best["linear"] if activation == "relu" else "-",
                 }
             )
     return rows
@@ -126,6 +127,26 @@ def table_4() -> list[dict[str, Any]]:
     ]
 
 
+def judge(
+    fits: dict[str, dict[str, Any]], steps: list[dict[str, Any]], rows: list[dict[str, Any]]
+) -> list[report.Target]:
+    """What was measured beside what it should be; the collapse is that of the sine, not of what stands around it."""
+    few, fewest, exact = fits.values()
+    ber = {(row["layer"], row["activation"]): row["BER, lr 0.003"] for row in rows if row["inputs"] == "fourier"}
+    return [
+        report.Target("all: wrong bits", sum(row["wrong bits"] for row in fits.values()), "<=", 0),
+        report.Target("ternary: seconds", few["seconds"], "<", 20),
+        report.Target("ternary: trits / bit", few["trits / bit"], "<=", 5),
+        report.Target("ternary, fewer trits: trits / bit", fewest["trits / bit"], "<=", 4.2),
+        report.Target("whole numbers: seconds", exact["seconds"], "<", 60),
+        report.Target("whole numbers: trits / bit", exact["trits / bit"], "<=", 12),
+        report.Target("ternary / linear step, dearest", max(row["ternary / linear"] for row in steps), "<=", 2.5),
+        report.Target("fourier, lr 0.003: ternary, sine: BER", ber["ternary", "sine"], ">=", 0.4),
+        report.Target("fourier, lr 0.003: ternary, ReLU: BER", ber["ternary", "relu"], "<=", 0),
+        report.Target("fourier, lr 0.003: linear, sine: BER", ber["linear", "sine"], "<=", 0),
+    ]
+
+
 def main() -> None:
     """Measure, compare with the targets, print and keep."""
     run = report.Run("ternary", __doc__)
@@ -133,21 +154,7 @@ def main() -> None:
     fits = {name: measure(name, samples, options) for name, options in FITS.items()}
     steps = step_times(run.quick)
     rows = collapse(samples, 2 if run.quick else 600)
-    bare = {
-        r["layer"]: r["BER, lr 0.003"] for r in rows if r["inputs"] == "bare coordinates" and r["activation"] == "sine"
-    }
-    few, exact = fits["ternary"], fits["whole numbers"]
-    targets = [
-        report.Target("all: wrong bits", sum(row["wrong bits"] for row in fits.values()), "<=", 0),
-        report.Target("ternary: seconds", few["seconds"], "<", 20),
-        report.Target("ternary: trits / bit", few["trits / bit"], "<=", 5),
-        report.Target("ternary, fewer trits: trits / bit", fits["ternary, fewer trits"]["trits / bit"], "<=", 4.2),
-        report.Target("whole numbers: seconds", exact["seconds"], "<", 60),
-        report.Target("whole numbers: trits / bit", exact["trits / bit"], "<=", 12),
-        report.Target("ternary / linear step, dearest", max(row["ternary / linear"] for row in steps), "<=", 2.5),
-        report.Target("sine on bare coordinates, ternary: BER", bare["ternary"], ">=", 0.4),
-        report.Target("sine on bare coordinates, linear: BER", bare["linear"], "<=", 0),
-    ]
+    targets = judge(fits, steps, rows)
     tables = {
         "To zero wrong bits, 32 x 32 x 16 bits": list(fits.values()),
         "A training step of 16 networks": steps,

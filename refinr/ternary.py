@@ -71,7 +71,7 @@ def activation_codes(x: Array, bits: int = 8) -> tuple[Array, Array]:
 
     References
     ----------
-    Ma et al., as for `weight_codes`.
+    Ma et al., as for `weight_codes`; their clamp never acts and is left out.
 
     Examples
     --------
