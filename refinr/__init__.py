@@ -8,7 +8,21 @@
 True
 """
 
-from refinr import activations, certify, constructive, coords, layers, losses, metrics, mlp, optim, planes, theory
+from refinr import (
+    activations,
+    certify,
+    constructive,
+    coords,
+    encodings,
+    layers,
+    losses,
+    metrics,
+    mlp,
+    optim,
+    planes,
+    ternary,
+    theory,
+)
 from refinr.fitting import fit
 from refinr.inr import INR, LosslessError, load
 
@@ -19,6 +33,7 @@ __all__ = [
     "certify",
     "constructive",
     "coords",
+    "encodings",
     "fit",
     "layers",
     "load",
@@ -27,6 +42,7 @@ __all__ = [
     "mlp",
     "optim",
     "planes",
+    "ternary",
     "theory",
 ]
 __version__ = "0.1.0"

@@ -27,7 +27,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from refinr import activations, cpu, tiling
+from refinr import activations, cpu, mlp, ternary, tiling
 from refinr.inr import INR
 from refinr.mlp import MLP, Params
 
@@ -136,6 +136,17 @@ class Machines:
         met = np.maximum((1.0 + gamma) * total + flushed, largest) * max(1.0, 1.0 / gain)  # before or after the gain
         return self._ball(mid, rad, np.maximum(met, self._constant(gain)))
 
+    def integer_linear(self, h: Ball, w: np.ndarray, bits: int) -> Ball:
+        """`refinr.ternary.integer_linear`: nothing is rounded where the type holds every sum, half included."""
+        mid, _ = ternary.integer_linear(h.mid, w.astype(np.float64), bits=bits)  # (E, N, O)
+        held = 2.0 * ternary.largest_sum(w.shape[-2], bits) + 1.0 <= 1.0 / self.unit
+        exact = held & (np.max(h.rad, axis=(1, 2, 3), keepdims=True) == 0.0)
+        return Ball(mid, np.where(exact, np.zeros_like(mid), np.inf))
+
+    def unknown(self, mid: np.ndarray) -> Ball:
+        """No bound.  Ternary layers round activations to codes, and near a half the least error changes a code."""
+        return Ball(mid, np.full((len(self.unit), *mid.shape), np.inf))
+
     def scaled(self, z: Ball, constant: float) -> Ball:
         """``constant z``; the constant is rounded too."""
         return self.rounded(constant * z.mid, constant * z.rad, 2, self._constant(constant))
@@ -234,17 +245,20 @@ def enclose(spec: MLP, params: Params, x: np.ndarray, dtypes: Iterable[str]) -> 
 
 def _forward(on: Machines, spec: MLP, params: Params, x: np.ndarray) -> Ball:
     """`refinr.mlp.forward` on balls."""
-    if spec.layer != "linear":
-        raise ValueError(f"layer: expected 'linear', got {spec.layer!r}, whose rounding has not been analysed")
     activation = activations.get(spec.activation)
     gain = getattr(spec, activation.frequency) if activation.frequency and activation.folds else 1.0
     last = spec.depth - 1
     with np.errstate(all="ignore"):  # infinities and NaN end as infinite radii
         h = on.data(x)
-        for i in range(last):
-            z = on.linear(h, params[f"w{i}"], params[f"b{i}"], gain)  # (E, N, D)
-            h = FORMULAS[spec.activation](on, z, spec)
-        return on.linear(h, params[f"w{last}"], params[f"b{last}"], 1.0)  # (E, N, O)
+        if spec.layer not in ("linear", "ternary-integer"):
+            return on.unknown(mlp.forward(spec, params, h.mid[0])[0])
+        for i in range(spec.depth):
+            if spec.layer == "ternary-integer":
+                z = on.integer_linear(h, params[f"w{i}"], spec.bits)  # (E, N, D)
+            else:
+                z = on.linear(h, params[f"w{i}"], params[f"b{i}"], 1.0 if i == last else gain)  # (E, N, D)
+            h = z if i == last else FORMULAS[spec.activation](on, z, spec)
+        return h  # (E, N, O)
 
 
 # --- the certificate -------------------------------------------------------------------------------------------------

@@ -16,7 +16,7 @@ from typing import Any
 
 import numpy as np
 
-from refinr import activations, certify, decompositions, losses, signals
+from refinr import activations, certify, decompositions, encodings, losses, mlp, signals, ternary
 from refinr.fitting import fit
 from refinr.inr import INR, LosslessError, load
 
@@ -73,10 +73,13 @@ def _parser() -> argparse.ArgumentParser:
     fitting.add_argument("--decomposition", choices=list(decompositions.DECOMPOSITIONS), default="planes", help=text)
     fitting.add_argument("--bits", type=int, help="width of the codes; default: what the samples need")
     fitting.add_argument("--tile", type=lengths, default=32, help="32 (32*32 samples in any dimension) or 16,16,8")
-    fitting.add_argument("--hidden", type=widths, default=(16, 16, 16), help="widths of the hidden layers: 16,16,16")
-    fitting.add_argument("--activation", choices=list(activations.ACTIVATIONS), default="sine")
+    fitting.add_argument("--hidden", type=widths, help="widths of the hidden layers: 16,16,16")
+    fitting.add_argument("--layer", choices=list(mlp.LAYERS), default="linear", help="ternary: weights -1, 0, 1")
+    fitting.add_argument("--encoding", choices=["none", *encodings.ENCODINGS], help="of the coordinates")
+    fitting.add_argument("--features", type=int, default=60, help="waves in a fourier or triangle encoding")
+    fitting.add_argument("--activation", choices=list(activations.ACTIVATIONS))
     fitting.add_argument("--loss", choices=list(losses.LOSSES), default="bce")
-    fitting.add_argument("--lr", type=float, default=3e-3, help="step size of Adam")
+    fitting.add_argument("--lr", type=float, help="step size of Adam")
     fitting.add_argument("--margin", type=float, default=0.5, help="distance outputs must keep from their threshold")
     fitting.add_argument("--max-steps", type=int, default=2000, help="steps a network may take")
     fitting.add_argument("--seed", type=int, default=0)
@@ -188,7 +191,15 @@ def _info(options: argparse.Namespace) -> int:
     print(f"decomposition  {type(layout.cut).__name__}, {layout.cut.bits} bits, {layout.cut.levels} levels an output")
     print(f"tiles          {len(layout.tiles)} of {layout.tile}")
     print(f"networks       {layout.networks} of sizes {spec.sizes}, {spec.activation}")
+    if layout.encoding is not None:
+        print(f"encoding       {type(layout.encoding).__name__}, {spec.sizes[0]} inputs")
     print(_summary(inr))
+    if spec.layer != "linear":
+        trits = [p for p in inr.params.values() if p.dtype == np.int8]
+        scales = sum(p.size for p in inr.params.values()) - sum(p.size for p in trits)
+        packed = sum(ternary.pack_trits(p).nbytes for p in trits)
+        count = sum(p.size for p in trits)
+        print(f"weights        {spec.layer}: {count} trits in {packed} bytes, {scales} scales in {4 * scales}")
     alone = inr.report.samples * np.dtype(layout.dtype).itemsize
     print(f"file           {Path(options.input).stat().st_size} bytes; the samples alone {alone}")
     if inr.info:

@@ -465,7 +465,7 @@ def exact(samples: np.ndarray, tile: int | Sequence[int] | None = None, *, chann
         raise ValueError(f"samples: float32 is exact up to 2^24 = {EXACT}, but codes reach {cells.max()}")
     spec = MLP(sizes(K, d), "relu")
     layout = replace(layout, tile=extent, cut=Integers(layout.cut.bits), spec=spec)
-    params = {name: np.empty(shape, np.float32) for name, shape in mlp.shapes(spec, networks).items()}
+    params = {name: np.empty(shape, dtype) for name, (shape, dtype) in mlp.stored(spec, networks).items()}
     for index, part in enumerate(layout.tiles):
         missing = [(0, n - m) for n, m in zip(extent, tiling.extent(part), strict=True)]
         full = np.pad(cells[part], [*missing, (0, 0)], mode="edge")  # no new steps between neighbours

@@ -30,10 +30,10 @@ def fit(
     *,
     bits: int | None = None,
     tile: int | Sequence[int] = 32,
-    hidden: Sequence[int] = (16, 16, 16),
-    activation: str = "sine",
+    hidden: Sequence[int] | None = None,
+    activation: str | None = None,
     loss: str = "bce",
-    lr: float | Callable = 3e-3,
+    lr: float | Callable | None = None,
     margin: float = 0.5,
     max_steps: int = 2000,
     seed: int = 0,
@@ -48,6 +48,9 @@ def fit(
     patience: int | None = 300,
     group: int | None = None,
     info: dict[str, Any] | None = None,
+    layer: str = "linear",
+    encoding: str | None = None,
+    features: int = 60,
 ) -> INR:
     """Represent an array by networks, exactly if the budget allows.
 
@@ -64,13 +67,14 @@ def fit(
         integers), all bits of a float.
     tile : int or sequence of ints
         Shape of a tile, or an int t for t * t samples in any dimension; see `refinr.tiling.tile_shape`.
-    hidden : sequence of ints
-        Widths of the hidden layers.
-    activation : str
+    hidden : sequence of ints, optional
+        Widths of the hidden layers.  By default those that suit the kind of layer, as for the activation, the step size
+        and the encoding: ``(16, 16, 16)``, "sine", 3e-3 and "none" for linear ones; `refinr.mlp.LAYERS` has them all.
+    activation : str, optional
         A name in `refinr.activations.ACTIVATIONS`.
     loss : {"bce", "mse", "mae"}
         "bce" is for bits; where there are more than two levels ("none", ``radix_bits > 1``) it stands for "mse".
-    lr : float or callable
+    lr : float or callable, optional
         Step size of Adam, or a schedule; see `refinr.optim.schedule`.
     margin : float
         How far outputs must be from their threshold: in logits for "bce", in half steps between levels for others.
@@ -102,6 +106,13 @@ def fit(
         Networks trained together; chosen for this machine's caches and cores by default, so give it for a cluster.
     info : dict, optional
         Side information to carry along, JSON values.
+    layer : {"linear", "ternary", "ternary-integer"}
+        Ternary layers have weights in {-1, 0, 1}, stored in 1.6 bits each; "ternary-integer" also computes in whole
+        numbers, so that every machine gets the same bits.
+    encoding : {"none", "fourier", "triangle", "octaves"}, optional
+        Of the coordinates, see `refinr.encodings`; ternary layers need one, and whole numbers "triangle".
+    features : int
+        Waves in a "fourier" or "triangle" encoding, drawn with `seed` up to the tile's Nyquist frequency.
 
     Returns
     -------
@@ -132,23 +143,29 @@ def fit(
         json.dumps(info, allow_nan=False)
     except (TypeError, ValueError) as error:
         raise ValueError(f"info: expected values that JSON has: {error}") from None
+    given: dict[str, Any] = {"hidden": hidden, "activation": activation, "encoding": encoding, "lr": lr}
+    chosen = mlp.get_layer(layer).defaults | {name: value for name, value in given.items() if value is not None}
     layout = plan(
         samples,
         decomposition,
         bits=bits,
         tile=tile,
-        hidden=hidden,
-        activation=activation,
+        hidden=chosen["hidden"],
+        activation=chosen["activation"],
         omega=omega,
         first_scale=first_scale,
         radix_bits=radix_bits,
         gray=gray,
         channels=channels,
+        layer=layer,
+        encoding=chosen["encoding"],
+        features=features,
+        seed=seed,
     )
     options = training.Options(
         levels=layout.cut.levels,
         loss="mse" if loss == "bce" and layout.cut.levels > 2 else loss,
-        lr=lr,
+        lr=chosen["lr"],
         margin=margin,
         max_steps=max_steps,
         patience=None if decomposition == "none" else patience,
@@ -182,7 +199,7 @@ def _train(
     group: int | None,
 ) -> tuple[dict[str, np.ndarray], np.ndarray, int]:
     n = layout.networks
-    params = {name: np.empty(shape, np.float32) for name, shape in mlp.shapes(layout.spec, n).items()}
+    params = {name: np.empty(shape, dtype) for name, (shape, dtype) in mlp.stored(layout.spec, n).items()}
     steps, restarts = np.zeros(n, dtype=int), 0
     samples = math.prod(layout.cut.axes(layout.tile))
     cores = training.workers(xp)
@@ -197,7 +214,7 @@ def _train(
             jobs, options, executor=executor, threads=threads, xp=xp, notify=tracker.update
         ):
             rows = list(job.networks)
-            for name, p in outcome.params.items():
+            for name, p in mlp.freeze(layout.spec, outcome.params).items():
                 params[name][rows] = p
             steps[rows] = outcome.steps
             restarts += int(outcome.restarts.sum())

@@ -16,7 +16,7 @@ from typing import Any
 
 import numpy as np
 
-from refinr import container, metrics, mlp, planes
+from refinr import container, metrics, mlp, planes, ternary
 from refinr.decompositions import Direct
 from refinr.layout import Layout
 from refinr.report import Report
@@ -34,7 +34,8 @@ class INR:
     ----------
     layout : Layout
     params : dict of arrays
-        ``"w0"`` (networks, I, O), ``"b0"`` (networks, 1, O), ...: every array it stores.
+        ``"w0"`` (networks, I, O), ``"b0"`` (networks, 1, O), ...: every array it stores; of ternary networks the codes
+        as int8 and the scales ``"s0"`` (networks, 1, 1), ....
     report : Report
         What the fit cost and reached.
     checksum : str
@@ -95,7 +96,8 @@ class INR:
             If it cannot be written; a file already there is then left as it was.
         """
         description = {"layout": self.layout.to_json(), "report": asdict(self.report), "checksum": self.checksum}
-        container.write(path, self.params, description | {"info": self.info})
+        stored = {name: ternary.pack_trits(p) if p.dtype == np.int8 else p for name, p in self.params.items()}
+        container.write(path, stored, description | {"info": self.info})
 
 
 def load(path: str | os.PathLike) -> INR:
@@ -108,19 +110,25 @@ def load(path: str | os.PathLike) -> INR:
     ValueError
         If it is not an `.inr` file, is damaged, or newer than this version.
     """
-    params, description = container.read(path)
+    stored, description = container.read(path)
     try:
         layout = Layout.from_json(description["layout"])
         fields: dict[str, Any] = {k: tuple(v) if isinstance(v, list) else v for k, v in description["report"].items()}
         report = Report(**fields)
-        expected = mlp.shapes(layout.spec, layout.networks)
-        inr = INR(layout, params, report, str(description["checksum"]), dict(description["info"]))
+        expected = mlp.stored(layout.spec, layout.networks)
+        info, checksum = dict(description["info"]), str(description["checksum"])
     except (KeyError, TypeError, ValueError, AttributeError, IndexError, ArithmeticError) as error:
         raise ValueError(f"{path}: its description is damaged ({type(error).__name__}: {error})") from None
-    shapes = {name: p.shape for name, p in params.items() if p.dtype == np.float32}
-    if shapes != expected or len(shapes) != len(params):
+    try:
+        params = {
+            name: ternary.unpack_trits(p, expected[name][0]) if expected[name][1] == "int8" else p
+            for name, p in stored.items()
+        }
+    except (KeyError, ValueError):
+        params = {}
+    if {name: (p.shape, str(p.dtype)) for name, p in params.items()} != expected:
         raise ValueError(f"{path}: its arrays are not those that its description speaks of")
-    return inr
+    return INR(layout, params, report, checksum, info)
 
 
 # --- what networks represent, compared with what they should ---------------------------------------------------------
@@ -156,7 +164,7 @@ def measured(
     report = Report(
         seconds=seconds,
         networks=layout.networks,
-        parameters=sum(p.size for p in params.values()),
+        parameters=layout.networks * mlp.parameter_count(layout.spec),
         steps=steps,
         most_steps=most_steps,
         restarts=restarts,

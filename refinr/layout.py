@@ -18,9 +18,10 @@ from typing import Any
 
 import numpy as np
 
-from refinr import activations, coords, cpu, planes, tiling, training
+from refinr import activations, coords, cpu, encodings, planes, tiling, training
 from refinr.chunks import evaluate
 from refinr.decompositions import DECOMPOSITIONS, WRITTEN_DOWN, Decomposition, Direct
+from refinr.encodings import Encoding
 from refinr.mlp import MLP
 from refinr.xp import asarray_like, get, to_host
 
@@ -42,6 +43,8 @@ class Layout:
     tile : tuple of ints
     cut : Planes, BitCoordinate, Direct or Integers
     spec : MLP
+    encoding : Octaves, Fourier, Triangle or None
+        Of the networks' inputs; None: coordinates as they are.
     """
 
     dtype: str
@@ -51,6 +54,7 @@ class Layout:
     tile: tuple[int, ...]
     cut: Decomposition
     spec: MLP
+    encoding: Encoding | None = None
 
     @property
     def grid(self) -> tuple[int, ...]:
@@ -73,9 +77,10 @@ class Layout:
         return tiling.tiles(self.grid, self.tile)
 
     def inputs(self, extent: tuple[int, ...]) -> np.ndarray:
-        """Coordinates (N, I) in a tile; a smaller one at the edge is the corner of a full one."""
+        """Coordinates, or their encoding, (N, I) in a tile; a smaller one at the edge is the corner of a full one."""
         axes = self.cut.axes(self.tile)
-        full = self.cut.inputs(self.tile).reshape(*axes, -1)  # (*axes, I)
+        full = self.cut.inputs(self.tile) if self.encoding is None else self.encoding.inputs(axes)
+        full = full.reshape(*axes, -1)  # (*axes, I)
         corner = tuple(slice(n) for n in self.cut.axes(extent))
         return full[corner].reshape(-1, full.shape[-1])
 
@@ -123,19 +128,19 @@ class Layout:
     def to_json(self) -> dict[str, Any]:
         """As JSON values."""
         name = next(name for name, kind in (DECOMPOSITIONS | WRITTEN_DOWN).items() if type(self.cut) is kind)
-        return asdict(self) | {"decomposition": name}
+        return asdict(self) | {"decomposition": name, "encoding": encodings.to_json(self.encoding)}
 
     @classmethod
     def from_json(cls, value: dict[str, Any]) -> Layout:
         """The inverse of `to_json`."""
         value = dict(value)
         cut = (DECOMPOSITIONS | WRITTEN_DOWN)[value.pop("decomposition")](**value.pop("cut"))
-        spec = MLP(**value.pop("spec"))
+        spec, encoding = MLP(**value.pop("spec")), encodings.from_json(value.pop("encoding", None))
         shape, tile = (tuple(map(operator.index, value.pop(name))) for name in ("shape", "tile"))
         value["offset"], value["dtype"] = operator.index(value["offset"]), np.dtype(value["dtype"]).str
         if min(*shape, *tile) < 1 or np.dtype(value["dtype"]).kind not in "biuf":
             raise ValueError(f"expected positive lengths and numbers, got {shape}, {tile} and {value['dtype']}")
-        return cls(cut=cut, spec=spec, shape=shape, tile=tile, **value)
+        return cls(cut=cut, spec=spec, encoding=encoding, shape=shape, tile=tile, **value)
 
 
 def plan(
@@ -151,6 +156,10 @@ def plan(
     radix_bits: int,
     gray: bool,
     channels: bool | None,
+    layer: str = "linear",
+    encoding: str = "none",
+    features: int = 60,
+    seed: int = 0,
 ) -> Layout:
     """The layout for an array; parameters and errors as in `refinr.fit`.
 
@@ -171,9 +180,13 @@ def plan(
         raise ValueError(f"channels: samples of shape {samples.shape} have no axis left for a grid")
     tile = tiling.tile_shape(samples.shape[:-1] if channel_axis else samples.shape, tile)
     axes = cut.axes(tile)
-    spec = MLP((len(axes), *hidden, 1), activation, omega, _first_scale(first_scale, activation, axes))
+    lift = _encoding(encoding, layer, axes, features, seed)
+    width = len(axes) if lift is None else lift.inputs((1,) * len(axes)).shape[-1]
+    if first_scale == "half-nyquist" and lift is not None:
+        first_scale = None  # the frequencies are in the encoding
+    spec = MLP((width, *hidden, 1), activation, omega, _first_scale(first_scale, activation, axes), layer)
     offset = int(codes.min()) if samples.dtype.kind == "i" else 0
-    return Layout(samples.dtype.str, samples.shape, channel_axis, offset, tile, cut, spec)
+    return Layout(samples.dtype.str, samples.shape, channel_axis, offset, tile, cut, spec, lift)
 
 
 def _bits(samples: np.ndarray, codes: np.ndarray, width: int, bits: int | None) -> int:
@@ -204,6 +217,18 @@ def _cut(name: str, samples: np.ndarray, bits: int, radix_bits: int, gray: bool)
     if not np.isfinite(samples).all():
         raise ValueError("samples: direct regression ('none') needs finite values; bit planes take NaN and infinities")
     return Direct(bits, samples.dtype.str, float(samples.min()), float(samples.max()))
+
+
+def _encoding(name: str, layer: str, axes: tuple[int, ...], features: int, seed: int) -> Encoding | None:
+    encoding = encodings.choose(name, axes, features, seed)
+    if layer == "ternary" and encoding is None:
+        raise ValueError(
+            "encoding: a ternary layer normalises its input, which leaves of two bare coordinates only the sign of "
+            "their difference: choose 'fourier' or 'octaves'"
+        )
+    if layer == "ternary-integer" and not isinstance(encoding, encodings.Triangle):
+        raise ValueError(f"encoding: whole numbers only come from 'triangle', got {name!r} for 'ternary-integer'")
+    return encoding
 
 
 def _first_scale(value: str | float | Sequence[float] | None, activation: str, axes: tuple[int, ...]) -> Any:

@@ -6,25 +6,69 @@ With this you can describe a network (`MLP`), draw its parameters (`init`), eval
 Parameters are a flat dict ``{"w0": (E, I, O), "b0": (E, 1, O), "w1": ...}``.  Layer after layer,
 
     z_i = h_i w_i + b_i,    h_(i+1) = activation(z_i),    the last layer without activation.
+
+Ternary layers (`refinr.ternary`) put something else in place of the first equation; `freeze` makes of their trained
+weights what is stored.
 """
 
 from __future__ import annotations
 
 import math
 import operator
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from itertools import pairwise
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 
-from refinr import activations, layers
+from refinr import activations, layers, ternary
 from refinr.xp import Array, namespace
 
 Params = dict[str, Array]
 
-LAYERS = ("linear",)
+
+class Layer(NamedTuple):
+    """A kind of layer: ``forward(x, *arrays, **options) -> (y, cache)``, ``backward(dy, cache) -> (*gradients, dx)``.
+
+    ``arrays`` names those that are trained, ``options`` what a network's description supplies, and ``defaults`` what
+    `refinr.fit` takes where it is told nothing.
+    """
+
+    forward: Callable[..., tuple]
+    backward: Callable[..., tuple]
+    arrays: tuple[str, ...]
+    options: tuple[str, ...]
+    defaults: dict[str, Any]
+
+
+_LINEAR: dict[str, Any] = {"hidden": (16, 16, 16), "activation": "sine", "encoding": "none", "lr": 3e-3}
+_TERNARY: dict[str, Any] = {"hidden": (32, 32), "activation": "relu", "encoding": "fourier", "lr": 6e-3}
+_INTEGER = _TERNARY | {"hidden": (56, 56), "encoding": "triangle", "lr": 1e-2}
+
+LAYERS = {
+    "linear": Layer(layers.linear, layers.linear_backward, ("w", "b"), (), _LINEAR),
+    "ternary": Layer(ternary.linear, ternary.linear_backward, ("w",), ("bits",), _TERNARY),
+    "ternary-integer": Layer(ternary.integer_linear, ternary.integer_linear_backward, ("w",), ("bits",), _INTEGER),
+}
+
+
+def get_layer(name: str) -> Layer:
+    """The kind of layer of that name.
+
+    Raises
+    ------
+    ValueError
+        For an unknown name.
+
+    Examples
+    --------
+    >>> get_layer("ternary").arrays
+    ('w',)
+    """
+    if name not in LAYERS:
+        raise ValueError(f"layer: unknown name {name!r}; known are {', '.join(LAYERS)}")
+    return LAYERS[name]
 
 
 @dataclass(frozen=True)
@@ -43,9 +87,14 @@ class MLP:
         None: the activation's own first layer (SIREN: U(+-1/I), times omega in effect).  A number s: first weights such
         that the *effective* ones, omega (for Gauss: scale) included, are U(+-s), and effective biases U(+-pi).  Half
         the grid's Nyquist frequency (`refinr.coords.nyquist`) is what makes fits take tens of steps, not thousands.
-    layer : {"linear"}
+    layer : {"linear", "ternary", "ternary-integer"}
+        Ternary layers have no biases.
     scale : float
         Inverse width of the Gauss and WIRE activations.
+    bits : int, 2 to 16
+        Of the numbers between ternary layers.
+    experimental : bool
+        Allow ternary layers with activations that oscillate or peak, which collapse.
 
     Raises
     ------
@@ -64,14 +113,17 @@ class MLP:
     first_scale: float | tuple[float, ...] | None = None
     layer: str = "linear"
     scale: float = 10.0
+    bits: int = 8
+    experimental: bool = False
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "sizes", tuple(operator.index(n) for n in self.sizes))
         if len(self.sizes) < 2 or min(self.sizes) < 1:
             raise ValueError(f"sizes: expected two or more positive widths, got {self.sizes}")
         activations.get(self.activation)
-        if self.layer not in LAYERS:
-            raise ValueError(f"layer: unknown name {self.layer!r}; known are {', '.join(LAYERS)}")
+        get_layer(self.layer)
+        if self.layer != "linear":
+            self._check_ternary()
         for name in ("omega", "scale"):
             if not 0.0 < getattr(self, name) < math.inf:
                 raise ValueError(f"{name}: expected a positive number, got {getattr(self, name)}")
@@ -84,34 +136,67 @@ class MLP:
                 raise ValueError(f"first_scale: expected positive numbers, got {scales}")
             object.__setattr__(self, "first_scale", scales if np.ndim(self.first_scale) else scales[0])
 
+    def _check_ternary(self) -> None:
+        ternary.check_bits(self.bits)
+        if activations.get(self.activation).frequency and not self.experimental:
+            raise ValueError(
+                f"activation: ternary weights lose the initialisation that {self.activation!r} lives by and the fit "
+                "collapses: take 'relu', 'gelu' or 'tanh', or set experimental=True to see it"
+            )
+        if self.first_scale is not None:
+            raise ValueError("first_scale: ternary weights have no scale to choose, expected None")
+        largest = ternary.largest_sum(max(self.sizes), self.bits)
+        if self.layer == "ternary-integer" and (self.activation != "relu" or largest >= 1 << 23):
+            raise ValueError(
+                "layer: 'ternary-integer' needs relu and sums below 2^23 to be exact, "
+                f"got {self.activation} and {largest}"
+            )
+
     @property
     def depth(self) -> int:
-        """Number of linear layers."""
+        """Number of layers."""
         return len(self.sizes) - 1
 
 
 def parameter_count(spec: MLP) -> int:
-    """Parameters of one network: ``sum_i (sizes[i] + 1) sizes[i + 1]``.
+    """Parameters of one network: ``sum_i (sizes[i] + 1) sizes[i + 1]``; without the 1, for the biases, if ternary.
 
     Examples
     --------
     >>> parameter_count(MLP(sizes=(2, 16, 16, 16, 1)))
     609
     """
-    return sum((fan_in + 1) * fan_out for fan_in, fan_out in pairwise(spec.sizes))
+    return sum(math.prod(shape) for shape in shapes(spec).values())
 
 
-def shapes(spec: MLP, nets: int = 1) -> dict[str, tuple[int, int, int]]:
-    """The parameters' names and shapes for E = `nets` networks.
+def shapes(spec: MLP) -> dict[str, tuple[int, int]]:
+    """Names of the arrays that are trained, in order, and their shapes in one network.
 
     Examples
     --------
-    >>> shapes(MLP(sizes=(2, 16, 1)), nets=3)
-    {'w0': (3, 2, 16), 'b0': (3, 1, 16), 'w1': (3, 16, 1), 'b1': (3, 1, 1)}
+    >>> shapes(MLP(sizes=(2, 16, 1)))
+    {'w0': (2, 16), 'b0': (1, 16), 'w1': (16, 1), 'b1': (1, 1)}
+    """
+    return {
+        f"{name}{i}": (fan_in if name == "w" else 1, fan_out)
+        for i, (fan_in, fan_out) in enumerate(pairwise(spec.sizes))
+        for name in LAYERS[spec.layer].arrays
+    }
+
+
+def stored(spec: MLP, nets: int) -> dict[str, tuple[tuple[int, int, int], str]]:
+    """Names, shapes and dtypes of what is stored of E = `nets` networks: of what `freeze` makes of float32 parameters.
+
+    Examples
+    --------
+    >>> stored(MLP(sizes=(16, 1), activation="relu", layer="ternary"), nets=3)
+    {'w0': ((3, 16, 1), 'int8'), 's0': ((3, 1, 1), 'float32')}
     """
     result = {}
-    for i, (fan_in, fan_out) in enumerate(pairwise(spec.sizes)):
-        result[f"w{i}"], result[f"b{i}"] = (nets, fan_in, fan_out), (nets, 1, fan_out)
+    for name, shape in shapes(spec).items():
+        result[name] = (nets, *shape), "float32" if spec.layer == "linear" else "int8"
+        if spec.layer == "ternary":
+            result[name.replace("w", "s")] = (nets, 1, 1), "float32"
     return result
 
 
@@ -149,12 +234,10 @@ def init_one(spec: MLP, rng: np.random.Generator) -> dict[str, np.ndarray]:
     >>> {name: p.shape for name, p in params.items()}
     {'w0': (2, 16), 'b0': (1, 16), 'w1': (16, 1), 'b1': (1, 1)}
     """
-    params = {}
-    for i, (fan_in, fan_out) in enumerate(pairwise(spec.sizes)):
-        weight, bias = _bounds(spec, i)
-        params[f"w{i}"] = weight * rng.uniform(-1.0, 1.0, (fan_in, fan_out))
-        params[f"b{i}"] = bias * rng.uniform(-1.0, 1.0, (1, fan_out))
-    return params
+    bounds = {
+        f"{name}{i}": bound for i in range(spec.depth) for name, bound in zip("wb", _bounds(spec, i), strict=True)
+    }
+    return {name: bounds[name] * rng.uniform(-1.0, 1.0, shape) for name, shape in shapes(spec).items()}
 
 
 def init(
@@ -215,12 +298,34 @@ def unpack(spec: MLP, rows: Array) -> Params:
     {'w0': (3, 2, 16), 'b0': (3, 1, 16), 'w1': (3, 16, 1), 'b1': (3, 1, 1)}
     """
     params, first = {}, 0
-    for i, (fan_in, fan_out) in enumerate(pairwise(spec.sizes)):
-        for name, rank in ((f"w{i}", fan_in), (f"b{i}", 1)):
-            last = first + rank * fan_out
-            params[name] = namespace(rows).reshape(rows[:, first:last], (rows.shape[0], rank, fan_out))
-            first = last
+    for name, shape in shapes(spec).items():
+        last = first + math.prod(shape)
+        params[name] = namespace(rows).reshape(rows[:, first:last], (rows.shape[0], *shape))
+        first = last
     return params
+
+
+def freeze(spec: MLP, params: Params) -> Params:
+    """What is stored of trained parameters: for ternary layers codes, int8, and scales; for linear ones everything.
+
+    `forward` takes either and gives the same outputs, to the bit.
+
+    Examples
+    --------
+    >>> spec = MLP(sizes=(4, 16, 1), activation="relu", layer="ternary")
+    >>> {name: (str(p.dtype), p.shape) for name, p in freeze(spec, init(spec, nets=3)).items()}
+    {'w0': ('int8', (3, 4, 16)), 's0': ('float32', (3, 1, 1)), 'w1': ('int8', (3, 16, 1)), 's1': ('float32', (3, 1, 1))}
+    """
+    if spec.layer == "linear":
+        return params
+    frozen = {}
+    for i in range(spec.depth):
+        w = params[f"w{i}"]
+        codes, scale = ternary.weight_codes(w)
+        frozen[f"w{i}"] = namespace(w).astype(codes, namespace(w).int8)
+        if spec.layer == "ternary":
+            frozen[f"s{i}"] = scale
+    return frozen
 
 
 # --- forward and backward --------------------------------------------------------------------------------------------
@@ -258,20 +363,22 @@ def forward(spec: MLP, params: Params, x: Array) -> tuple[Array, list]:
         raise ValueError(f"x: expected samples of width {spec.sizes[0]}, got shape {x.shape}")
     if x.ndim > 2 and x.shape[:-2] != params["w0"].shape[:-2]:
         raise ValueError(f"x: expected (N, I), or one (N, I) a network, got {x.shape} for w0 {params['w0'].shape}")
-    activation, gain = _activation(spec)
+    layer, activation, gain = LAYERS[spec.layer], *_activation(spec)
     options = {**activation.constants} | {name: getattr(spec, name) for name in activation.parameters}
-    if activation.frequency and activation.folds:
-        options[activation.frequency] = 1.0
+    if gain != 1.0:  # folded: see `_activation`
+        options[str(activation.frequency)] = 1.0
+    layer_options = {name: getattr(spec, name) for name in layer.options}
     cache: list = []
     h = x
-    last = spec.depth - 1
-    for i in range(last):
-        z, linear_cache = layers.linear(h, gain * params[f"w{i}"], gain * params[f"b{i}"])  # (E, N, D)
-        h, activation_cache = activation.forward(z, **options)  # (E, N, D)
-        cache.append((linear_cache, activation_cache))
-    z, linear_cache = layers.linear(h, params[f"w{last}"], params[f"b{last}"])  # (E, N, O)
-    cache.append((linear_cache, None))
-    return z, cache
+    for i in range(spec.depth):
+        last = i == spec.depth - 1
+        arrays = [params[f"{name}{i}"] for name in (*layer.arrays, "s") if f"{name}{i}" in params]
+        if not last and gain != 1.0:
+            arrays = [gain * a for a in arrays]
+        z, layer_cache = layer.forward(h, *arrays, **layer_options)  # (E, N, D)
+        h, activation_cache = (z, None) if last else activation.forward(z, **options)  # (E, N, D)
+        cache.append((layer_cache, activation_cache))
+    return h, cache
 
 
 def backward(
@@ -303,18 +410,18 @@ def backward(
     >>> float(grads["b1"][0, 0, 0]), dx.shape
     (5.0, (5, 2))
     """
-    activation, gain = _activation(spec)
+    layer, activation, gain = LAYERS[spec.layer], *_activation(spec)
     grads: Params = {}
     d = dz
     for i in reversed(range(spec.depth)):
-        linear_cache, activation_cache = cache[i]
+        layer_cache, activation_cache = cache[i]
         if activation_cache is not None:
             d = activation.backward(d, activation_cache)  # (E, N, D)
-        dw, db, d = layers.linear_backward(d, linear_cache, input_gradient=i > 0 or input_gradient)
-        if activation_cache is not None and gain != 1.0:
-            dw *= gain
-            db *= gain
-        grads[f"w{i}"], grads[f"b{i}"] = dw, db
+        *dparams, d = layer.backward(d, layer_cache, input_gradient=i > 0 or input_gradient)
+        for name, g in zip(layer.arrays, dparams, strict=True):
+            if activation_cache is not None and gain != 1.0:
+                g *= gain
+            grads[f"{name}{i}"] = g
     return {name: grads[name] for name in params}, d
 
 
@@ -324,4 +431,5 @@ def _activation(spec: MLP) -> tuple[activations.Activation, float]:
     ``sin(omega (h w + b)) = sin(h (omega w) + omega b)``.
     """
     activation = activations.get(spec.activation)
-    return activation, getattr(spec, activation.frequency) if activation.frequency and activation.folds else 1.0
+    name = activation.frequency if activation.folds and spec.layer == "linear" else None
+    return activation, getattr(spec, name) if name else 1.0

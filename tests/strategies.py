@@ -13,6 +13,7 @@ from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 
 from refinr.mlp import MLP
+from refinr.mlp import shapes as shapes_of
 
 INTEGERS = [f"{kind}{size}" for kind in "iu" for size in (1, 2, 4, 8)]
 FLOATS = ["f2", "f4", "f8"]
@@ -77,10 +78,9 @@ def net(spec: MLP, nets: int, samples: int, seed: int, *, shared: bool = True) -
     rng = np.random.default_rng(seed)
     gain = max(spec.omega, spec.scale) if spec.activation not in ("relu", "tanh", "gelu") else 1.0
     params = {}
-    for i, (fan_in, fan_out) in enumerate(zip(spec.sizes, spec.sizes[1:], strict=False)):
-        scale = 1.5 / (gain * fan_in**0.5)
-        params[f"w{i}"] = scale * rng.uniform(-1.0, 1.0, (nets, fan_in, fan_out))
-        params[f"b{i}"] = scale * rng.uniform(-1.0, 1.0, (nets, 1, fan_out))
+    for name, shape in shapes_of(spec).items():
+        scale = 1.5 / (gain * spec.sizes[int(name[1:])] ** 0.5)
+        params[name] = scale * rng.uniform(-1.0, 1.0, (nets, *shape))
     x = rng.uniform(-1.0, 1.0, (samples, spec.sizes[0]) if shared else (nets, samples, spec.sizes[0]))
     return Net(spec, params, x, rng.uniform(-1.0, 1.0, (nets, samples, spec.sizes[-1])))
 

@@ -22,7 +22,7 @@ FLOORS = {
         [
             "xp cpu",
             "planes coords activations losses metrics optim decisions tiling container progress report",
-            "layers ternary decompositions theory",
+            "layers ternary encodings decompositions theory",
             "mlp",
             "chunks",
             "training",

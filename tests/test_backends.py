@@ -14,7 +14,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from refinr import activations, coords, layers, losses, metrics, mlp, optim, planes, xp
+from refinr import activations, coords, layers, losses, metrics, mlp, optim, planes, ternary, xp
 from tests.helpers import assert_close, assert_equal_exact
 from tests.strategies import net
 
@@ -25,6 +25,7 @@ _bits = _rng.integers(0, 2, (2, 5, 3)).astype(float)
 _x = _rng.uniform(-1, 1, (5, 2))
 _frequencies = 10 * _rng.standard_normal((2, 4))
 _weights, _biases = _rng.standard_normal((2, 2, 3)), _rng.standard_normal((2, 1, 3))
+_rows, _square = _rng.standard_normal((5, 4)), _rng.standard_normal((2, 4, 3))
 _params, _grads = ({"w0": _rng.standard_normal((2, 3, 4)), "b0": _rng.standard_normal((2, 1, 4))} for _ in range(2))
 _rates = np.array([1e-3, 1e-2]).reshape(2, 1, 1)
 
@@ -42,6 +43,14 @@ def _linear(x: Any, w: Any, b: Any, dy: Any) -> tuple:
     return y, layers.linear_backward(dy, cache)
 
 
+def _ternary(forward: Callable, backward: Callable, **options: Any) -> Callable:
+    def both(x: Any, w: Any, dy: Any) -> tuple:
+        y, cache = forward(x, w, **options)
+        return y, backward(dy, cache)
+
+    return both
+
+
 def _three_steps(params: dict, grads: dict, lr: Any, t: Any) -> tuple:
     state = optim.adam_init(params)._replace(t=t)
     for _ in range(3):
@@ -54,8 +63,18 @@ def _packing() -> tuple[Callable, tuple]:
     return lambda params: (rows := mlp.pack(params), mlp.unpack(case.spec, rows)), (case.params,)
 
 
-def _network(activation: str) -> tuple[Callable, tuple]:
-    case = net(mlp.MLP((2, 6, 6, 1), activation), 2, 5, seed=0)
+def _freezing(layer: str) -> tuple[Callable, tuple]:
+    case = net(mlp.MLP((4, 6, 1), "relu", layer=layer), 2, 5, seed=0)
+
+    def outputs(params: dict, x: Any) -> Any:
+        frozen = {name: xp.namespace(x).astype(p, x.dtype) for name, p in mlp.freeze(case.spec, params).items()}
+        return mlp.forward(case.spec, frozen, x)[0]
+
+    return outputs, (case.params, case.x)
+
+
+def _network(activation: str, layer: str = "linear", inputs: int = 2) -> tuple[Callable, tuple]:
+    case = net(mlp.MLP((inputs, 6, 6, 1), activation, layer=layer), 2, 5, seed=0)
 
     def both(params: dict, x: Any, dz: Any) -> tuple:
         z, cache = mlp.forward(case.spec, params, x)
@@ -84,6 +103,20 @@ FLOAT_CASES: dict[str, tuple[Callable, tuple]] = {
     "linear": (_linear, (_x, _weights, _biases, _dy)),
     "linear, one network": (_linear, (_x, _weights[0], _biases[0], _dy[0])),
     "linear, one output": (_linear, (_x, _weights[..., :1], _biases[..., :1], _dy[..., :1])),
+    "weight_codes": (ternary.weight_codes, (_weights,)),
+    "activation_codes": (ternary.activation_codes, (_dy,)),
+    "official_weights": (ternary.official_weights, (_weights,)),
+    "official_activations": (ternary.official_activations, (_dy,)),
+    "layer_norm": (_there_and_back(ternary.layer_norm, ternary.layer_norm_backward), (_dy, _z)),
+    "ternary": (_ternary(ternary.linear, ternary.linear_backward), (_rows, _square, _dy)),
+    "ternary, official": (
+        _ternary(ternary.linear, ternary.linear_backward, faithful="official"),
+        (_rows, _square, _dy),
+    ),
+    "ternary, one output": (_ternary(ternary.linear, ternary.linear_backward), (_rows, _square[..., :1], _dy[..., :1])),
+    "integer": (_ternary(ternary.integer_linear, ternary.integer_linear_backward), (_rows, _square, _dy)),
+    **{f"freeze, {layer}": _freezing(layer) for layer in mlp.LAYERS},
+    **{f"network, {layer}": _network("relu", layer, 4) for layer in mlp.LAYERS},
     "adam": (lambda params, grads: _three_steps(params, grads, 1e-2, 0), (_params, _grads)),
     "adam, a step size and a step number a network": (
         lambda params, grads: _three_steps(params, grads, _rates, np.array([0, 9]).reshape(2, 1, 1)),
@@ -191,7 +224,7 @@ def test_metrics_are_numbers_on_the_host(name, backend):
 
 # --- nothing is forgotten --------------------------------------------------------------------------------------------
 
-MODULES = [planes, coords, activations, losses, metrics, optim, layers, mlp]
+MODULES = [planes, coords, activations, losses, metrics, optim, layers, ternary, mlp]
 ON_THE_HOST = {
     "grid",
     "nyquist",
@@ -202,10 +235,17 @@ ON_THE_HOST = {
     "init",
     "init_one",
     "narrowest",
-    "parameter_count",
+    "check_bits",
+    "cost",
+    "largest_sum",
+    "pack_trits",
     "shapes",
+    "stored",
+    "shift",
+    "unpack_trits",
+    "parameter_count",
 }
-BY_NAME = {"get", "schedule"}
+BY_NAME = {"get", "get_layer", "schedule"}
 
 
 def test_every_public_function_has_a_case():

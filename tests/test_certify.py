@@ -626,11 +626,12 @@ def test_direct_regression_of_floats_decides_nothing():
         refinr.certify(inr)
 
 
-def test_layers_that_have_not_been_analysed(inr):
-    spec = MLP((2, 3, 1))
-    object.__setattr__(spec, "layer", "other")
-    with pytest.raises(ValueError, match="layer: expected 'linear', got 'other'"):
-        enclose(spec, mlp.init(spec), np.zeros((1, 2), np.float32), TYPES)
+def test_layers_that_have_not_been_analysed_have_no_bound():
+    spec = MLP((4, 3, 1), "relu", layer="ternary")
+    params, x = mlp.init(spec, nets=2), np.random.default_rng(0).standard_normal((5, 4)).astype(np.float32)
+    found = enclose(spec, params, x, TYPES)
+    assert_close(found.mid.astype(np.float32), mlp.forward(spec, params, x)[0], conditioning=10.0, terms=4)
+    assert np.isinf(found.rad).all()
 
 
 # --- the command -----------------------------------------------------------------------------------------------------

@@ -1,0 +1,137 @@
+"""How many bits a weight needs: quantised after training against trained with quantised weights, as in figure 10.
+
+With this you can run ``python -m benchmarks.weight_precision``.
+
+One image of 16 bits (`refinr.demo.synthetic`), a network for every plane, ReLU and linear layers on Fourier features;
+weights are rounded to b bits over the range of their layer, or to ternary codes and a scale; biases stay as they are.
+Quantised training takes gradients at the rounded weights and applies them to the weights themselves (straight-through).
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from benchmarks import report
+from refinr import chunks, cpu, decisions, demo, encodings, metrics, mlp, optim, planes, ternary
+from refinr.mlp import MLP, Params
+
+Quantiser = Callable[[np.ndarray], np.ndarray]
+
+
+def uniform(bits: int) -> Quantiser:
+    """Rounding to ``2^bits - 1`` levels, symmetric about zero, up to the largest weight of a network's layer."""
+
+    def quantise(w: np.ndarray) -> np.ndarray:
+        step = abs(w).max(axis=(-2, -1), keepdims=True) / (2.0 ** (bits - 1) - 1)
+        return (np.rint(w / step) * step).astype(w.dtype)
+
+    return quantise
+
+
+def ternary_values(w: np.ndarray) -> np.ndarray:
+    """Codes times scale."""
+    codes, scale = ternary.weight_codes(w)
+    return codes * scale
+
+
+PRECISIONS: dict[str, Quantiser] = {
+    "float32": lambda w: w,
+    "16 bits": uniform(16),
+    "8 bits": uniform(8),
+    "4 bits": uniform(4),
+    "ternary": ternary_values,
+}
+
+
+def quantised(params: Params, quantise: Quantiser) -> Params:
+    """Weights rounded, biases as they are."""
+    return {name: quantise(p) if name[0] == "w" else p for name, p in params.items()}
+
+
+def train(
+    spec: MLP, x: np.ndarray, targets: np.ndarray, quantise: Quantiser, steps: int, margin: float
+) -> tuple[Params, int]:
+    """Parameters of all networks after training with rounded weights, and the steps it took."""
+    params = mlp.init(spec, nets=len(targets))
+    state = optim.adam_init(params)
+    for step in range(steps):
+        now = chunks.gradients(spec, quantised(params, quantise), x, targets)
+        if (now.wrong == 0).all() and (now.margin >= margin).all():
+            return params, step
+        params, state = optim.adam_step(params, now.grads, state, 3e-3)
+    return params, steps
+
+
+def measure(samples: np.ndarray, steps: int) -> list[dict[str, Any]]:
+    """Bit error rate and PSNR of every precision, both ways."""
+    shape = samples.shape
+    x = encodings.Fourier.draw(shape, 60, seed=0).inputs(shape)
+    targets = decisions.targets(planes.to_planes(samples.reshape(-1), 16), 2).T[:, :, None]  # (16, N, 1)
+    spec = MLP((x.shape[1], 32, 32, 1), "relu")
+
+    def errors(params: Params) -> tuple[float, float]:
+        digits = decisions.decide(chunks.evaluate(spec, params, x)[..., 0].T, 2)  # (N, 16)
+        decoded = planes.from_planes(digits, 16, dtype="uint16").reshape(shape)
+        return metrics.bit_error_rate(samples, decoded, 16), metrics.psnr(samples, decoded, 16)
+
+    report.log("float32")
+    trained, _ = train(spec, x, targets, PRECISIONS["float32"], steps, margin=0.5)
+    rows = []
+    for name, quantise in PRECISIONS.items():
+        report.log(f"trained with {name}")
+        after, after_psnr = errors(quantised(trained, quantise))
+        aware, taken = train(spec, x, targets, quantise, steps, margin=0.0)
+        with_it, with_it_psnr = errors(quantised(aware, quantise))
+        rows.append(
+            {
+                "weights": name,
+                "after training: BER": after,
+                "after training: PSNR": after_psnr,
+                "in training: BER": with_it,
+                "in training: PSNR": with_it_psnr,
+                "in training: steps": taken,
+            }
+        )
+    return rows
+
+
+def draw(rows: Sequence[report.Row], path: Path) -> None:
+    """Bit error rate over the precision, one line for each way."""
+    from matplotlib.figure import Figure
+
+    figure = Figure(figsize=(6, 3.6), layout="constrained")
+    axes = figure.subplots()
+    for way, style in (("after training", "o-"), ("in training", "s-")):
+        axes.plot([row["weights"] for row in rows], [row[f"{way}: BER"] for row in rows], style, label=f"rounded {way}")
+    axes.set_yscale("symlog", linthresh=1e-4)
+    axes.set_ylim(-2e-5, 1)
+    axes.set_xlabel("precision of the weights")
+    axes.set_ylabel("bit error rate")
+    axes.legend()
+    figure.savefig(path, dpi=120)
+
+
+def main() -> None:
+    """Measure, compare with the targets, print, draw and keep."""
+    run = report.Run("weight_precision", __doc__)
+    with cpu.single_threaded_blas():
+        cpu.recycle_memory()
+        rows = measure(demo.synthetic(8 if run.quick else 32), 3 if run.quick else 2000)
+    last = rows[-1]
+    targets = [
+        report.Target("in training, all: worst BER", max(row["in training: BER"] for row in rows), "<=", 0.0),
+        report.Target("ternary after training: BER", last["after training: BER"], ">=", 0.1),
+    ]
+    rows = [{k: "inf" if v == math.inf else v for k, v in row.items()} for row in rows]  # JSON has no infinity
+    run.publish("Precision of the weights", {"32 x 32 x 16 bits, networks of sizes (120, 32, 32, 1)": rows}, targets)
+    if not run.quick:
+        draw(rows, report.RESULTS / "weight_precision.png")
+
+
+if __name__ == "__main__":
+    main()

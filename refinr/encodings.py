@@ -1,0 +1,166 @@
+"""Inputs for networks that bare coordinates say too little to: encodings, as plain numbers that a file can keep.
+
+With this you can choose an encoding by name (`choose`) or draw waves (`Fourier.draw`), and lay out a tile's inputs
+(``encoding.inputs(axes)``).
+
+Every encoding is a frozen description, made from the axes of a tile and a seed once, and offers ``inputs(axes)``, the
+inputs (N, I) at all samples in row-major order.
+"""
+
+from __future__ import annotations
+
+import math
+import operator
+from dataclasses import asdict, dataclass
+from typing import Any, Self
+
+import numpy as np
+
+from refinr import coords
+
+
+@dataclass(frozen=True)
+class Octaves:
+    """The paper's: coordinates, and their sines and cosines in octaves, one axis at a time.
+
+    Examples
+    --------
+    >>> Octaves(7).inputs((32, 32)).shape
+    (1024, 30)
+    """
+
+    octaves: int = 7
+
+    def inputs(self, axes: tuple[int, ...]) -> np.ndarray:
+        """`refinr.coords.positional_encoding` of the grid."""
+        return coords.positional_encoding(coords.grid(axes, "float64"), self.octaves).astype(np.float32)
+
+
+@dataclass(frozen=True)
+class Fourier:
+    """Cosines and sines of plane waves: ``cos(2 pi p / period)``, ``sin(2 pi p / period)``.
+
+    The phases ``p = (i_1 steps_1 + i_2 steps_2 + ...) mod period`` are whole numbers, i the index of a sample.
+
+    Parameters
+    ----------
+    steps : tuple of d tuples of M ints
+        What a wave advances by from one sample to the next, on every axis; half a period is Nyquist's frequency.
+    period : int
+        A power of two.
+
+    Examples
+    --------
+    >>> Fourier(steps=((1, 2),), period=4).inputs((2,)).round(6).tolist()
+    [[1.0, 1.0, 0.0, 0.0], [0.0, -1.0, 1.0, 0.0]]
+    """
+
+    steps: tuple[tuple[int, ...], ...]
+    period: int
+
+    def __post_init__(self) -> None:
+        steps = tuple(tuple(map(operator.index, axis)) for axis in self.steps)
+        object.__setattr__(self, "steps", steps)
+        if not steps or len({len(axis) for axis in steps}) != 1 or not steps[0]:
+            raise ValueError(f"steps: expected as many numbers for every axis, got {self.steps}")
+        if operator.index(self.period) < 4 or self.period & (self.period - 1):
+            raise ValueError(f"period: expected a power of two from 4 on, got {self.period}")
+
+    @classmethod
+    def draw(cls, axes: tuple[int, ...], features: int, seed: int) -> Self:
+        """M = `features` vectors of steps, uniform up to Nyquist's frequency on every axis of a tile.
+
+        The period is eight times the longest axis or more: frequencies as fine as a tile can tell apart, and finer.
+
+        Raises
+        ------
+        ValueError
+            For less than one feature.
+        """
+        if features < 1:
+            raise ValueError(f"features: expected 1 or more, got {features}")
+        period = 8 << (max(axes) - 1).bit_length()
+        steps = np.random.default_rng(seed).integers(-period // 2, period // 2 + 1, (len(axes), features))
+        return cls(tuple(map(tuple, steps.tolist())), period)
+
+    def inputs(self, axes: tuple[int, ...]) -> np.ndarray:
+        """Inputs (N, 2 M), computed in float64 and rounded to float32."""
+        phases = self.phases(axes)
+        angles = (2.0 * math.pi / self.period) * phases  # (N, M)
+        return np.concatenate([np.cos(angles), np.sin(angles)], axis=-1).astype(np.float32)
+
+    def phases(self, axes: tuple[int, ...]) -> np.ndarray:
+        """Whole phases (N, M), between 0 and ``period - 1``."""
+        indices = np.stack([axis.ravel() for axis in np.indices(axes)], axis=-1)  # (N, d)
+        return indices @ np.asarray(self.steps) % self.period
+
+
+@dataclass(frozen=True)
+class Triangle(Fourier):
+    """Triangle waves in place of cosines and sines: multiples of ``4 / period`` between -1 and 1, without rounding.
+
+    Examples
+    --------
+    >>> Triangle(steps=((1,),), period=8).inputs((8,)).T.tolist()
+    [[1.0, 0.5, 0.0, -0.5, -1.0, -0.5, 0.0, 0.5], [0.0, 0.5, 1.0, 0.5, 0.0, -0.5, -1.0, -0.5]]
+    """
+
+    def inputs(self, axes: tuple[int, ...]) -> np.ndarray:
+        """Inputs (N, 2 M)."""
+        phases, quarter = self.phases(axes), self.period // 4
+        both = np.concatenate([phases, (phases - quarter) % self.period], axis=-1)
+        return ((abs(both - 2 * quarter) - quarter) / quarter).astype(np.float32)
+
+
+Encoding = Octaves | Fourier  # Triangle is a Fourier
+
+ENCODINGS: dict[str, Any] = {"octaves": Octaves, "fourier": Fourier, "triangle": Triangle}
+
+
+def choose(name: str, axes: tuple[int, ...], features: int, seed: int) -> Encoding | None:
+    """The encoding of that name for a tile's axes; None, bare coordinates, for "none".
+
+    Raises
+    ------
+    ValueError
+        For an unknown name or less than one feature.
+
+    Examples
+    --------
+    >>> choose("triangle", (4, 4), features=2, seed=0).inputs((4, 4)).shape
+    (16, 4)
+    """
+    if name == "none":
+        return None
+    if name not in ENCODINGS:
+        raise ValueError(f"encoding: unknown name {name!r}; known are none, {', '.join(ENCODINGS)}")
+    kind = ENCODINGS[name]
+    return Octaves() if kind is Octaves else kind.draw(axes, features, seed)
+
+
+def to_json(encoding: Encoding | None) -> dict[str, Any] | None:
+    """As JSON values.
+
+    Examples
+    --------
+    >>> to_json(Fourier(((1, 2),), 4))
+    {'name': 'fourier', 'steps': ((1, 2),), 'period': 4}
+    """
+    if encoding is None:
+        return None
+    name = next(name for name, kind in ENCODINGS.items() if type(encoding) is kind)
+    return {"name": name} | asdict(encoding)
+
+
+def from_json(value: dict[str, Any] | None) -> Encoding | None:
+    """The inverse of `to_json`.
+
+    Examples
+    --------
+    >>> from_json({"name": "octaves", "octaves": 4})
+    Octaves(octaves=4)
+    """
+    if value is None:
+        return None
+    fields = dict(value)
+    return ENCODINGS[fields.pop("name")](**fields)
