@@ -44,16 +44,17 @@ def run_tests() -> int:
     return int(passed[1])
 
 
-def measure_fit(size: int, library: str) -> dict[str, Any]:
-    """Fit an image with one library, the faster of two times, and decode it with NumPy."""
-    report.log(f"{size} x {size}, {library}")
+def measure_fit(size: int, library: str, layer: str = "linear") -> dict[str, Any]:
+    """Fit an image with one library, small ones twice, and decode it with NumPy."""
+    report.log(f"{size} x {size}, {layer}, {library}")
     samples, seconds = demo.synthetic(size), []
-    for _ in range(2):
+    for _ in range(2 if size <= 256 else 1):
         start = time.perf_counter()
-        inr = refinr.fit(samples, hidden=(16, 16, 16, 16), margin=0.5, xp=library)
+        inr = refinr.fit(samples, hidden=(16,) * 4 if layer == "linear" else None, layer=layer, xp=library)
         seconds.append(time.perf_counter() - start)
     return {
         "size": size,
+        "layer": layer,
         "library": library,
         "seconds": min(seconds),
         "Mbit / s": 1e-6 * inr.report.total_bits / min(seconds),
@@ -87,6 +88,8 @@ def main() -> None:
     passed = run_tests()
     refinr.fit(demo.synthetic(32), hidden=(16, 16, 16, 16), xp="cupy")  # compiles the kernels
     fits = [measure_fit(size, name) for size in SIZES[: 1 if run.quick else None] for name in ("numpy", "cupy")]
+    for layer in ("ternary", "ternary-integer"):
+        fits += [measure_fit(32, name, layer) for name in ("numpy", "cupy")]
     steps = [measure_step(width) for width in WIDTHS[: 1 if run.quick else None]]
     targets = [
         report.Target("tests on CuPy that fail", 0.0, "<=", 0.0),
