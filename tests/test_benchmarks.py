@@ -8,6 +8,8 @@ from pathlib import Path
 
 import pytest
 
+from benchmarks import gpu
+
 ROOT = Path(__file__).parent.parent
 
 
@@ -19,3 +21,10 @@ def test_a_benchmark_runs_in_small_and_keeps_nothing(name):
     run = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=True)
     assert "## Targets" in run.stdout
     assert {path: path.read_bytes() for path in results.iterdir()} == before
+
+
+def test_what_runs_on_a_gpu_runs_without_one():
+    row = gpu.measure_fit(16, "numpy")
+    assert (row["wrong bits"], row["same on NumPy"]) == (0, True)
+    row = gpu.measure_step(8, ["numpy"])
+    assert row["ratio"] == 1.0
