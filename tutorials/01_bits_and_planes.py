@@ -14,7 +14,7 @@ import numpy as np
 
 from refinr import demo, metrics, planes, theory
 
-plt.style.use(["tableau-colorblind10", {"image.cmap": "gray", "image.interpolation": "nearest"}])
+plt.style.use(["tableau-colorblind10", {"image.cmap": "gray", "image.interpolation": "nearest", "figure.dpi": 80}])
 rng = np.random.default_rng(0)
 
 # %% [markdown]
@@ -28,7 +28,8 @@ rng = np.random.default_rng(0)
 # *plane*. `planes.to_planes` puts the planes on a last axis, least significant first.
 
 # %%
-assert [(13 >> i) & 1 for i in range(4)] == [1, 0, 1, 1]
+q = 13
+assert [(q >> i) & 1 for i in range(4)] == [1, 0, 1, 1]
 
 codes = np.arange(256, dtype="uint8")
 B = planes.to_planes(codes, 8)  # (256, 8)
@@ -42,7 +43,7 @@ B[[0, 1, 2, 13, 255]]
 # The heights of a landscape in metres, stored with 16 bits a pixel. The highest is 730 m above the lowest, so counted
 # from there they need only 10 bits.
 
-# %%
+# %% tags=["picture"]
 heights = demo.demo_signals()["elevation"]  # int16 (256, 256)
 codes = (heights - heights.min()).astype("uint16")
 bits = int(codes.max()).bit_length()
@@ -118,7 +119,7 @@ assert abs(restlessness(gray)[:-1] - restlessness(plain)[1:]).max() < 0.04
 v = np.float32(-6.25)
 word = int(v.view("uint32"))
 s, e, m = word >> 31, (word >> 23) & 255, word & (2**23 - 1)
-assert (-1) ** s * 2.0 ** (e - 127) * (1 + m / 2**23) == v
+assert v == (-1) ** s * 2.0 ** (e - 127) * (1 + m / 2**23)
 
 every = np.arange(2**16, dtype="uint16").view("float16")  # every float of 16 bits that there is
 codes, width = planes.to_codes(every)

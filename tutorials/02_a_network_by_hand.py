@@ -11,9 +11,9 @@
 import matplotlib.pyplot as plt
 import numpy as np
 
-from refinr import activations, coords, losses, mlp, optim, planes
+from refinr import coords, losses, mlp, optim, planes
 
-plt.style.use("tableau-colorblind10")
+plt.style.use(["tableau-colorblind10", {"figure.dpi": 80}])
 rng, omega = np.random.default_rng(0), 30.0
 
 # %% [markdown]
@@ -126,7 +126,6 @@ for name, p in params.items():
         moved[index] += 1e-30j
         slope = bce(forward(params | {name: moved}, x)[0], t)[0].imag / 1e-30
         assert abs(slope - grads[name][index]) < 1e-14 * largest
-
 its_z, its_cache = mlp.forward(spec, params, x)
 its_grads, _ = mlp.backward(spec, params, its_cache, losses.bce_with_logits(its_z, t)[1])
 assert all(abs(its_grads[name] - grads[name]).max() < 1e-13 * largest for name in params)
@@ -228,6 +227,7 @@ plt.show()
 # <details><summary>Solution</summary>
 #
 # ```python
+# from refinr import activations
 # z, dy, s = rng.normal(size=9), rng.normal(size=9), 10.0
 # dz = dy * -2 * s * (s * z) * np.exp(-((s * z) ** 2))
 # assert np.allclose(dz, activations.gauss_backward(dy, activations.gauss(z, scale=s)[1]), rtol=1e-13)

@@ -18,7 +18,7 @@ import numpy as np
 from refinr import coords, cpu, demo, losses, metrics, mlp, optim, theory
 from refinr.decompositions import Direct, Planes
 
-plt.style.use(["tableau-colorblind10", {"image.cmap": "gray", "image.interpolation": "nearest"}])
+plt.style.use(["tableau-colorblind10", {"image.cmap": "gray", "image.interpolation": "nearest", "figure.dpi": 80}])
 size, width, steps = (64, 64, 300) if os.environ.get("REFINR_PRESET", "small") == "small" else (32, 32, 100)
 
 # %% [markdown]
