@@ -28,8 +28,8 @@ rng = np.random.default_rng(0)
 # *plane*. `planes.to_planes` puts the planes on a last axis, least significant first.
 
 # %%
-q = 13
-assert [(q >> i) & 1 for i in range(4)] == [1, 0, 1, 1]
+thirteen = [(13 >> i) & 1 for i in range(4)]
+assert thirteen == [1, 0, 1, 1]
 
 codes = np.arange(256, dtype="uint8")
 B = planes.to_planes(codes, 8)  # (256, 8)

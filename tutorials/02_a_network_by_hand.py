@@ -18,8 +18,8 @@ rng, omega = np.random.default_rng(0), 30.0
 
 # %% [markdown]
 # ## Forward
-# A network takes `N` samples of `I` numbers each, here one coordinate, through layers of width `D` to one output. We
-# may choose its weights `w` and biases `b`:
+# A network takes `N` samples of `I` numbers each, here one coordinate in [-1, 1], through layers of width `D` to one
+# output. Its weights `w` and biases `b` are ours to choose; `omega = 30` makes its waves fast:
 #
 #     x    (N, 1)   coordinates
 #     z0 = x  w0 + b0     h0 = sin(omega z0)     (N, D)

@@ -93,6 +93,7 @@ shares = [0.04, 0.08, 0.15, 0.3, 0.5, 1, 2] if small else [0.04, 0.3, 0.5, 2]
 reports = []
 for share in shares:
     scale = tuple(share * f for f in coords.nyquist((size, size)))
+    # patience=None: nobody starts again
     fit = refinr.fit(image, hidden=hidden, first_scale=scale, margin=0, max_steps=most, patience=None)
     reports.append(fit.report)
 steps = dict(zip(shares, [report.steps for report in reports], strict=True))
