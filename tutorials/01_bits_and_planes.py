@@ -33,7 +33,7 @@ assert thirteen == [1, 0, 1, 1]
 
 codes = np.arange(256, dtype="uint8")
 B = planes.to_planes(codes, 8)  # (256, 8)
-assert (B == (codes[:, None] >> np.arange(8)) & 1).all()
+assert np.array_equal(B, (codes[:, None] >> np.arange(8)) & 1)
 assert (B @ 2 ** np.arange(8) == codes).all()
 assert (planes.from_planes(B, 8, dtype="uint8") == codes).all()
 B[[0, 1, 2, 13, 255]]

@@ -57,15 +57,16 @@ assert tiling.tile_shape((256, 256), 32) == (32, 32)
 assert tiling.tile_shape((64, 64, 64), 32) == (10, 10, 10)
 assert inr.layout.tile == (min(1024, length),)
 
-codes = inr.layout.cells(sound)[:, 0]  # (N,), counted from the smallest sample
-cut = planes.to_planes(codes, inr.layout.cut.bits)  # (N, B)
+shown = slice(0, 400)  # the first twentieth of a second
+codes = inr.layout.cells(sound)[shown, 0]  # (400,), counted from the smallest sample
+cut = planes.to_planes(codes, inr.layout.cut.bits)  # (400, B)
 figure, axes = plt.subplots(3, 1, figsize=(10, 5.4), sharex=True, layout="constrained")
-extent = (0, length / rate, -0.5, cut.shape[1] - 0.5)
-axes[0].plot(np.arange(length) / rate, inr.decode(), linewidth=0.8)
+extent = (0, 400 / rate, -0.5, cut.shape[1] - 0.5)
+axes[0].plot(np.arange(400) / rate, inr.decode()[shown])
 axes[0].set(title="a plucked string, decoded", ylabel="sample")
 axes[1].imshow(cut.T, aspect="auto", origin="lower", extent=extent)
 axes[1].set(title="its planes", ylabel="plane")
-axes[2].imshow(inr.logits()[:, 0].T, aspect="auto", origin="lower", extent=extent, cmap="PuOr_r", vmin=-3, vmax=3)
+axes[2].imshow(inr.logits()[shown, 0].T, aspect="auto", origin="lower", extent=extent, cmap="PuOr_r", vmin=-3, vmax=3)
 axes[2].set(title="logits: orange is a one, purple a zero", ylabel="plane", xlabel="seconds")
 plt.show()
 
@@ -171,12 +172,16 @@ assert restlessness(plain)[31] < 0.5 * restlessness(plain)[:10].min()
 assert restlessness(gray)[23:31].sum() < 0.7 * restlessness(plain)[23:31].sum()
 
 # %% [markdown]
-# Zero is the restless place: where a field changes its sign, the sign *and* most bits of the exponent change, as its
-# values pass through ever smaller numbers. Gray code calms the planes of the exponent. It is a switch, `gray=True`, and
-# the result is as exact. Whether it saves steps depends on the signal: noise is noise in any code, and most of the
-# planes here are noise.
+# Zero is the restless place: the codes of `v` and `-v` differ in all 32 bits, so the planes of the exponent jump
+# wherever the field changes its sign. Their Gray codes differ in the sign bit alone. Gray code is a switch,
+# `gray=True`, and the result is as exact. Whether it saves steps depends on the signal: noise is noise in any code, and
+# most of the planes here are noise.
 
 # %%
+(up, down), _ = planes.to_codes(np.array([0.1, -0.1], "float32"))
+assert np.bitwise_count(up ^ down) == 32
+assert planes.to_gray(up) ^ planes.to_gray(down) == 2**31
+
 calm = refinr.fit(field, gray=True)
 assert calm.lossless
 assert (calm.decode().view("uint32") == field.view("uint32")).all()
