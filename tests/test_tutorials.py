@@ -146,7 +146,7 @@ def test_the_notebook_has_been_executed(script):
     assert {output["output_type"] for output in outputs} <= {"stream", "execute_result", "display_data"}
     assert "stderr" not in {output.get("name") for output in outputs}
     for cell in code:
-        assert bool(images(cell)) == ("plt.show()" in cell["source"][-1])
+        assert bool(images(cell)) == ("plt.show()" in "".join(cell["source"]))
 
 
 @each

@@ -165,9 +165,12 @@ axes[1].set(xlabel="plane", title="share of what they cost, 4^i each")
 plt.show()
 assert wrong[0] > 10 * wrong[bits - 2]
 assert share[0] < 0.01
+carry = theory.error_expansion(np.array([0b0111], "uint8"), np.array([0b1000], "uint8"), 4)
+assert (np.trace(carry), carry.sum()) == (85, 1)
 
 # %% [markdown]
-# (Off the diagonal terms may be negative: from 0111 to 1000 four bits are wrong and the value by 1.)
+# (Off the diagonal terms may be negative. From 0111 to 1000 four bits are wrong and the value by 1: the diagonal pays
+# 85, the rest takes 84 of it back.)
 #
 # ## The cure
 # Give every plane a network of its own. Its targets are 0 and 1, its tolerance is 1/2, its loss is the cross-entropy of

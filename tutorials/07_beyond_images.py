@@ -21,7 +21,7 @@ from refinr import coords, planes, signals, tiling
 
 plt.style.use(["tableau-colorblind10", {"image.cmap": "gray", "image.interpolation": "nearest", "figure.dpi": 80}])
 small = os.environ.get("REFINR_PRESET", "small") == "small"
-rng = np.random.default_rng(0)
+rng, hidden = np.random.default_rng(0), (16, 16, 16, 16)  # a layer more than by default: fewer steps
 
 # %% [markdown]
 # ## Sound
@@ -36,7 +36,7 @@ for k in range(period + 1, length):
     string[k] = 0.5 * (string[k - period] + string[k - period - 1])
 sound = np.round(30_000 * string).astype("int16")
 
-inr = refinr.fit(sound)
+inr = refinr.fit(sound, hidden=hidden)
 assert inr.lossless
 assert inr.decode().tobytes() == sound.tobytes()
 
@@ -87,7 +87,7 @@ x = coords.grid((n, n, n)).reshape(n, n, n, 3)
 density = 300 * ellipsoid((0, 0, 0), (0.9, 0.8, 0.9)) + 500 * ellipsoid((0, 0.2, 0.2), (0.4, 0.3, 0.5))
 volume = np.round(density - 200 * ellipsoid((0, -0.3, -0.3), 0.3) + rng.normal(0, 8, (n, n, n))).astype("int16")
 
-inr = refinr.fit(volume, channels=False)
+inr = refinr.fit(volume, hidden=hidden, channels=False)
 assert inr.lossless
 assert inr.decode().tobytes() == volume.tobytes()
 assert inr.layout.spec.sizes[0] == 3
@@ -119,7 +119,7 @@ field[0, :4] = [-0.0, 0.0, np.inf, -np.inf]
 field.view("uint32")[1, 0] = 0x7FC12345  # a NaN that carries a message
 assert np.isnan(field[1, 0])
 
-inr = refinr.fit(field)
+inr = refinr.fit(field, hidden=hidden)
 assert inr.lossless
 assert (inr.decode().view("uint32") == field.view("uint32")).all()
 assert inr.decode()[0, 0] == 0
@@ -182,7 +182,7 @@ assert restlessness(gray)[23:31].sum() < 0.7 * restlessness(plain)[23:31].sum()
 assert np.bitwise_count(up ^ down) == 32
 assert planes.to_gray(up) ^ planes.to_gray(down) == 2**31
 
-calm = refinr.fit(field, gray=True)
+calm = refinr.fit(field, hidden=hidden, gray=True)
 assert calm.lossless
 assert (calm.decode().view("uint32") == field.view("uint32")).all()
 print(f"steps: {inr.report.steps:.0f} plain, {calm.report.steps:.0f} Gray")
