@@ -9,11 +9,12 @@ One module is one figure or table.  To add one, write a module with
   are kept in the repository) and "paper" (the paper's sizes, on a GPU);
 - ``compute(preset, rng) -> dict`` in JSON values, where ``preset`` is the name and ``rng`` a NumPy generator; it runs
   its cases through `paper_figures.resume.each`, so that a run that was cut short goes on where it stopped;
-- ``plot(data) -> dict`` of matplotlib figures by name, drawn from those data alone;
+- ``plot(data) -> dict`` of matplotlib figures by name, drawn from those data alone; if wanted, ``tables(data)``, rows
+  by heading;
 - ``CLAIMS``, a tuple of `paper_figures.claims.Claim`, each judged from the data by a stated rule;
 
 and name it in `paper_figures.registry.NAMES`.  Files, provenance, checksums, staleness, the list and the gallery page
-follow.  What happens after the data file (``plot``, ``CLAIMS``, titles, and functions whose names begin with ``_draw``
+follow.  What happens after the data file (``plot``, ``tables``, ``CLAIMS``, titles, and functions whose names begin with ``_draw``
 or ``_judge``) may change without the data becoming stale.
 
 The paper: Han et al., "Towards Lossless Implicit Neural Representation via Bit Plane Decomposition", CVPR 2025.

@@ -82,7 +82,7 @@ def siren_scale(length: int, dimension: int, omega: float = 30.0) -> float:
 
 def plot(data: dict[str, Any]) -> dict[str, Any]:
     """Steps against scale, in three groups."""
-    sheet, grid = style.figure(1, 3, height=2.7, sharey=True)
+    sheet, grid = style.figure(1, 3, height=3.0, sharey=True)
     for axes, (heading, names) in zip(grid[0], _GROUPS.items(), strict=True):
         for index, name in enumerate(names):
             rows = [row for row in data["rows"] if row["variant"] == name]
@@ -96,11 +96,11 @@ def plot(data: dict[str, Any]) -> dict[str, Any]:
         axes.axhline(data["limit"], color="gray", linestyle=":", linewidth=0.8)
         for d in (2, 3):
             axes.axvline(siren_scale(256, d), color="gray", linewidth=0.8)
-        axes.set_xscale("log")
-        axes.set_yscale("log")
+        style.logarithmic(axes.xaxis, [0.03, 0.1, 0.3, 1, 3])
+        style.logarithmic(axes.yaxis, [10, 30, 100, 300, 1000, 3000])
         axes.set_title(heading)
         axes.set_xlabel("first layer's scale / Nyquist")
-        axes.legend(loc="upper center" if heading == "activation" else "best")
+        axes.legend(loc="upper center", bbox_to_anchor=(0.5, -0.2), ncols=2)
     grid[0, 0].set_ylabel("steps to zero wrong bits")
     grid[0, 0].annotate("SIREN on\n256 pixels", (siren_scale(256, 2), 0.02), xycoords=("data", "axes fraction"),
                         xytext=(3, 0), textcoords="offset points", fontsize=6)  # fmt: skip

@@ -9,6 +9,7 @@ import os
 from pathlib import Path
 from typing import Any
 
+from benchmarks.report import table
 from paper_figures import registry, results
 
 _HEAD = """# The paper's figures, computed anew
@@ -40,11 +41,11 @@ def page(preset: str, folder: Path, beside: Path) -> str:
     }
     minutes = sum(result.provenance["seconds"] for result in found.values()) / 60
     parts = [_HEAD.format(preset=preset, minutes=round(minutes) or "a few")]
-    table = ["## Claims and verdicts", "", "| where in the paper | claim | verdict here |", "|---|---|---|"]
+    overview = ["## Claims and verdicts", "", "| where in the paper | claim | verdict here |", "|---|---|---|"]
     for name, verdicts in judged.items():
         shows = registry.find(name).SHOWS
-        table += [f"| [{shows}](#{name}) | {_cell(claim.claim)} | {finding.verdict} |" for claim, finding in verdicts]
-    parts.append("\n".join(table) + "\n")
+        overview += [f"| [{shows}](#{name}) | {_cell(claim.claim)} | {finding.verdict} |" for claim, finding in verdicts]
+    parts.append("\n".join(overview) + "\n")
     for name, result in found.items():
         stale = registry.state(name, preset, folder) == registry.STALE
         parts.append(_section(name, result, judged[name], os.path.relpath(folder, beside), stale))
@@ -69,6 +70,8 @@ def _section(name: str, result: results.Result, verdicts: list[Any], folder: str
     for claim, finding in verdicts:
         row = (claim.claim, claim.paper or "none given", finding.ours, f"**{finding.verdict}**", claim.rule)
         lines.append("| " + " | ".join(map(_cell, row)) + " |")
+    for heading, rows in (module.tables(result.data) if hasattr(module, "tables") else {}).items():
+        lines += ["", f"{heading}:", "", table(rows)]
     about = result.provenance
     facts = (
         f"Preset {about['preset']}, seed {about['seed']}, {about['seconds']:.0f} s on {about['machine']['cores']} cores"

@@ -69,14 +69,14 @@ def plot(data: dict[str, Any]) -> dict[str, Any]:
             reached = row["exact_at"] is not None
             right.plot(row["exact_at"] if reached else data["limit"], index, look["marker"] if reached else "x",
                        color=look["color"])  # fmt: skip
-    left.set_xscale("log")
-    left.set_yscale("log")
+    style.logarithmic(left.xaxis, [1, 10, 100, 1000])
+    style.logarithmic(left.yaxis)
     left.set_xlabel("step")
     left.set_ylabel("bit error rate (0 drawn at the bottom)")
     left.legend()
     right.set_yticks(range(len(VARIANTS)), VARIANTS)
     right.invert_yaxis()
-    right.set_xscale("log")
+    style.logarithmic(right.xaxis, [30, 100, 300, 1000, 3000])
     right.set_xlabel("steps to zero wrong bits")
     return {"nary": sheet}
 

@@ -81,5 +81,6 @@ def run(name: str, preset: str, folder: Path, seed: int = 0, force: bool = False
         about = results.provenance(name, preset, seed, seconds, source, watch.cores_of_others())
         results.write(path, computed, about)
         done = f"computed in {seconds:.0f} s and drawn"
-    style.save(module.plot(results.read(path).data), folder)
+    with style.look():
+        style.save(module.plot(results.read(path).data), folder)
     return done

@@ -104,7 +104,7 @@ def unpack(value: dict[str, Any]) -> np.ndarray:
 
 # --- where data come from --------------------------------------------------------------------------------------------
 
-_AFTER_THE_DATA = {"plot", "CLAIMS", "TITLE", "SHOWS", "PICTURES", "PRESETS"}
+_AFTER_THE_DATA = {"plot", "tables", "CLAIMS", "TITLE", "SHOWS", "PICTURES", "PRESETS"}
 _NOT_COMPUTING = {"style", "claims", "results", "resume", "registry", "gallery"}
 
 

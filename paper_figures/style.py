@@ -1,14 +1,14 @@
 """One look for all figures.
 
-With this you can make a figure (`figure`), draw in colours and markers that everybody can tell apart (`COLOURS`,
-`MARKERS`, `line`), show an image (`image`), and save pictures for screens and for print (`save`).
+With this you can make a figure (`figure`, within `look`), draw in colours and markers that everybody can tell apart
+(`COLOURS`, `MARKERS`, `line`), show an image (`image`), and save pictures for screens and for print (`save`).
 
 The colours are those of Okabe and Ito, "Color Universal Design", 2008; lines differ in marker and dash as well.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -40,20 +40,42 @@ _SETTINGS = {
 }
 
 
+def look() -> Any:
+    """A context in which figures are drawn and saved in this style."""
+    import matplotlib
+
+    return matplotlib.rc_context(_SETTINGS)
+
+
 def figure(rows: int = 1, columns: int = 1, height: float = 2.4, **options: Any) -> tuple[Any, np.ndarray]:
     """A figure of the page's width and its axes (rows, columns); `height` in inches is that of one row."""
-    import matplotlib
     from matplotlib.figure import Figure
 
-    with matplotlib.rc_context(_SETTINGS):
-        sheet = Figure(figsize=(WIDTH, rows * height), layout="constrained")
-        return sheet, sheet.subplots(rows, columns, squeeze=False, **options)
+    sheet = Figure(figsize=(WIDTH, rows * height), layout="constrained")
+    return sheet, sheet.subplots(rows, columns, squeeze=False, **options)
 
 
 def line(index: int) -> dict[str, Any]:
     """Colour, marker and dash of the line with that index."""
     k = index % len(COLOURS)
     return {"color": COLOURS[k], "marker": MARKERS[k], "linestyle": DASHES[k]}
+
+
+def logarithmic(axis: Any, ticks: Sequence[float] | None = None) -> None:
+    """A logarithmic axis (``axes.xaxis`` or ``axes.yaxis``) with plain numbers at these places, or at powers of ten."""
+    from matplotlib.ticker import FixedLocator, FuncFormatter, NullFormatter
+
+    getattr(axis.axes, f"set_{axis.axis_name}scale")("log")
+    if ticks is not None:
+        axis.set_major_locator(FixedLocator(list(ticks)))
+        axis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:g}"))
+    axis.set_minor_formatter(NullFormatter())
+
+
+def legend_below(sheet: Any, axes: Any, columns: int) -> None:
+    """The legend of `axes` below everything, where it hides nothing."""
+    handles, labels = axes.get_legend_handles_labels()
+    sheet.legend(handles, labels, loc="outside lower center", ncols=columns)
 
 
 def image(axes: Any, picture: np.ndarray, title: str = "", **options: Any) -> Any:
@@ -68,10 +90,7 @@ def image(axes: Any, picture: np.ndarray, title: str = "", **options: Any) -> An
 
 def save(figures: Mapping[str, Any], folder: Path) -> None:
     """``NAME.png`` for screens, and ``NAME.svg`` for print unless the figure consists of pixels."""
-    import matplotlib
-
-    with matplotlib.rc_context(_SETTINGS):
-        for name, sheet in figures.items():
-            sheet.savefig(folder / f"{name}.png", dpi=160, metadata={"Software": None})
-            if not any(axes.images for axes in sheet.axes):
-                sheet.savefig(folder / f"{name}.svg", metadata={"Date": None})
+    for name, sheet in figures.items():
+        sheet.savefig(folder / f"{name}.png", dpi=160, metadata={"Software": None})
+        if not any(axes.images for axes in sheet.axes):
+            sheet.savefig(folder / f"{name}.svg", metadata={"Date": None})
