@@ -76,8 +76,8 @@ def plot(data: dict[str, Any]) -> dict[str, Any]:
         for column, method in ((1, "direct"), (2, "bit planes")):
             row = _judge_row(data, name, method)
             axes[column].plot(results.unpack(row["residual"]), color=style.COLOURS[3], linewidth=0.6)
-            worth = "all bytes the same" if row["same_bytes"] else f"{row['psnr']:.1f} dB, BER {row['ber']:.3f}"
-            axes[column].set_title(f"residual, {method}: {worth}")
+            worth = "exact" if row["same_bytes"] else f"{row['psnr']:.1f} dB, BER {row['ber']:.3f}"
+            axes[column].set_title(f"{method}: {worth}")
         limit = 1.1 * float(np.abs(results.unpack(_judge_row(data, name, "direct")["residual"])).max())
         for column in (1, 2):
             axes[column].set_ylim(-limit, limit)

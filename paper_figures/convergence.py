@@ -83,7 +83,7 @@ def plot(data: dict[str, Any]) -> dict[str, Any]:
     right.axhline(data["limit"], color="gray", linestyle=":", linewidth=0.8)
     right.set_xlabel("bits n")
     right.set_ylabel("steps to zero wrong bits")
-    right.legend(loc="center right")
+    right.legend(loc="upper left", bbox_to_anchor=(0.0, 0.95))
     return {"convergence": sheet}
 
 

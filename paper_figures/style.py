@@ -85,6 +85,7 @@ def image(axes: Any, picture: np.ndarray, title: str = "", **options: Any) -> An
     axes.set_xticks([])
     axes.set_yticks([])
     axes.grid(visible=False)
+    axes.spines[:].set_visible(False)
     return shown
 
 
