@@ -105,7 +105,7 @@ def _draw_rates(data: dict[str, Any]) -> Any:
         for i in range(bits):
             axes.plot(at, measured[:, i], color=colours(i))
             axes.plot(at[::3], predicted[::3, i], "x", color=colours(i), markersize=3)
-        axes.set_xscale("log")
+        style.logarithmic(axes.xaxis, [1, 10, 100, 1000])
         axes.set_ylim(-0.02, 0.62)
         axes.set_title(f"{row['method']}, lr {row['lr']:g}")
     for axes in grid[-1]:

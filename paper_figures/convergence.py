@@ -71,7 +71,7 @@ def plot(data: dict[str, Any]) -> dict[str, Any]:
     left.set_xlabel("step")
     left.set_ylabel("bit error rate (0 drawn at $10^{-4}$)")
     left.set_title("direct regression")
-    left.legend(loc="lower left", ncols=2)
+    left.legend(loc="upper center", bbox_to_anchor=(0.5, -0.2), ncols=4)
     for index, (cut, label) in enumerate(CUTS.items()):
         rows = [row for row in data["rows"] if row["decomposition"] == cut]
         look = style.line(index)
