@@ -3,7 +3,7 @@
 With this you can make a figure (`figure`, within `look`), draw in colours and markers that everybody can tell apart
 (`COLOURS`, `MARKERS`, `line`), show an image (`image`), and save pictures for screens and for print (`save`).
 
-The colours are those of Okabe and Ito, "Color Universal Design", 2008; lines differ in marker and dash as well.
+The colours are those of Okabe and Ito, "Color Universal Design", 2008, grey for their yellow; lines differ in marker and dash as well.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ from typing import Any
 
 import numpy as np
 
-COLOURS = ("#0072B2", "#E69F00", "#009E73", "#D55E00", "#CC79A7", "#56B4E9", "#000000", "#F0E442")
+COLOURS = ("#0072B2", "#E69F00", "#009E73", "#D55E00", "#CC79A7", "#56B4E9", "#000000", "#7F7F7F")
 MARKERS = ("o", "s", "^", "D", "v", "P", "X", "*")
 DASHES: tuple[Any, ...] = ("-", (0, (5, 1)), (0, (3, 1, 1, 1)), (0, (1, 1)), (0, (6, 2)), (0, (4, 1, 1, 1, 1, 1)), "-", "-")
 WIDTH = 7.0
