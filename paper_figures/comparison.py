@@ -36,8 +36,8 @@ PRESETS: dict[str, dict[str, Any]] = {
         "sweep": 1, "ours": [64] * 3, "ours_steps": 300, "early": 10, "tile": 12,
     },
     "small": {
-        "signals": ["camera", "astronaut", "bathymetry", "fmri"], "size": 48, "hidden": [112] * 3, "steps": 500,
-        "rates": [0.3, 1, 3, 10], "sweep": 80, "ours": [112] * 3, "ours_steps": 500, "early": 25, "tile": 24,
+        "signals": ["camera", "astronaut", "bathymetry", "fmri"], "size": 32, "hidden": [96] * 3, "steps": 400,
+        "rates": [0.3, 1, 3, 10], "sweep": 50, "ours": [96] * 3, "ours_steps": 400, "early": 25, "tile": 32,
     },
     "paper": {
         "signals": ["camera", "astronaut", "coffee", "portrait"], "size": 256, "hidden": [512] * 6, "steps": 5000,
