@@ -21,7 +21,9 @@ def main(arguments: list[str] | None = None) -> int:
     parser.add_argument("what", nargs="+", help="names of figures, or all, list, gallery")
     parser.add_argument("--preset", choices=registry.PRESETS, default="small")
     parser.add_argument("--seed", type=int, default=0)
-    parser.add_argument("--output", type=Path, help="folder for data and pictures; default paper_figures/results/PRESET")
+    parser.add_argument(
+        "--output", type=Path, help="folder for data and pictures; default paper_figures/results/PRESET"
+    )
     parser.add_argument("--data", type=Path, help="folder with kodak/, div2k/, testimages/, fivek/ or librispeech/")
     parser.add_argument("--force", action="store_true", help="compute even what is current")
     options = parser.parse_args(arguments)

@@ -205,7 +205,9 @@ def _judge_nyquist(data: dict[str, Any]) -> Finding:
     rows = [row for row in data["rows"] if row["method"] == NYQUIST]
     parts = []
     for row in rows:
-        rate = f"bit error rate {row['final']['ber']:.4f}" if row["final"]["ber"] else f"exact after {row['steps']} steps"
+        rate = (
+            f"bit error rate {row['final']['ber']:.4f}" if row["final"]["ber"] else f"exact after {row['steps']} steps"
+        )
         parts.append(f"{row['signal']} ({data['bits'][row['signal']]} bits) {rate}")
     exact = sum(row["final"]["ber"] == 0 for row in rows)
     return Finding(", ".join(parts), claims.verdict(exact == 0, exact < len(rows)))
@@ -226,7 +228,9 @@ def _judge_psnr(data: dict[str, Any]) -> Finding:
         highest = max(r["final"]["psnr"] or 0.0 for r in data["rows"])
         return Finding(f"no baseline reached 40 dB (highest {highest:.1f})", claims.verdict(False))
     rates = [r["final"]["ber"] for r in good]
-    ours = f"{len(good)} runs are above 40 dB and not exact; of their bits {min(rates):.1%} to {max(rates):.1%} are wrong"
+    ours = (
+        f"{len(good)} runs are above 40 dB and not exact; of their bits {min(rates):.1%} to {max(rates):.1%} are wrong"
+    )
     return Finding(ours, claims.verdict(min(rates) >= 0.01, max(rates) >= 0.01))
 
 

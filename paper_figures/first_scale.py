@@ -60,9 +60,7 @@ def compute(preset: str, rng: np.random.Generator) -> dict[str, Any]:
             loss=loss, lr=method.lr, margin=0.0, max_steps=settings["steps"], patience=None,
             seed=int(stream.integers(2**31)),
         )  # fmt: skip
-        outcome = training.train(
-            training.Job(spec, range(len(targets)), x, targets), options, xp=settings.get("xp")
-        )
+        outcome = training.train(training.Job(spec, range(len(targets)), x, targets), options, xp=settings.get("xp"))
         return {"steps": outcome.steps.tolist(), "right": (outcome.wrong == 0).tolist()}
 
     rows = each(measure, cases, rng)

@@ -44,7 +44,9 @@ def page(preset: str, folder: Path, beside: Path) -> str:
     overview = ["## Claims and verdicts", "", "| where in the paper | claim | verdict here |", "|---|---|---|"]
     for name, verdicts in judged.items():
         shows = registry.find(name).SHOWS
-        overview += [f"| [{shows}](#{name}) | {_cell(claim.claim)} | {finding.verdict} |" for claim, finding in verdicts]
+        overview += [
+            f"| [{shows}](#{name}) | {_cell(claim.claim)} | {finding.verdict} |" for claim, finding in verdicts
+        ]
     parts.append("\n".join(overview) + "\n")
     for name, result in found.items():
         stale = registry.state(name, preset, folder) == registry.STALE

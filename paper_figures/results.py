@@ -12,11 +12,9 @@ import datetime
 import hashlib
 import importlib
 import inspect
-import io
 import json
 import math
 import subprocess
-import tokenize
 import zlib
 from pathlib import Path
 from types import ModuleType
@@ -112,7 +110,7 @@ def digest(module: ModuleType, preset: str, data_files: list[str] | None = None)
     """Hash of what a result depends on: the code that computes it, and the settings of the preset.
 
     That is the module without what comes after its data file (see `paper_figures`), the modules of this package that
-    it imports, and the settings; comments and docstrings do not count.  `refinr` itself is not in it: its own hash is
+    it imports, and the settings; comments, docstrings and layout do not count.  `refinr` itself is not in it: its own hash is
     in the provenance (`refinr_digest`).
     """
     sources = [computing_code(inspect.getsource(module))]
@@ -128,7 +126,7 @@ def digest(module: ModuleType, preset: str, data_files: list[str] | None = None)
 
 
 def refinr_digest() -> str:
-    """Hash of the code of `refinr`, comments and docstrings left out."""
+    """Hash of the code of `refinr`; comments, docstrings and layout do not count."""
     paths = sorted(Path(refinr.__file__).parent.glob("*.py"))
     return hashlib.sha256("\n".join(computing_code(path.read_text()) for path in paths).encode()).hexdigest()
 
@@ -144,29 +142,32 @@ def _imports(module: ModuleType) -> set[str]:
 
 
 def computing_code(source: str) -> str:
-    """Source without comments, docstrings, blank lines, and what comes after the data file.
+    r"""The syntax tree of a source as text, without docstrings and what comes after the data file.
+
+    Comments and layout are not in a syntax tree; fields that are empty are left out, as they differ between versions.
 
     Examples
     --------
-    >>> computing_code('TITLE = "a"\\n\\ndef f():\\n    "Docstring."\\n    return 1  # one\\n')
-    'def f():\\n    return 1'
+    >>> one = computing_code('TITLE = "a"\n\ndef f(x):\n    "Docstring."\n    return (x,  # one\n        1)\n')
+    >>> one == computing_code("def f(x): return (x, 1)"), one == computing_code("def f(x): return (x, 2)")
+    (True, False)
     """
-    tree, lines = ast.parse(source), source.split("\n")
-    dropped: set[int] = set()
-    for node in ast.walk(tree):
-        body = getattr(node, "body", None)
-        if isinstance(node, ast.Module | ast.FunctionDef | ast.ClassDef) and body and isinstance(body[0], ast.Expr):
-            text = body[0]
-            if isinstance(text.value, ast.Constant) and isinstance(text.value.value, str):
-                dropped |= set(range(text.lineno, (text.end_lineno or text.lineno) + 1))
-    for top in tree.body:
-        if _after_the_data(top):
-            dropped |= set(range(top.lineno, (top.end_lineno or top.lineno) + 1))
-    for token in tokenize.generate_tokens(io.StringIO(source).readline):
-        if token.type == tokenize.COMMENT:
-            lines[token.start[0] - 1] = lines[token.start[0] - 1][: token.start[1]]
-    kept = [line.rstrip() for number, line in enumerate(lines, start=1) if number not in dropped]
-    return "\n".join(line for line in kept if line)
+    tree = ast.parse(source)
+    tree.body = [node for node in tree.body if not _after_the_data(node)]
+    return _text(tree)
+
+
+def _text(node: Any) -> str:
+    if isinstance(node, list):
+        return "[" + ", ".join(map(_text, node)) + "]"
+    if not isinstance(node, ast.AST):
+        return repr(node)
+    fields = {name: value for name, value in ast.iter_fields(node) if value is not None and value != []}
+    if "body" in fields and isinstance(node, ast.Module | ast.FunctionDef | ast.ClassDef):
+        first = node.body[0]
+        if isinstance(first, ast.Expr) and isinstance(first.value, ast.Constant) and isinstance(first.value.value, str):
+            fields["body"] = node.body[1:]
+    return f"{type(node).__name__}({', '.join(f'{name}={_text(value)}' for name, value in fields.items())})"
 
 
 def _after_the_data(node: ast.stmt) -> bool:

@@ -122,7 +122,7 @@ def test_a_change_of_source_makes_a_result_stale_unless_it_comes_after_the_data(
     assert after(bit_bias, "2.0 * np.rint", "2.1 * np.rint") != before
     assert after(curves, "method.lr)", "0.9 * method.lr)") != before
     assert after(data, "period: int = 61", "period: int = 62") != before
-    assert after(bit_bias, "bit error rate\")", "errors\")  # a comment") == before
+    assert after(bit_bias, 'bit error rate")', 'errors")  # a comment') == before
     assert after(bit_bias, '"""Curves of all baselines', '"""All curves') == before
     assert after(curves, "With this you can say", "One may say") == before
 
@@ -266,9 +266,7 @@ def test_a_curve_ends_where_nothing_is_wrong():
     decoded = results.unpack(run["images"]["3"])
     wrong = planes.to_planes(decoded ^ signal.codes, 16)[..., :10].mean(axis=(0, 1))
     np.testing.assert_array_equal(run["ber"][1], wrong)
-    short = curves.follow(
-        signal.codes, 10, curves.cut_named("planes", 10), curves.PLANES, [12] * 3, steps=3, seed=0
-    )
+    short = curves.follow(signal.codes, 10, curves.cut_named("planes", 10), curves.PLANES, [12] * 3, steps=3, seed=0)
     assert (short["exact_at"], short["at"]) == (None, [3])
     assert short["ber"][0] == run["ber"][1]
 
@@ -314,7 +312,12 @@ def test_unknown_and_small_signals_are_refused():
 def folder(tmp_path: Path) -> Path:
     """A user's folder: one small file for each of the paper's sets."""
     rng = np.random.default_rng(0)
-    for name, bits, suffix in (("kodak", 8, "png"), ("div2k", 8, "png"), ("testimages", 16, "png"), ("fivek", 16, "tif")):
+    for name, bits, suffix in (
+        ("kodak", 8, "png"),
+        ("div2k", 8, "png"),
+        ("testimages", 16, "png"),
+        ("fivek", 16, "tif"),
+    ):
         (tmp_path / name).mkdir()
         samples = rng.integers(0, 1 << bits, (18, 26, 3)).astype(f"u{bits // 8}")
         signals.write(tmp_path / name / f"one.{suffix}", samples)
@@ -328,7 +331,12 @@ def test_a_users_folder_replaces_the_images(folder):
     with data.taken_from(folder):
         found = data.images(["portrait"], 9)
         assert len(data.listing() or []) == 5
-    assert [(s.name, s.bits) for s in found] == [("kodak/one", 8), ("div2k/one", 8), ("testimages/one", 16), ("fivek/one", 16)]
+    assert [(s.name, s.bits) for s in found] == [
+        ("kodak/one", 8),
+        ("div2k/one", 8),
+        ("testimages/one", 16),
+        ("fivek/one", 16),
+    ]
     whole = signals.read(folder / "fivek" / "one.tif").samples[:, 4:22].astype(int)  # the central square
     pixel = whole[2:4, 6:8]
     grey = (2 * pixel.sum(axis=2) + 3) // 6
