@@ -1,8 +1,8 @@
 """Figures 6 and 7: high bits are learned before low ones, by every activation; and why.
 
-Direct regression of a measured image, the bit error rate of every plane at many steps.  Beside each measured rate stands
-what the size of the errors alone predicts: if the sample differs from its code by e steps, and codes fall anywhere
-within a period of ``2^(i+1)``, then bit i is wrong with probability
+Direct regression of a measured image, the bit error rate of every plane at many steps.  Beside each measured
+rate stands what the size of the errors alone predicts: if the sample differs from its code by e steps, and codes fall
+anywhere within a period of ``2^(i+1)``, then bit i is wrong with probability
 
     T(|e| / 2^i),    T(u) = |u - 2 round(u / 2)|,
 
@@ -12,6 +12,7 @@ errors: a staircase, whatever the activation.
 
 from __future__ import annotations
 
+from itertools import pairwise
 from typing import Any
 
 import numpy as np
@@ -58,7 +59,14 @@ def compute(preset: str, rng: np.random.Generator) -> dict[str, Any]:
         seed, steps = int(stream.integers(2**31)), settings["steps"]
         rates = [method.lr * factor for factor in settings["rates"]]
         chosen, sweep = curves.best(
-            signal.codes, signal.bits, method, settings["hidden"], rates, settings["sweep"], seed
+            signal.codes,
+            signal.bits,
+            method,
+            settings["hidden"],
+            rates,
+            steps=settings["sweep"],
+            seed=seed,
+            xp=settings.get("xp"),
         )
         at = curves.looks(steps, 28)
         run = curves.follow(
@@ -142,7 +150,7 @@ def _judge_order(data: dict[str, Any]) -> Finding:
         learned = [next((s for s, b in zip(row["at"], ber[:, i], strict=True) if b <= LEARNED), np.inf)
                    for i in range(data["bits"])]  # fmt: skip
         pairs += data["bits"] - 1
-        wrong += sum(low < high for low, high in zip(learned[:-1], learned[1:], strict=True))
+        wrong += sum(low < high for low, high in pairwise(learned))
         fewest = min(fewest, int(sum(np.isfinite(learned))))
         spans.append(f"{row['method']} {sum(np.isfinite(learned))} of {data['bits']}")
     ours = f"{pairs - wrong} of {pairs} neighbouring pairs in order; planes learned: {', '.join(spans)}"
@@ -163,9 +171,9 @@ CLAIMS = (
     Claim(
         "Bit bias: the most significant bit is learned before the least significant one, whatever the activation.",
         "shown as curves, without numbers",
-        f"a plane is learned at the first look with a bit error rate of at most {LEARNED}; holds if no plane is learned "
-        "before the next higher one and each of the six networks learns two or more; differs if at most 10 % of the pairs are "
-        "the other way round",
+        f"a plane is learned at the first look with a bit error rate of at most {LEARNED}; holds if no plane is "
+        "learned before the next higher one and each of the six networks learns two or more; differs if at most 10 % "
+        "of the pairs are the other way round",
         _judge_order,
     ),
     Claim(

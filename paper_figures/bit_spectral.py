@@ -22,8 +22,8 @@ from refinr.decompositions import BitCoordinate
 TITLE = "Bit-spectral bias: constant codes first"
 SHOWS = "Figure 9"
 PICTURES = {
-    "bit_spectral": "Bit error rate of codes by the number of alternations along their 16 bits (dark: none, as in 0 and "
-    "65535; bright: 15, as in 1010...), while the bit-coordinate network learns pixels with all of them.",
+    "bit_spectral": "Bit error rate of codes by the number of alternations along their 16 bits (dark: none, as in 0 "
+    "and 65535; bright: 15, as in 1010...), while the bit-coordinate network learns pixels with all of them.",
 }
 
 PRESETS: dict[str, dict[str, Any]] = {
@@ -129,11 +129,11 @@ CLAIMS = (
         _judge_own,
     ),
     Claim(
-        "(Ours.) It is the first layer's bias, not the bits': the faster its frequencies, the smaller it is, and at twice "
-        "Nyquist it is gone.",
+        "(Ours.) It is the first layer's bias, not the bits': the faster its frequencies, the smaller it is, and at "
+        "twice Nyquist it is gone.",
         "",
-        "the same ratio; holds if it falls from an eighth over one half to twice Nyquist and is within 0.05 of 1 there; "
-        "differs if it falls from an eighth to twice",
+        "the same ratio; holds if it falls from an eighth over one half to twice Nyquist and is within 0.05 of 1 "
+        "there; differs if it falls from an eighth to twice",
         _judge_scale,
     ),
 )

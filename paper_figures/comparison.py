@@ -26,7 +26,8 @@ PICTURES = {
     "comparison": "The first image after training: decoded above (PSNR in dB, bit error rate), number of wrong bits in "
     "each pixel below (black: none, white: half of them or more).",
     "comparison_curves": "Bit error rate and PSNR against steps for the image with the most bits; stars: "
-    "nothing is wrong from here on, and the PSNR infinite. A step of the bit-coordinate network sees every pixel once for each bit.",
+    "nothing is wrong from here on, and the PSNR infinite. A step of the bit-coordinate network sees every pixel "
+    "once for each bit.",
     "comparison_underfitted": "The same image early in training, and its wrong bits.",
 }
 
@@ -60,16 +61,27 @@ def compute(preset: str, rng: np.random.Generator) -> dict[str, Any]:
 
     def measure(case: dict[str, Any], stream: np.random.Generator) -> dict[str, Any]:
         signal, seed = signals[case["signal"]], int(stream.integers(2**31))
+        cut: Any
+        sweep: list[dict[str, Any]] = []
         if case["method"] == "bit planes":
             return _by_planes(signal, settings, seed)
         if case["method"] == "bit coordinate":
-            method, cut, sweep = curves.OURS, BitCoordinate(signal.bits), []
+            method, cut = curves.OURS, BitCoordinate(signal.bits)
             hidden, steps = settings["ours"], settings["ours_steps"]
         else:
             method, cut = DIRECT[case["method"]], Direct(signal.bits)
             hidden, steps = settings["hidden"], settings["steps"]
             rates = [method.lr * factor for factor in settings["rates"]]
-            method, sweep = curves.best(signal.codes, signal.bits, method, hidden, rates, settings["sweep"], seed)
+            method, sweep = curves.best(
+                signal.codes,
+                signal.bits,
+                method,
+                hidden,
+                rates,
+                steps=settings["sweep"],
+                seed=seed,
+                xp=settings.get("xp"),
+            )
         run = curves.follow(
             signal.codes, signal.bits, cut, method, hidden, steps=steps, seed=seed,
             at=curves.looks(steps), images_at=[settings["early"]], xp=settings.get("xp"),
@@ -89,9 +101,12 @@ def compute(preset: str, rng: np.random.Generator) -> dict[str, Any]:
 
 
 def _by_planes(signal: data.Signal, settings: dict[str, Any], seed: int) -> dict[str, Any]:
-    inr = fit(signal.codes, hidden=(16,) * 4, tile=settings["tile"], margin=0.0, seed=seed, bits=signal.bits)
+    inr = fit(
+        signal.codes, hidden=(16,) * 4, tile=settings["tile"], margin=0.0, seed=seed, bits=signal.bits,
+        xp=settings.get("xp"),
+    )  # fmt: skip
     report = inr.report
-    found = {
+    found: dict[str, Any] = {
         "exact_at": report.most_steps if report.lossless else None,
         "steps": report.most_steps,
         "parameters": report.parameters,
@@ -269,7 +284,8 @@ CLAIMS = (
     Claim(
         "A high PSNR hides wrong bits.",
         "Figure 2: Gauss 40.50 dB, BER .192; SIREN 40.64, .164; FINER 47.04, .128",
-        "looks at runs above 40 dB that are not exact; holds if all have 1 % or more of their bits wrong, differs if one has",
+        "looks at runs above 40 dB that are not exact; holds if all have 1 % or more of their bits wrong, "
+        "differs if one has",
         _judge_psnr,
     ),
     Claim(

@@ -7,6 +7,7 @@ The n high bits of one 16-bit image, for several n: represented directly (one ou
 from __future__ import annotations
 
 from dataclasses import replace
+from itertools import pairwise
 from typing import Any
 
 import numpy as np
@@ -18,8 +19,8 @@ from paper_figures.resume import each
 TITLE = "Convergence against bit precision"
 SHOWS = "Figure 8"
 PICTURES = {
-    "convergence": "Left: bit error rate of direct regression while it learns the n high bits of a 16-bit image. Right: "
-    "steps to zero wrong bits against n for direct regression and the two decompositions; crosses: not reached.",
+    "convergence": "Left: bit error rate of direct regression while it learns the n high bits of a 16-bit image. "
+    "Right: steps to zero wrong bits against n for direct regression and the two decompositions; crosses: not reached.",
 }
 
 PRESETS: dict[str, dict[str, Any]] = {
@@ -98,7 +99,7 @@ def _judge_listed(data: dict[str, Any], cut: str) -> str:
 
 def _judge_direct(data: dict[str, Any]) -> Finding:
     steps = list(_judge_steps(data, "none").values())
-    rising = all(a <= b for a, b in zip(steps[:-1], steps[1:], strict=True))
+    rising = all(a <= b for a, b in pairwise(steps))
     ours = "direct: " + _judge_listed(data, "none")
     return Finding(ours, claims.verdict(rising and steps[-1] >= 3 * steps[0], steps[-1] > steps[0]))
 

@@ -1,7 +1,8 @@
 """One network on one signal, watched while it learns.
 
 With this you can say how a network is built and trained (`Method`), train it and record its bit errors on the way
-(`follow`), take the best of several learning rates (`best`), and space the looks evenly on a logarithmic axis (`looks`).
+(`follow`), take the best of several learning rates (`best`), and space the looks evenly on a logarithmic axis
+(`looks`).
 
 It is the loop of `refinr.training` with the lights on: no restarts, no freezing, decoded at chosen steps.
 """
@@ -133,8 +134,8 @@ def follow(
     -------
     dict in JSON values
         ``exact_at``: the first step at which nothing was wrong, or None; ``at``, ``ber`` (per plane, least significant
-        first), ``psnr`` (None where infinite), ``rmse`` at every look; ``steps`` taken, ``parameters``, ``step_seconds``
-        (looking not included); ``images`` by step; and lists of what `observe` found.
+        first), ``psnr`` (None where infinite), ``rmse`` at every look; ``steps`` taken, ``parameters``,
+        ``step_seconds`` (looking not included); ``images`` by step; and lists of what `observe` found.
     """
     grid = codes.shape[:-1] if channels else codes.shape
     samples = codes.reshape(math.prod(grid), -1).astype(planes.narrowest(bits))  # (N, C)
@@ -201,12 +202,20 @@ def look(
 
 
 def best(
-    codes: np.ndarray, bits: int, method: Method, hidden: Sequence[int], rates: Sequence[float], steps: int, seed: int
+    codes: np.ndarray,
+    bits: int,
+    method: Method,
+    hidden: Sequence[int],
+    rates: Sequence[float],
+    *,
+    steps: int,
+    seed: int,
+    xp: str | None = None,
 ) -> tuple[Method, list[dict[str, Any]]]:
     """The method with whichever learning rate leaves the smallest error after a few steps, and the sweep itself."""
     sweep = []
     for lr in rates:
-        run = follow(codes, bits, Direct(bits), replace(method, lr=lr), hidden, steps=steps, seed=seed)
+        run = follow(codes, bits, Direct(bits), replace(method, lr=lr), hidden, steps=steps, seed=seed, xp=xp)
         sweep.append({"lr": lr, "rmse": run["rmse"][-1], "ber": float(np.mean(run["ber"][-1]))})
     chosen = min(sweep, key=lambda row: row["rmse"] if math.isfinite(row["rmse"]) else math.inf)
     return replace(method, lr=float(chosen["lr"])), sweep

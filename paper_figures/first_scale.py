@@ -23,8 +23,9 @@ TITLE = "The first layer's scale decides how many steps it takes"
 SHOWS = "ours; explains Table 1's iterations"
 PICTURES = {
     "first_scale": "Steps until every bit is right against the scale of the first layer in units of the Nyquist "
-    "frequency. Lines: means over the networks of eight planes out of 16, the unfinished ones counted as if they finished at the "
-    "limit (dotted line), so that points near it are lower bounds. Hollow markers: some networks did not finish.",
+    "frequency. Lines: means over the networks of eight planes out of 16, the unfinished ones counted as if they "
+    "finished at the limit (dotted line), so that points near it are lower bounds. Hollow markers: some "
+    "networks did not finish.",
 }
 
 _SCALES = [0.0375, 0.075, 0.15, 0.3, 0.5, 1.0, 2.0, 4.0]
@@ -41,7 +42,7 @@ _GROUPS = {
 }
 
 
-_OWN = {"gauss": {"scale": 5.0}, "wire": {"omega": 8.0, "scale": 1.0}}
+_OWN: dict[str, dict[str, Any]] = {"gauss": {"scale": 5.0}, "wire": {"omega": 8.0, "scale": 1.0}}
 """Of the hidden layers; at their authors' values, networks as small as these finish at no scale of the first layer."""
 
 
@@ -55,7 +56,9 @@ def compute(preset: str, rng: np.random.Generator) -> dict[str, Any]:
         activation, *rest = case["variant"].split(", ")
         signal = data.image("noise" if "noise" in rest else "synthetic", settings["size"])
         loss = "mse" if "MSE" in rest else "mae" if "MAE" in rest else "bce"
-        method = replace(curves.PLANES, activation=activation, loss=loss, first_scale=case["first_scale"], **_OWN.get(activation, {}))
+        method = replace(
+            curves.PLANES, activation=activation, loss=loss, first_scale=case["first_scale"], **_OWN.get(activation, {})
+        )
         cut = Planes(16)
         hidden = (settings["wide" if "wide" in rest else "width"],) * 4
         spec, x = curves.specification(method, cut, signal.codes.shape, hidden)
@@ -152,8 +155,8 @@ CLAIMS = (
     Claim(
         "(Ours.) Half Nyquist is a safe choice, for all activations, losses, widths, and on noise.",
         "",
-        "holds if for every variant all networks become exact there, in at most 1.5 times the steps of the fastest scale "
-        "tried; differs if for most, sine with BCE among them",
+        "holds if for every variant all networks become exact there, in at most 1.5 times the steps of the fastest "
+        "scale tried; differs if for most, sine with BCE among them",
         _judge_half,
     ),
 )

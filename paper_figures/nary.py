@@ -118,11 +118,11 @@ def _judge_bound(data: dict[str, Any]) -> Finding:
 
 CLAIMS = (
     Claim(
-        "With k = 1 and k = 2 bits a plane the network becomes exact in about as many iterations, with k = 4 in several "
-        "times as many, and with k = 8 (plain regression) not at all within the budget.",
+        "With k = 1 and k = 2 bits a plane the network becomes exact in about as many iterations, with k = 4 in "
+        "several times as many, and with k = 8 (plain regression) not at all within the budget.",
         "1233 +- 241, 1288 +- 235, 3852 +- 710 iterations; k = 8: 102.8 dB after 5000",
-        "holds if k = 2 needs at most 1.5 times the steps of k = 1, k = 4 at least twice as many as both, and k = 8 is not "
-        "reached; differs if k = 8 is at least the slowest of the four",
+        "holds if k = 2 needs at most 1.5 times the steps of k = 1, k = 4 at least twice as many as both, and k = 8 is "
+        "not reached; differs if k = 8 is at least the slowest of the four",
         _judge_order,
     ),
     Claim(

@@ -110,11 +110,12 @@ def digest(module: ModuleType, preset: str, data_files: list[str] | None = None)
     """Hash of what a result depends on: the code that computes it, and the settings of the preset.
 
     That is the module without what comes after its data file (see `paper_figures`), the modules of this package that
-    it imports, and the settings; comments, docstrings and layout do not count.  `refinr` itself is not in it: its own hash is
-    in the provenance (`refinr_digest`).
+    it imports, and the settings; comments, docstrings and layout do not count.  `refinr` itself is not in it: its own
+    hash is in the provenance (`refinr_digest`).
     """
     sources = [computing_code(inspect.getsource(module))]
-    waiting, seen = _imports(module), set()
+    seen: set[str] = set()
+    waiting = _imports(module)
     while waiting:
         name = waiting.pop()
         if name not in seen | _NOT_COMPUTING:

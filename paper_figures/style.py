@@ -3,7 +3,8 @@
 With this you can make a figure (`figure`, within `look`), draw in colours and markers that everybody can tell apart
 (`COLOURS`, `MARKERS`, `line`), show an image (`image`), and save pictures for screens and for print (`save`).
 
-The colours are those of Okabe and Ito, "Color Universal Design", 2008, grey for their yellow; lines differ in marker and dash as well.
+The colours are those of Okabe and Ito, "Color Universal Design", 2008, grey for their yellow; lines
+differ in marker and dash as well.
 """
 
 from __future__ import annotations
