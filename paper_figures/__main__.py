@@ -39,7 +39,7 @@ def main(arguments: list[str] | None = None) -> int:
 def _do(options: argparse.Namespace, folder: Path) -> int:
     if options.what == ["list"]:
         for name in registry.NAMES:
-            print(f"{name:<18}{registry.find(name).SHOWS:<28}{registry.state(name, options.preset, folder)}")
+            print(f"{name:<18}{registry.find(name).SHOWS:<38}{registry.state(name, options.preset, folder)}")
         return 0
     names = [] if options.what == ["gallery"] else registry.NAMES if options.what == ["all"] else options.what
     for name in names:

@@ -15,8 +15,8 @@ from typing import Any
 
 import numpy as np
 
-COLOURS = ("#0072B2", "#E69F00", "#009E73", "#D55E00", "#CC79A7", "#56B4E9", "#000000", "#7F7F7F")
-MARKERS = ("o", "s", "^", "D", "v", "P", "X", "*")
+COLOURS = ("#0072B2", "#E69F00", "#009E73", "#D55E00", "#CC79A7", "#56B4E9", "#000000", "#7F7F7F", "#8C8000")
+MARKERS = ("o", "s", "^", "D", "v", "P", "X", "*", "<")
 DASHES: tuple[Any, ...] = (
     "-",
     (0, (5, 1)),
@@ -26,6 +26,7 @@ DASHES: tuple[Any, ...] = (
     (0, (4, 1, 1, 1, 1, 1)),
     "-",
     "-",
+    (0, (2, 2)),
 )
 WIDTH = 7.0
 """Inches: the text width of a page."""

@@ -101,7 +101,7 @@ def plot(data: dict[str, Any]) -> dict[str, Any]:
             axes.plot(value, index, style.MARKERS[index], color=style.COLOURS[index], markersize=6)
             axes.annotate(f"{value:.3g}", (value, index), xytext=(0, 6), textcoords="offset points", fontsize=6.5,
                           ha="center")  # fmt: skip
-        style.logarithmic(axes.xaxis)
+        style.logarithmic(axes.xaxis, [10, 20, 30, 50, 100, 200, 500] if heading == "steps" else None)
         axes.margins(x=0.25, y=0.2)
         axes.set_title(heading)
     grid[0, 0].set_yticks(range(len(WAYS)), WAYS)
