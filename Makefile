@@ -4,7 +4,7 @@ PYTHON ?= python3
 BIN := .venv/bin
 PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check
 
-.PHONY: demo test lint bench notebooks clean
+.PHONY: demo test lint bench notebooks figures clean
 
 demo: .venv/demo
 	$(BIN)/refinr demo
@@ -27,6 +27,9 @@ bench: .venv/bench
 notebooks: .venv/tutorials
 	$(BIN)/python tutorials/build.py
 
+figures: .venv/figures
+	$(BIN)/python -m paper_figures all --preset small
+
 clean:
 	rm -rf .venv .mypy_cache .ruff_cache .pytest_cache .hypothesis demo-output
 
@@ -39,6 +42,10 @@ $(BIN)/python:
 
 .venv/test: pyproject.toml | $(BIN)/python
 	$(PIP) -e '.[test]'
+	touch $@
+
+.venv/figures: pyproject.toml | $(BIN)/python
+	$(PIP) -e '.[figures]'
 	touch $@
 
 .venv/bench: pyproject.toml | $(BIN)/python

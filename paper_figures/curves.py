@@ -1,0 +1,266 @@
+"""One network on one signal, watched while it learns.
+
+With this you can say how a network is built and trained (`Method`), train it and record its bit errors on the way
+(`follow`), take the best of several learning rates (`best`), and space the looks evenly on a logarithmic axis
+(`looks`).
+
+It is the loop of `refinr.training` with the lights on: no restarts, no freezing, decoded at chosen steps.
+"""
+
+from __future__ import annotations
+
+import math
+import time
+from collections.abc import Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, replace
+from typing import Any
+
+import numpy as np
+
+from paper_figures.results import finite, pack
+from refinr import chunks, coords, cpu, metrics, mlp, optim, planes
+from refinr.decompositions import BitCoordinate, Direct, Planes
+from refinr.xp import get, to_host
+
+
+@dataclass(frozen=True)
+class Method:
+    """How a network is built and trained.
+
+    Parameters
+    ----------
+    label : str
+        For legends.
+    lr : float
+        Step size of Adam.
+    activation : str
+    octaves : bool
+        Encode coordinates by octaves, up to the last one below the Nyquist frequency of the grid.
+    first_scale : float or None
+        Scale of the first layer in units of the grid's Nyquist frequency on every axis; None: the activation's own.
+    loss : str
+    omega, scale : float
+        Of the activation.
+    """
+
+    label: str
+    lr: float
+    activation: str = "sine"
+    octaves: bool = False
+    first_scale: float | None = None
+    loss: str = "mse"
+    omega: float = 30.0
+    scale: float = 10.0
+
+
+BASELINES = {
+    "Tanh+PE": Method("Tanh+PE", 1e-3, "tanh", octaves=True),
+    "ReLU+PE": Method("ReLU+PE", 1e-3, "relu", octaves=True),
+    "WIRE": Method("WIRE", 5e-3, "wire", omega=20.0, scale=10.0),
+    "Gauss": Method("Gauss", 5e-3, "gauss", scale=30.0),
+    "SIREN": Method("SIREN", 1e-4, "sine"),
+    "FINER": Method("FINER", 5e-4, "finer"),
+}
+"""Direct regression as others do it: SIREN's rate from its paper, the other rates and scales from the scripts that
+FINER's authors published for their comparison on images."""
+
+OURS = Method("bit coordinate", 1e-3, "sine", first_scale=0.5, loss="bce")
+PLANES = Method("bit planes", 3e-3, "sine", first_scale=0.5, loss="bce")
+
+
+def looks(steps: int, number: int = 24) -> list[int]:
+    """Steps at which to look: 0, and then about evenly spaced on a logarithmic axis.
+
+    Examples
+    --------
+    >>> looks(100, 6)
+    [0, 1, 3, 6, 16, 40, 100]
+    """
+    return [0, *sorted({max(1, round(s)) for s in np.geomspace(1, steps, number)})] if steps else [0]
+
+
+def specification(method: Method, cut: Any, grid: Sequence[int], hidden: Sequence[int], outputs: int = 1) -> Any:
+    """The network's description and its inputs (N, I)."""
+    axes = cut.axes(tuple(grid))
+    x = cut.inputs(tuple(grid))
+    if method.octaves:
+        x = coords.positional_encoding(x, math.floor(math.log2(max(grid) / 2)) + 1)
+    scale = None
+    if method.first_scale is not None:
+        scale = tuple(method.first_scale * f for f in coords.nyquist(axes))
+    sizes = (x.shape[1], *hidden, outputs)
+    return mlp.MLP(sizes, method.activation, method.omega, scale, scale=method.scale), x
+
+
+def follow(
+    codes: np.ndarray,
+    bits: int,
+    cut: Any,
+    method: Method,
+    hidden: Sequence[int],
+    *,
+    steps: int,
+    seed: int,
+    at: Sequence[int] = (),
+    images_at: Sequence[int] = (),
+    observe: Callable[[np.ndarray], dict[str, Any]] | None = None,
+    channels: bool = False,
+    xp: str | None = None,
+    threads: int = 1,
+) -> dict[str, Any]:
+    """Train until every bit is right or the steps are used up, looking on the way.
+
+    Parameters
+    ----------
+    codes : array of unsigned codes (*grid,), or (*grid, C) with `channels`
+    bits : int
+    cut : a decomposition
+        What the network is asked for: `refinr.decompositions` has three; whatever has `levels`, `axes`, `inputs`,
+        `targets` and `codes` will do.
+    method : Method
+    hidden : sequence of ints
+    steps, seed : int
+    at : steps at which to decode and count
+    images_at : those at which to keep the decoded image
+    observe : callable, optional
+        ``observe(decoded codes)``: more to record at every look.
+    xp : str, optional
+        Array library; "cupy" for a GPU.
+    threads : int
+        Over which the chunks of samples are spread.
+
+    Returns
+    -------
+    dict in JSON values
+        ``exact_at``: the first step at which nothing was wrong, or None; ``at``, ``ber`` (per plane, least significant
+        first), ``psnr`` (None where infinite), ``rmse`` at every look; ``steps`` taken, ``parameters``,
+        ``step_seconds`` (looking not included); ``images`` by step; and lists of what `observe` found.
+    """
+    grid = codes.shape[:-1] if channels else codes.shape
+    samples = codes.reshape(math.prod(grid), -1).astype(planes.narrowest(bits))  # (N, C)
+    targets = cut.targets(samples)  # (E, N, O)
+    spec, inputs = specification(method, cut, grid, hidden, targets.shape[2])
+    library = get(xp)
+    x, t = library.asarray(inputs), library.asarray(targets)
+    params: Any = {n: library.asarray(p) for n, p in mlp.init(spec, targets.shape[0], seed).items()}
+    state = optim.adam_init(params)
+    record: dict[str, list[Any]] = {"at": [], "ber": [], "psnr": [], "rmse": []}
+    images: dict[str, Any] = {}
+    loss = "mse" if method.loss == "bce" and cut.levels > 2 else method.loss
+    seconds, exact_at = 0.0, None
+    cpu.recycle_memory()
+    with cpu.single_threaded_blas(), ThreadPoolExecutor(threads) as pool:
+        helpers = pool if threads > 1 else None
+        for step in range(steps + 1):
+            start = time.perf_counter()
+            now = chunks.gradients(spec, params, x, t, loss=loss, levels=cut.levels, pool=helpers)
+            wrong = int(to_host(now.wrong).sum())
+            seconds += time.perf_counter() - start
+            last = wrong == 0 or step == steps
+            if last or step in at or step in images_at:
+                decoded = cut.codes(to_host(chunks.evaluate(spec, params, x, helpers))).astype(samples.dtype)
+                look(record, step, samples, decoded, bits, observe)
+                if step in images_at or last:
+                    images[str(step)] = pack(decoded.reshape(codes.shape))
+            if last:
+                break
+            start = time.perf_counter()
+            params, state = optim.adam_step(params, now.grads, state, method.lr)
+            seconds += time.perf_counter() - start
+    exact_at = step if record["psnr"][-1] is None else None
+    count = sum(int(p.size) for p in params.values())
+    return {
+        "exact_at": exact_at,
+        "steps": step,
+        "parameters": count,
+        "step_seconds": seconds / (step + 1),
+        **record,
+        "images": images,
+    }
+
+
+def look(
+    record: dict[str, list[Any]],
+    step: int,
+    samples: np.ndarray,
+    decoded: np.ndarray,
+    bits: int,
+    observe: Callable[[np.ndarray], dict[str, Any]] | None,
+) -> None:
+    """Add one look to a record; the PSNR is None where all samples are right."""
+    found: dict[str, Any] = {
+        "at": step,
+        "ber": metrics.bit_error_rate_per_plane(samples, decoded, bits).tolist(),
+        "psnr": finite(metrics.psnr(samples, decoded, bits)),
+        "rmse": metrics.rmse(samples, decoded),
+    }
+    if observe is not None:
+        found |= observe(decoded)
+    for name, value in found.items():
+        record.setdefault(name, []).append(value)
+
+
+def best(
+    codes: np.ndarray,
+    bits: int,
+    method: Method,
+    hidden: Sequence[int],
+    rates: Sequence[float],
+    *,
+    steps: int,
+    seed: int,
+    xp: str | None = None,
+) -> tuple[Method, list[dict[str, Any]]]:
+    """The method with whichever learning rate leaves the smallest error after a few steps, and the sweep itself."""
+    sweep = []
+    for lr in rates:
+        run = follow(codes, bits, Direct(bits), replace(method, lr=lr), hidden, steps=steps, seed=seed, xp=xp)
+        sweep.append({"lr": lr, "rmse": run["rmse"][-1], "ber": float(np.mean(run["ber"][-1]))})
+    chosen = min(sweep, key=lambda row: row["rmse"] if math.isfinite(row["rmse"]) else math.inf)
+    return replace(method, lr=float(chosen["lr"])), sweep
+
+
+def cut_named(name: str, bits: int) -> Any:
+    """A decomposition of `refinr` by the name that `refinr.fit` gives it."""
+    return {"planes": Planes, "bit-coordinate": BitCoordinate, "none": Direct}[name](bits)
+
+
+@dataclass(frozen=True)
+class Outputs:
+    """One network a signal whose *outputs* are the digits: k bits each, as in the paper's Table 3 (d = 2).
+
+    Examples
+    --------
+    >>> cut = Outputs(bits=8, radix_bits=4)
+    >>> cut.targets(np.array([[255], [15]], dtype="uint8")).tolist()
+    [[[0.5, 0.5], [0.5, -0.5]]]
+    """
+
+    bits: int
+    radix_bits: int = 1
+
+    @property
+    def levels(self) -> int:
+        """``2^radix_bits``."""
+        return 1 << self.radix_bits
+
+    @property
+    def _planes(self) -> Planes:
+        return Planes(self.bits, self.radix_bits)
+
+    def axes(self, grid: tuple[int, ...]) -> tuple[int, ...]:
+        """The grid's own."""
+        return grid
+
+    def inputs(self, grid: tuple[int, ...]) -> np.ndarray:
+        """Coordinates in [-1, 1]."""
+        return coords.grid(grid)
+
+    def targets(self, codes: np.ndarray) -> np.ndarray:
+        """Codes (N, C) to targets (1, N, C P)."""
+        return np.ascontiguousarray(self._planes.targets(codes)[:, :, 0].T[None])
+
+    def codes(self, z: np.ndarray) -> np.ndarray:
+        """Outputs (1, N, C P) to codes (N, C)."""
+        return self._planes.codes(z[0].T[:, :, None])

@@ -1,0 +1,84 @@
+"""The gallery page: every picture beside what the paper says.
+
+With this you can make the page from the result files (`page`).
+"""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+from typing import Any
+
+from benchmarks.report import table
+from paper_figures import registry, results
+
+_HEAD = """# The paper's figures, computed anew
+
+This page is generated from the result files of the preset "{preset}" (`python -m paper_figures gallery`); verdicts are
+computed from the data by the rules stated below, not typed in. The paper is Han et al., "Towards Lossless Implicit
+Neural Representation via Bit Plane Decomposition", CVPR 2025. Its claims are given in our words; its images are not
+ours to copy, and its networks and images are larger: 256 x 256 pixels, six layers of 512, thousands of iterations on a
+GPU. "Holds" says that the claim holds at the size tried here.
+
+    python -m paper_figures all --preset small     # about {minutes} minutes of computing in all, resumable
+    python -m paper_figures list                   # which results exist, and which are older than their code
+
+`--preset paper` has the paper's sizes (on a GPU, with CuPy), and `--data DIR` takes Kodak, DIV2K, TESTIMAGES, FiveK or
+LibriSpeech from disk (see [data.py](data.py)).
+"""
+
+
+def page(preset: str, folder: Path, beside: Path) -> str:
+    """The page for the results in `folder`, with links as seen from the folder `beside`."""
+    found = {}
+    for name in registry.NAMES:
+        path = registry.data_path(folder, name)
+        if path.exists():
+            found[name] = results.read(path)
+    judged = {
+        name: [(claim, claim.judge(result.data)) for claim in registry.find(name).CLAIMS]
+        for name, result in found.items()
+    }
+    minutes = sum(result.provenance["seconds"] for result in found.values()) / 60
+    parts = [_HEAD.format(preset=preset, minutes=round(minutes) or "a few")]
+    overview = ["## Claims and verdicts", "", "| where in the paper | claim | verdict here |", "|---|---|---|"]
+    for name, verdicts in judged.items():
+        shows = registry.find(name).SHOWS
+        overview += [
+            f"| [{shows}](#{name}) | {_cell(claim.claim)} | {finding.verdict} |" for claim, finding in verdicts
+        ]
+    parts.append("\n".join(overview) + "\n")
+    for name, result in found.items():
+        stale = registry.state(name, preset, folder) == registry.STALE
+        parts.append(_section(name, result, judged[name], os.path.relpath(folder, beside), stale))
+    missing = [name for name in registry.NAMES if name not in found]
+    if missing:
+        parts.append(f"Not computed with this preset yet: {', '.join(missing)}.\n")
+    return "\n".join(parts)
+
+
+def _cell(text: str) -> str:
+    return text.replace("|", "\\|")
+
+
+def _section(name: str, result: results.Result, verdicts: list[Any], folder: str, stale: bool) -> str:
+    module = registry.find(name)
+    lines = [f'<a id="{name}"></a>', "", f"## {module.TITLE}", ""]
+    if stale:
+        lines += ["**Stale: these results come from an earlier version of this figure's code.**", ""]
+    for picture in module.PICTURES:
+        lines += [f"![{module.PICTURES[picture]}]({folder}/{picture}.png)", "", f"*{module.PICTURES[picture]}*", ""]
+    lines += ["| claim | the paper's numbers | ours | verdict | rule |", "|---|---|---|---|---|"]
+    for claim, finding in verdicts:
+        row = (claim.claim, claim.paper or "none given", finding.ours, f"**{finding.verdict}**", claim.rule)
+        lines.append("| " + " | ".join(map(_cell, row)) + " |")
+    for heading, rows in (module.tables(result.data) if hasattr(module, "tables") else {}).items():
+        lines += ["", f"{heading}:", "", table(rows)]
+    about = result.provenance
+    facts = (
+        f"Preset {about['preset']}, seed {about['seed']}, {about['seconds']:.0f} s on {about['machine']['cores']} cores"
+        f" with {about['cores busy with other processes'] or 0:.1f} of them busy with other processes; "
+        f"commit {about['commit'][:10]}{about['commit'][40:]}; code: `paper_figures/{name}.py`, "
+        f"data: [{name}.json]({folder}/{name}.json), SHA-256 {about['sha256'][:16]}."
+    )
+    return "\n".join([*lines, "", facts, ""])
