@@ -5,6 +5,7 @@ With this you can list processor and versions (`facts`) and count the cores that
 
 from __future__ import annotations
 
+import contextlib
 import importlib.metadata
 import os
 import platform
@@ -15,7 +16,7 @@ from pathlib import Path
 import numpy as np
 
 import refinr
-from refinr import cpu
+from refinr import cpu, xp
 
 
 def facts() -> dict[str, str]:
@@ -34,8 +35,9 @@ def facts() -> dict[str, str]:
         except importlib.metadata.PackageNotFoundError:
             continue
     if "cupy" in sys.modules:
-        cupy = sys.modules["cupy"]
-        found |= {"cupy": cupy.__version__, "GPU": cupy.cuda.runtime.getDeviceProperties(0)["name"].decode()}
+        with contextlib.suppress(RuntimeError):  # loaded, but there is no device
+            cupy = xp.get("cupy")
+            found |= {"cupy": cupy.__version__, "GPU": cupy.cuda.runtime.getDeviceProperties(0)["name"].decode()}
     return found
 
 
