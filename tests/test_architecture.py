@@ -8,6 +8,7 @@ import io
 import subprocess
 import sys
 import tokenize
+import tomllib
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -40,6 +41,9 @@ LAZY = {"cupy", "torch", "jax", "scipy", "matplotlib", "tqdm"}
 # what a reader of the method needs not: files, screens, command lines
 EDGES = {"signals", "container", "progress", "demo", "oracle", "cli", "__main__", "__init__"}
 LINES_A_FILE, LINES_OF_THE_METHOD = 200, 2000
+
+# low, but of the machine and not of the mathematics: cores, files, screens
+NOT_MUTATED = {"cpu", "container", "progress", "report"}
 
 SOURCES = {path.stem: path.read_text(encoding="utf-8") for path in sorted(PACKAGE.glob("*.py"))}
 MODULES = [name for name in SOURCES if name != "__init__"]
@@ -155,6 +159,19 @@ def test_the_method_is_read_in_one_sitting():
 
 def test_the_package_is_flat():
     assert not [path for path in PACKAGE.iterdir() if path.is_dir() and path.name != "__pycache__"]
+
+
+def test_mutants_are_made_of_floors_0_to_3_and_of_what_trains_and_certifies():
+    root = PACKAGE.parent
+    config = tomllib.loads((root / "pyproject.toml").read_text(encoding="utf-8"))["tool"]["mutmut"]
+    mutated = {Path(path).stem for path in config["only_mutate"]}
+    asked_for = {name for name, floor in FLOORS.items() if floor <= 3} - NOT_MUTATED
+    assert asked_for | {"chunks", "training", "constructive", "certify"} == mutated
+    their_tests = {f"tests/test_{name}.py" for name in mutated}
+    forgotten = {path for path in their_tests if (root / path).exists()} - {
+        *config["pytest_add_cli_args_test_selection"]
+    }
+    assert not forgotten, "tests of mutated modules that no mutant is run against"
 
 
 # --- the checks themselves -------------------------------------------------------------------------------------------

@@ -67,6 +67,13 @@ def test_targets_have_a_row_a_network_and_a_sample_an_input(case):
     assert targets.shape == (cut.networks(C), math.prod(cut.axes((N,))), 1)
 
 
+@pytest.mark.parametrize("tile", [(5,), (2, 3), (2, 1, 4)])
+def test_inputs_are_the_grid_of_the_axes(tile):
+    for cut, axes in ((Planes(3), tile), (Direct(3), tile), (BitCoordinate(3), (*tile, 3))):
+        assert cut.axes(tile) == axes
+        assert_equal_exact(cut.inputs(tile), coords.grid(axes))
+
+
 @given(cuts_and_codes())
 def test_targets_by_sample_are_the_digits(case):
     cut, codes = case

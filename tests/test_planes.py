@@ -131,6 +131,12 @@ def test_codes_of_another_width_are_not_cast():
         planes.from_codes(np.zeros(2, "int16"), "float16")
 
 
+@pytest.mark.parametrize("code", [2, 255])
+def test_codes_that_no_boolean_has(code):
+    with pytest.raises(ValueError, match=f"codes: expected 0 and 1 for booleans, got {code}"):
+        planes.from_codes(np.array([0, 1, code], "uint8"), "bool")
+
+
 # --- codes <-> planes ------------------------------------------------------------------------------------------------
 
 

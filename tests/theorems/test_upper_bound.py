@@ -161,3 +161,9 @@ def test_bits_that_no_code_has(bits):
 def test_slopes_and_lengths_that_no_function_has(slope, length):
     with pytest.raises(ValueError, match=f"slope >= 0 and length > 0, got 1, {slope} and {length}"):
         theory.lipschitz_constant(1, slope, length)
+
+
+@pytest.mark.parametrize("constant", [0, -1])
+def test_constants_that_bound_nothing(constant):
+    with pytest.raises(ValueError, match=f"constant: expected a positive number, got {constant}"):
+        theory.upper_bound(8, 2, constant)
