@@ -26,7 +26,13 @@ settings.register_profile("nightly", max_examples=2000, **_COMMON)
 # A mutant has to fail, not to fail in the simplest way: nothing is shrunk.
 _FAIL_FAST = {"phases": [Phase.explicit, Phase.generate], "report_multiple_bugs": False}
 settings.register_profile("mutants", max_examples=25, derandomize=True, database=None, **_FAIL_FAST, **_COMMON)
-settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "ci" if os.environ.get("CI") else "dev"))
+PROFILE = os.environ.get("HYPOTHESIS_PROFILE", "ci" if os.environ.get("CI") else "dev")
+settings.load_profile(PROFILE)
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    if PROFILE == "mutants":  # most die in a quick test: those that train networks come last
+        items.sort(key=lambda item: item.path.stem == "test_training")
 
 
 @dataclass(frozen=True)

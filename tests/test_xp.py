@@ -46,8 +46,12 @@ def _no_driver():
 @pytest.mark.parametrize("count", [lambda: 0, _no_driver], ids=["no device", "no driver"])
 def test_cupy_without_a_device_is_refused(monkeypatch, count):
     monkeypatch.setattr(cupy.cuda.runtime, "getDeviceCount", count)
-    with pytest.raises(RuntimeError, match="xp: cupy was asked for but this machine has no working CUDA device"):
+    with pytest.raises(
+        RuntimeError, match="xp: cupy was asked for but this machine has no working CUDA device"
+    ) as raised:
         xp.get("cupy")
+    # what the driver said is kept
+    assert isinstance(raised.value.__cause__, cupy.cuda.runtime.CUDARuntimeError if count is _no_driver else type(None))
 
 
 def test_cupy_with_a_device(monkeypatch):
@@ -98,3 +102,4 @@ def test_every_library_has_its_name():
     for name in ("numpy", "array-api-strict"):
         assert xp.name_of(xp.get(name)) == name
     assert xp.name_of(cupy) == "cupy"
+    assert xp.name_of(array_api_strict.linalg) == "array_api_strict.linalg"  # one that nobody knows has its own

@@ -140,6 +140,11 @@ def test_length_and_slope_count_only_as_their_product():
     assert theory.lipschitz_constant(3, 5) == theory.lipschitz_constant(3, 5, 2) == theory.lipschitz_constant(3, 10, 1)
 
 
+@pytest.mark.parametrize("constant", [2**60 + 1, Fraction(2**60 + 1, 3)])
+def test_constants_are_exact_however_large(constant):
+    assert theory.upper_bound(1, 3, constant) == 64 * constant
+
+
 # --- bad input -------------------------------------------------------------------------------------------------------
 
 
