@@ -1,4 +1,8 @@
-"""The mutation score of each module, printed by `make mutants` once `mutmut run` has left its verdicts in ``mutants/``.
+"""Mutants of the code, run against the tests that reach them, and a score for each module: `make mutants`.
+
+mutmut writes the mutants into ``mutants/``, a copy of refinr and tests, and learns which test reaches which function.
+``run`` (in that copy) then tries every mutant in a fork of one pytest session that has collected the tests, so that no
+mutant pays for imports and collection; without an argument, the verdicts are counted and printed.
 
 A mutant that no test can tell from the code is listed in ``tests/survivors.txt`` with a reason.  It is known there by
 its function and by the lines that it changes, not by its number, which moves with the code:
@@ -14,15 +18,91 @@ A reason holds for all mutants of its function above it, up to the reason before
 from __future__ import annotations
 
 import json
+import os
+import resource
+import signal
 import sys
+import tomllib
 from collections import Counter
 from pathlib import Path
+
+import pytest
 
 ROOT = Path(__file__).parent.parent
 LISTED = ROOT / "tests" / "survivors.txt"
 
 Change = tuple[str, ...]
 """The lines of a mutant's difference, "- old" and "+ new", without indentation."""
+
+
+KILLED, SURVIVED, NO_TESTS, TIMEOUT = 1, 0, 33, 36  # as mutmut numbers its verdicts
+
+
+# --- verdicts --------------------------------------------------------------------------------------------------------
+
+
+class Forks:
+    """In place of pytest's loop over tests: one fork a mutant, which runs the tests that reach it until one fails."""
+
+    @pytest.hookimpl(tryfirst=True)
+    def pytest_runtestloop(self, session: pytest.Session) -> bool:
+        stats = json.loads(Path("mutmut-stats.json").read_text(encoding="utf-8"))
+        seconds = stats["duration_by_test"]
+        # the quick ones first, and those that train networks last
+        items = sorted(session.items, key=lambda item: (item.path.stem == "test_training", seconds[item.nodeid]))
+        unharmed = _wait({_fork(session, items, "no mutant", 3600): "no mutant"})
+        if unharmed[1] != SURVIVED:
+            pytest.exit("The tests fail without a mutant.", returncode=1)
+        for path in sorted(Path("refinr").glob("*.meta")):
+            module = json.loads(path.read_text(encoding="utf-8"))
+            verdicts, running = module["exit_code_by_key"], {}
+            for mutant in verdicts:
+                names = stats["tests_by_mangled_function_name"].get(mutant.rpartition("__mutmut_")[0], ())
+                reaching = [item for item in items if item.nodeid in set(names)]
+                if len(running) == os.cpu_count():
+                    verdicts.update([_wait(running)])
+                limit = 30 * (1 + sum(seconds[item.nodeid] for item in reaching))
+                running[_fork(session, reaching, mutant, int(limit))] = mutant
+            while running:
+                verdicts.update([_wait(running)])
+            path.write_text(json.dumps(module, indent=4), encoding="utf-8")
+            print(path.name.split(".")[0], Counter(verdicts.values())[KILLED], "of", len(verdicts), flush=True)
+        return True
+
+
+def _fork(session: pytest.Session, items: list[pytest.Item], mutant: str, limit: int) -> int:
+    if pid := os.fork():
+        return pid
+    try:
+        os.environ["MUTANT_UNDER_TEST"] = mutant  # what the functions in mutants/ look at
+        resource.setrlimit(resource.RLIMIT_CPU, (limit, limit + 1))
+        signal.alarm(20 * limit)
+        silence = os.open(os.devnull, os.O_WRONLY)
+        os.dup2(silence, 1)
+        os.dup2(silence, 2)
+        for item, following in zip(items, [*items[1:], None], strict=True) if items else ():
+            item.config.hook.pytest_runtest_protocol(item=item, nextitem=following)
+            if session.testsfailed:
+                os._exit(KILLED)
+        os._exit(SURVIVED if items else NO_TESTS)
+    finally:
+        os._exit(KILLED)
+
+
+def _wait(running: dict[int, str]) -> tuple[str, int]:
+    pid, status = os.wait()
+    code = os.waitstatus_to_exitcode(status)
+    return running.pop(pid), code if code >= 0 else TIMEOUT
+
+
+def run() -> int:
+    config = tomllib.loads(Path("pyproject.toml").read_text(encoding="utf-8"))["tool"]["mutmut"]
+    os.environ["MUTANT_UNDER_TEST"] = ""
+    selection = config["pytest_add_cli_args"] + config["pytest_add_cli_args_test_selection"]
+    return pytest.main(["--rootdir=.", "-q", "-s", "--tb=no", *selection], plugins=[Forks()])
+
+
+# --- scores ----------------------------------------------------------------------------------------------------------
 
 
 def listed(text: str) -> dict[tuple[str, Change], str]:
@@ -113,4 +193,4 @@ def _row(row: str, name: str, count: Counter[str]) -> str:
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    sys.exit(run() if sys.argv[1:] == ["run"] else main())
