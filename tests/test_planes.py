@@ -247,6 +247,14 @@ def test_planes_of_rescaled_floats_are_wrong_although_they_recombine():
     assert_equal_exact(planes.from_planes(right, 8, dtype="uint8"), level)
 
 
+@pytest.mark.parametrize("bits", range(1, 65))
+def test_count_is_the_number_of_planes(bits):
+    assert planes.count(bits) == bits
+    for radix_bits in range(1, 9):
+        count = planes.count(bits, radix_bits)
+        assert (count - 1) * radix_bits < bits <= count * radix_bits
+
+
 # --- wrong input -----------------------------------------------------------------------------------------------------
 
 BYTES = np.zeros((2, 8), "uint8")
