@@ -164,3 +164,9 @@ def test_the_frequency_of_a_sine_is_omega(omega):
     y, cache = activations.sine(z, omega)
     assert_equal_exact(y, np.sin(omega * z))
     assert_close(activations.sine_backward(np.ones(9), cache), omega * np.cos(omega * z))
+
+
+@DTYPES
+def test_the_normal_distribution_ends_at_infinity(dtype):
+    ends = np.array([-np.inf, -1e30, 1e30, np.inf], dtype)
+    assert_equal_exact(activations.normal_cdf(ends), np.array([0.0, 0.0, 1.0, 1.0], dtype))
