@@ -364,3 +364,16 @@ def test_first_scales_are_python_floats_one_or_one_an_input():
         scales = MLP((2, 4, 1), first_scale=numbers).first_scale
         assert scales == (3.0, 4.0)
         assert [type(s) for s in scales] == [float, float]
+
+
+def test_without_being_told_one_network_of_seed_0():
+    spec = MLP((2, 4, 1))
+    drawn, expected = mlp.init(spec), mlp.init(spec, 1, 0, "float32", attempt=0)
+    for name in expected:
+        assert_equal_exact(drawn[name], expected[name])
+
+
+@pytest.mark.parametrize("dtype", ["int32", "bool", "complex64"])
+def test_parameters_are_real_numbers(dtype):
+    with pytest.raises(TypeError, match=f"dtype: expected a float dtype, got {dtype}"):
+        mlp.init(MLP((2, 4, 1)), dtype=dtype)
