@@ -272,3 +272,18 @@ def test_a_decomposition_of_ones_own_is_used(monkeypatch):
     monkeypatch.setitem(decompositions.DECOMPOSITIONS, "mine", Mine)
     inr = refinr.fit(np.zeros((2, 2), dtype=np.uint8), "mine", max_steps=0)
     assert type(inr.layout.cut) is Mine
+
+
+@pytest.mark.parametrize("kind", [Planes, BitCoordinate])
+@pytest.mark.parametrize(
+    ("bits", "radix_bits", "message"),
+    [
+        (0, 1, "^bits: .*got 0"),
+        (65, 1, "^bits: .*got 65"),
+        (8, 0, "^radix_bits: .*got 0"),
+        (8, 9, "^radix_bits: .*got 9"),
+    ],
+)
+def test_what_cannot_be_cut_is_refused_at_once(kind, bits, radix_bits, message):
+    with pytest.raises(ValueError, match=message):
+        kind(bits, radix_bits)
