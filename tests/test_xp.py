@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib
+import types
 
 import array_api_strict
 import cupy
@@ -103,3 +104,19 @@ def test_every_library_has_its_name():
         assert xp.name_of(xp.get(name)) == name
     assert xp.name_of(cupy) == "cupy"
     assert xp.name_of(importlib) == "importlib"  # one that nobody knows has its own
+
+
+def test_what_only_cupy_does():
+    """Where there is no device: its arrays come home by ``get``, and its ``asarray`` takes no device."""
+
+    class Disguised:
+        dtype = "float32"
+
+        def __array_namespace__(self):
+            return types.SimpleNamespace(__name__="cupy", asarray=lambda values, dtype: (values, dtype))
+
+        def get(self):
+            return "at home"
+
+    assert xp.to_host(Disguised()) == "at home"
+    assert xp.asarray_like([1, 2], Disguised()) == ([1, 2], "float32")
