@@ -89,6 +89,6 @@ def net(spec: MLP, nets: int, samples: int, seed: int, *, shared: bool = True) -
 def tiny_nets(draw: st.DrawFn, activations: tuple[str, ...] = ANALYTIC) -> Net:
     """Up to three networks with up to three layers of up to four neurons, at up to five samples."""
     sizes = draw(st.lists(st.integers(1, 4), min_size=2, max_size=4).map(tuple))
-    omega, scale = draw(st.sampled_from([1.0, 30.0])), draw(st.sampled_from([1.0, 10.0]))
+    omega, scale = draw(st.sampled_from([1.0, 2.0, 30.0])), draw(st.sampled_from([1.0, 10.0]))
     spec = MLP(sizes=sizes, activation=draw(st.sampled_from(activations)), omega=omega, scale=scale)
     return net(spec, draw(st.integers(1, 3)), draw(st.integers(1, 5)), draw(seeds), shared=draw(st.booleans()))

@@ -155,3 +155,18 @@ def test_activations_by_name():
     assert activations.get("sine").forward is activations.sine
     with pytest.raises(ValueError, match="activation: unknown name 'sin'; known are sine, finer"):
         activations.get("sin")
+
+
+@pytest.mark.parametrize("omega", [0.5, 1.0, 2.0, 30.0])
+def test_the_frequency_of_a_sine_is_omega(omega):
+    """Multiplying by 1.0 is left out, by nothing else."""
+    z = np.linspace(-1.0, 1.0, 9)
+    y, cache = activations.sine(z, omega)
+    assert_equal_exact(y, np.sin(omega * z))
+    assert_close(activations.sine_backward(np.ones(9), cache), omega * np.cos(omega * z))
+
+
+@DTYPES
+def test_the_normal_distribution_ends_at_infinity(dtype):
+    ends = np.array([-np.inf, -1e30, 1e30, np.inf], dtype)
+    assert_equal_exact(activations.normal_cdf(ends), np.array([0.0, 0.0, 1.0, 1.0], dtype))

@@ -8,6 +8,7 @@ import io
 import subprocess
 import sys
 import tokenize
+import tomllib
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -39,6 +40,9 @@ FLOORS = {
 LAZY = {"cupy", "torch", "jax", "scipy", "matplotlib", "tqdm"}
 FILES_AND_SCREENS = {"container", "progress"}
 LINES_A_FILE, LINES_OF_THE_METHOD = 200, 2000
+
+# low, but of the machine and not of the mathematics: cores, files, screens
+NOT_MUTATED = {"cpu", "container", "progress", "report"}
 
 SOURCES = {path.stem: path.read_text(encoding="utf-8") for path in sorted(PACKAGE.glob("*.py"))}
 MODULES = [name for name in SOURCES if name != "__init__"]
@@ -160,6 +164,17 @@ def test_the_method_is_read_in_one_sitting():
 
 def test_the_package_is_flat():
     assert not [path for path in PACKAGE.iterdir() if path.is_dir() and path.name != "__pycache__"]
+
+
+def test_mutants_are_made_of_floors_0_to_3_and_of_what_trains_and_certifies():
+    root = PACKAGE.parent
+    config = tomllib.loads((root / "pyproject.toml").read_text(encoding="utf-8"))["tool"]["mutmut"]
+    mutated = {Path(path).stem for path in config["only_mutate"]}
+    floors_0_to_3 = {name for name, floor in FLOORS.items() if floor <= 3} - NOT_MUTATED
+    assert floors_0_to_3 | {"chunks", "training", "constructive", "certify"} <= mutated <= FLOORS.keys()
+    theirs = {path for path in (f"tests/test_{name}.py" for name in mutated) if (root / path).exists()}
+    forgotten = theirs - set(config["pytest_add_cli_args_test_selection"])
+    assert not forgotten, "tests of mutated modules that no mutant is run against"
 
 
 # --- the checks themselves -------------------------------------------------------------------------------------------

@@ -57,7 +57,8 @@ def _described(inr: refinr.INR) -> tuple:
 
 def _same(a: refinr.INR, b: refinr.INR) -> bool:
     same_params = a.params.keys() == b.params.keys() and all(
-        a.params[name].tobytes() == p.tobytes() and a.params[name].dtype == p.dtype for name, p in b.params.items()
+        a.params[name].tobytes() == p.tobytes() and (a.params[name].dtype, a.params[name].shape) == (p.dtype, p.shape)
+        for name, p in b.params.items()
     )
     return same_params and _described(a) == _described(b)
 

@@ -118,6 +118,20 @@ def test_dtype_in_is_dtype_out(dtype):
     assert coords.fourier_features_backward(features, x, f).dtype == dtype
 
 
+def test_leading_axes_are_carried_along():
+    x, f = _points(1, 2), np.random.default_rng(2).standard_normal((2, 3))
+    stacked = x[: 2 * (len(x) // 2)].reshape(2, -1, 2)
+    flat = stacked.reshape(-1, 2)
+    for forward, backward, argument in (
+        (coords.positional_encoding, coords.positional_encoding_backward, 3),
+        (coords.fourier_features, coords.fourier_features_backward, f),
+    ):
+        y = forward(flat, argument)
+        assert_equal_exact(forward(stacked, argument), y.reshape(*stacked.shape[:2], -1))
+        dx = backward(y, flat, argument)
+        assert_equal_exact(backward(y.reshape(*stacked.shape[:2], -1), stacked, argument), dx.reshape(stacked.shape))
+
+
 def test_a_negative_number_of_octaves():
     with pytest.raises(ValueError, match="octaves: expected 0 or more, got -1"):
         coords.positional_encoding(np.zeros((1, 1)), -1)

@@ -67,6 +67,13 @@ def test_targets_have_a_row_a_network_and_a_sample_an_input(case):
     assert targets.shape == (cut.networks(C), math.prod(cut.axes((N,))), 1)
 
 
+@pytest.mark.parametrize("tile", [(5,), (2, 3), (2, 1, 4)])
+def test_inputs_are_the_grid_of_the_axes(tile):
+    for cut, axes in ((Planes(3), tile), (Direct(3), tile), (BitCoordinate(3), (*tile, 3))):
+        assert cut.axes(tile) == axes
+        assert_equal_exact(cut.inputs(tile), coords.grid(axes))
+
+
 @given(cuts_and_codes())
 def test_targets_by_sample_are_the_digits(case):
     cut, codes = case
@@ -265,3 +272,18 @@ def test_a_decomposition_of_ones_own_is_used(monkeypatch):
     monkeypatch.setitem(decompositions.DECOMPOSITIONS, "mine", Mine)
     inr = refinr.fit(np.zeros((2, 2), dtype=np.uint8), "mine", max_steps=0)
     assert type(inr.layout.cut) is Mine
+
+
+@pytest.mark.parametrize("kind", [Planes, BitCoordinate])
+@pytest.mark.parametrize(
+    ("bits", "radix_bits", "message"),
+    [
+        (0, 1, "^bits: .*got 0"),
+        (65, 1, "^bits: .*got 65"),
+        (8, 0, "^radix_bits: .*got 0"),
+        (8, 9, "^radix_bits: .*got 9"),
+    ],
+)
+def test_what_cannot_be_cut_is_refused_at_once(kind, bits, radix_bits, message):
+    with pytest.raises(ValueError, match=message):
+        kind(bits, radix_bits)

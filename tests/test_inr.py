@@ -105,7 +105,7 @@ def test_every_dtype_comes_back_to_the_bit(dtype):
     assert_equal_exact(inr.decode(), original, bitwise=True)
 
 
-@settings(max_examples=10)
+@settings(max_examples=settings.default.max_examples // 5)
 @given(samples())
 def test_any_signal_comes_back_to_the_bit(original):
     if original.ndim == 0:
@@ -173,7 +173,7 @@ def test_dimensions_and_ragged_tiles(decomposition, options, shape, tile):
     assert inr.report.margin >= (0.25 if radix_bits > 1 or options.get("loss") == "mse" else 0.5)
 
 
-@settings(max_examples=10)
+@settings(max_examples=settings.default.max_examples // 5)
 @given(
     shape=st.lists(st.integers(1, 5), min_size=1, max_size=3).map(tuple),
     channels=st.integers(1, 3),

@@ -81,6 +81,12 @@ def test_mean_squared_error_is_made_of_pairs_of_planes(data, bits):
     assert_close(np.float64(metrics.rmse(a, b)), np.float64(math.sqrt(Fraction(total, a.size))), terms=a.size)
 
 
+@pytest.mark.parametrize("dtype", ["int8", "int64", "float32", "float64"])
+def test_rmse_of_signed_values_is_that_of_their_differences(dtype):
+    a, b = np.array([-100, 3, 0, 7], dtype), np.array([100, -1, 0, 8], dtype)
+    assert_close(np.float64(metrics.rmse(a, b)), np.float64(math.sqrt((200**2 + 4**2 + 1) / 4)), terms=4)
+
+
 def test_differences_of_unsigned_codes_do_not_wrap_around():
     assert metrics.rmse(np.array([0], "uint8"), np.array([255], "uint8")) == 255.0
     assert metrics.rmse(np.array([0], "uint64"), np.array([2**64 - 1], "uint64")) == 2.0**64
@@ -163,3 +169,18 @@ def test_nothing_is_not_perfect(metric):
 def test_ssim_needs_an_image_of_one_window(shape):
     with pytest.raises(ValueError, match="a: expected an image"):
         metrics.ssim(np.zeros(shape, "uint8"), np.zeros(shape, "uint8"), 8)
+
+
+@pytest.mark.parametrize("bits", [0, 65])
+def test_widths_that_no_code_has(bits):
+    with pytest.raises(ValueError, match=f"bits: expected 1 to 64, got {bits}"):
+        metrics.bit_error_rate(np.zeros(2, "uint64"), np.zeros(2, "uint64"), bits)
+
+
+@pytest.mark.parametrize(
+    ("a", "b", "message"),
+    [([0, -1], [0, 0], "a: .*got -1"), ([0, 0], [-1, 0], "b: .*got -1"), ([8, 0], [0, 0], "a: .*got 8")],
+)
+def test_codes_out_of_range_are_named(a, b, message):
+    with pytest.raises(ValueError, match=f"^{message}$"):
+        metrics.wrong_bits_per_plane(np.array(a), np.array(b), 3)

@@ -349,3 +349,31 @@ def test_inputs_for_other_networks_are_refused(nets, stack):
     spec = MLP((2, 4, 1))
     with pytest.raises(ValueError, match="one \\(N, I\\) a network"):
         mlp.forward(spec, mlp.init(spec, nets), np.zeros((stack, 5, 2), dtype=np.float32))
+
+
+@pytest.mark.parametrize("scale", [0.0, -1.0, math.inf, math.nan])
+def test_first_scales_are_positive_and_finite(scale):
+    for first_scale in (scale, (1.0, scale)):
+        with pytest.raises(ValueError, match=r"first_scale: expected positive numbers, got \("):
+            MLP((2, 4, 1), first_scale=first_scale)
+
+
+def test_first_scales_are_python_floats_one_or_one_an_input():
+    assert MLP((2, 4, 1), first_scale=np.float32(3)).first_scale == 3.0
+    for numbers in ((3, 4), [3, 4], np.array([3, 4])):
+        scales = MLP((2, 4, 1), first_scale=numbers).first_scale
+        assert scales == (3.0, 4.0)
+        assert [type(s) for s in scales] == [float, float]
+
+
+def test_without_being_told_one_network_of_seed_0():
+    spec = MLP((2, 4, 1))
+    drawn, expected = mlp.init(spec), mlp.init(spec, 1, 0, "float32", attempt=0)
+    for name in expected:
+        assert_equal_exact(drawn[name], expected[name])
+
+
+@pytest.mark.parametrize("dtype", ["int32", "bool", "complex64"])
+def test_parameters_are_real_numbers(dtype):
+    with pytest.raises(TypeError, match=f"dtype: expected a float dtype, got {dtype}"):
+        mlp.init(MLP((2, 4, 1)), dtype=dtype)

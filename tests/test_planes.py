@@ -131,6 +131,12 @@ def test_codes_of_another_width_are_not_cast():
         planes.from_codes(np.zeros(2, "int16"), "float16")
 
 
+@pytest.mark.parametrize("code", [2, 255])
+def test_codes_that_no_boolean_has(code):
+    with pytest.raises(ValueError, match=f"codes: expected 0 and 1 for booleans, got {code}"):
+        planes.from_codes(np.array([0, 1, code], "uint8"), "bool")
+
+
 # --- codes <-> planes ------------------------------------------------------------------------------------------------
 
 
@@ -239,6 +245,14 @@ def test_planes_of_rescaled_floats_are_wrong_although_they_recombine():
     right = planes.to_planes(level, 8)
     assert ((right == 0) | (right == 1)).all()
     assert_equal_exact(planes.from_planes(right, 8, dtype="uint8"), level)
+
+
+@pytest.mark.parametrize("bits", range(1, 65))
+def test_count_is_the_number_of_planes(bits):
+    assert planes.count(bits) == bits
+    for radix_bits in range(1, 9):
+        count = planes.count(bits, radix_bits)
+        assert (count - 1) * radix_bits < bits <= count * radix_bits
 
 
 # --- wrong input -----------------------------------------------------------------------------------------------------

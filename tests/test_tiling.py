@@ -50,6 +50,13 @@ def test_tile_count_is_the_number_of_tiles(case):
     assert tiling.tile_count(*case) == len(tiling.tiles(*case))
 
 
+@pytest.mark.parametrize("function", [tiling.tiles, tiling.tile_count])
+@pytest.mark.parametrize("tile", [(2,), (2, 2, 2)])
+def test_a_tile_has_as_many_axes_as_the_grid(function, tile):
+    with pytest.raises(ValueError, match="argument 2 is"):
+        function((4, 4), tile)
+
+
 def test_ragged_tiles_of_an_image():
     assert [tiling.extent(t) for t in tiling.tiles((5, 7), (4, 3))] == [(4, 3), (4, 3), (4, 1), (1, 3), (1, 3), (1, 1)]
 

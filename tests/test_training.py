@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 import threading
 import time
+import types
 from collections.abc import Iterator
 from concurrent.futures import Executor, Future, ProcessPoolExecutor, ThreadPoolExecutor
 from dataclasses import replace
@@ -570,15 +571,21 @@ def test_a_consumer_that_walks_away_stops_the_workers():
     assert _threads_of_workers() == before
 
 
-def test_group_size_fits_a_cache_and_is_at_least_one():
-    for hidden in ((16, 16, 16), (4,), (512,) * 4, ()):
-        spec = MLP((2, *hidden, 1))
-        for samples in (1, 100, 1024, 10**6):
-            size = training.group_size(spec, samples)
-            assert 1 <= size <= 64
-            # activations and their gradients, four bytes each
-            values = size * min(samples, 1024) * max(1, sum(hidden))
-            assert size == 1 or 8 * values <= 12 << 20
+@pytest.mark.parametrize(
+    ("library", "budget", "most"),
+    [(None, 12 << 20, 64), (np, 12 << 20, 64), (types.SimpleNamespace(__name__="cupy"), 1 << 30, 1024)],
+)
+@pytest.mark.parametrize("hidden", [(16, 16, 16), (4,), (512,) * 4, (1000,), ()])
+def test_a_group_is_as_large_as_fits(library, budget, most, hidden):
+    spec = MLP((2, *hidden, 1))
+    for samples in (1, 100, 1024, 10**6):
+        size = training.group_size(spec, samples, library)
+        # of a chunk: inputs and outputs of the activations (or of the only layer), four bytes each
+        each = 2 * 4 * min(samples, chunks.chunk_length(spec)) * (sum(hidden) if hidden else 3)
+        assert isinstance(size, int)
+        assert 1 <= size <= most
+        assert size == 1 or size * each <= budget
+        assert size == most or (size + 1) * each > budget
 
 
 def test_restarts_keep_the_dtype():

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib
+import types
 
 import array_api_strict
 import cupy
@@ -46,8 +47,12 @@ def _no_driver():
 @pytest.mark.parametrize("count", [lambda: 0, _no_driver], ids=["no device", "no driver"])
 def test_cupy_without_a_device_is_refused(monkeypatch, count):
     monkeypatch.setattr(cupy.cuda.runtime, "getDeviceCount", count)
-    with pytest.raises(RuntimeError, match="xp: cupy was asked for but this machine has no working CUDA device"):
+    with pytest.raises(
+        RuntimeError, match="xp: cupy was asked for but this machine has no working CUDA device"
+    ) as raised:
         xp.get("cupy")
+    # what the driver said is kept
+    assert isinstance(raised.value.__cause__, cupy.cuda.runtime.CUDARuntimeError if count is _no_driver else type(None))
 
 
 def test_cupy_with_a_device(monkeypatch):
@@ -90,11 +95,29 @@ def test_to_host_leaves_host_arrays_alone():
 def test_arrays_of_cupy_are_known_by_their_type():
     """CuPy's arrays have no ``__array_namespace__``, and none can be made without a device."""
     assert cupy.ndarray.__module__.partition(".")[0] == "cupy"
-    disguised = type("ndarray", (), {"__module__": cupy.ndarray.__module__})()
-    assert xp.namespace(disguised) is cupy
+    for module in (cupy.ndarray.__module__, "cupy._core.core"):  # as they may say in another release
+        disguised = type("ndarray", (), {"__module__": module})()
+        assert xp.namespace(disguised) is cupy
 
 
 def test_every_library_has_its_name():
     for name in ("numpy", "array-api-strict"):
         assert xp.name_of(xp.get(name)) == name
     assert xp.name_of(cupy) == "cupy"
+    assert xp.name_of(importlib) == "importlib"  # one that nobody knows has its own
+
+
+def test_what_only_cupy_does():
+    """Where there is no device: its arrays come home by ``get``, and its ``asarray`` takes no device."""
+
+    class Disguised:
+        dtype = "float32"
+
+        def __array_namespace__(self):
+            return types.SimpleNamespace(__name__="cupy", asarray=lambda values, dtype: (values, dtype))
+
+        def get(self):
+            return "at home"
+
+    assert xp.to_host(Disguised()) == "at home"
+    assert xp.asarray_like([1, 2], Disguised()) == ([1, 2], "float32")

@@ -140,6 +140,11 @@ def test_length_and_slope_count_only_as_their_product():
     assert theory.lipschitz_constant(3, 5) == theory.lipschitz_constant(3, 5, 2) == theory.lipschitz_constant(3, 10, 1)
 
 
+@pytest.mark.parametrize("constant", [2**60 + 1, Fraction(2**60 + 1, 3)])
+def test_constants_are_exact_however_large(constant):
+    assert theory.upper_bound(1, 3, constant) == 64 * constant
+
+
 # --- bad input -------------------------------------------------------------------------------------------------------
 
 
@@ -161,3 +166,9 @@ def test_bits_that_no_code_has(bits):
 def test_slopes_and_lengths_that_no_function_has(slope, length):
     with pytest.raises(ValueError, match=f"slope >= 0 and length > 0, got 1, {slope} and {length}"):
         theory.lipschitz_constant(1, slope, length)
+
+
+@pytest.mark.parametrize("constant", [0, -1])
+def test_constants_that_bound_nothing(constant):
+    with pytest.raises(ValueError, match=f"constant: expected a positive number, got {constant}"):
+        theory.upper_bound(8, 2, constant)
