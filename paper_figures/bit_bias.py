@@ -100,12 +100,11 @@ def plot(data: dict[str, Any]) -> dict[str, Any]:
 
 
 def _draw_rates(data: dict[str, Any]) -> Any:
-    from matplotlib import colormaps
     from matplotlib.cm import ScalarMappable
     from matplotlib.colors import BoundaryNorm
 
     bits = data["bits"]
-    colours = colormaps["viridis"].resampled(bits)
+    colours = style.shades(bits)
     sheet, grid = style.figure(2, 3, sharex=True, sharey=True)
     for axes, row in zip(grid.flat, data["rows"], strict=True):
         measured, predicted = np.array(row["ber"]), np.array(row["predicted"])
@@ -177,8 +176,8 @@ CLAIMS = (
         _judge_order,
     ),
     Claim(
-        "(Ours.) Bit bias is arithmetic: the sizes of the errors alone predict the error rate of every plane, so it "
-        "says nothing about how networks learn.",
+        "(Ours.) Bit bias is arithmetic: the sizes of the errors alone predict the error rate of every plane, "
+        "whatever network made them.",
         "",
         "holds if 95 % of all measured rates are within 0.05 of the prediction; differs if they are on average",
         _judge_staircase,

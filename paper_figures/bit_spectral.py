@@ -79,11 +79,10 @@ def alternating(size: int, rng: np.random.Generator) -> tuple[np.ndarray, np.nda
 
 def plot(data: dict[str, Any]) -> dict[str, Any]:
     """Error rates of the 16 groups against steps."""
-    from matplotlib import colormaps
     from matplotlib.cm import ScalarMappable
     from matplotlib.colors import BoundaryNorm
 
-    colours = colormaps["viridis"].resampled(BITS)
+    colours = style.shades(BITS)
     sheet, grid = style.figure(1, len(FIRST), height=2.4, sharey=True)
     for axes, row in zip(grid[0], data["rows"], strict=True):
         rates = np.array(row["by_alternations"])

@@ -296,7 +296,7 @@ CLAIMS = (
     Claim(
         "(Ours.) SIREN's first layer is too slow for large images, not for small ones: it is at 0.31 of the Nyquist "
         "frequency on 32 pixels and at 0.037 on 256, and with that one SIREN leaves wrong bits on small images too.",
-        "",
+        "SIREN on 256 x 256 pixels: BER .138 and .134 (8 bits), .154 and .156 (16 bits)",
         "SIREN with the first layer's scale, in units of Nyquist, that it has on 256 pixels; holds if it is exact on "
         "no image, differs if it leaves more wrong bits than with its own",
         _judge_large,

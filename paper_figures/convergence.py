@@ -57,13 +57,11 @@ def compute(preset: str, rng: np.random.Generator) -> dict[str, Any]:
 
 def plot(data: dict[str, Any]) -> dict[str, Any]:
     """Curves of direct regression; steps of all."""
-    from matplotlib import colormaps
-
     sheet, grid = style.figure(1, 2, height=2.6)
     left, right = grid[0]
     direct = [row for row in data["rows"] if row["decomposition"] == "none"]
     for index, row in enumerate(direct):
-        colour = colormaps["viridis"](0.9 * index / max(len(direct) - 1, 1))
+        colour = style.shades(len(direct))(index)
         rate = np.maximum(np.mean(row["ber"], axis=1), 1e-4)
         left.plot(np.maximum(row["at"], 0.7), rate, color=colour, marker=style.MARKERS[index % 8], markevery=3,
                   label=f"n = {row['bits']}")  # fmt: skip

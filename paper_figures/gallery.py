@@ -20,8 +20,10 @@ Neural Representation via Bit Plane Decomposition", CVPR 2025. Its claims are gi
 ours to copy, and its networks and images are larger: 256 x 256 pixels, six layers of 512, thousands of iterations on a
 GPU. "Holds" says that the claim holds at the size tried here.
 
-    python -m paper_figures all --preset small     # about {minutes} minutes of computing in all, resumable
+    python -m paper_figures all --preset small     # computes what is missing or stale, and can be interrupted
     python -m paper_figures list                   # which results exist, and which are older than their code
+
+The results on this page took {time}.
 
 `--preset paper` has the paper's sizes (on a GPU, with CuPy), and `--data DIR` takes Kodak, DIV2K, TESTIMAGES, FiveK or
 LibriSpeech from disk (see [data.py](data.py)).
@@ -30,17 +32,23 @@ LibriSpeech from disk (see [data.py](data.py)).
 
 def page(preset: str, folder: Path, beside: Path) -> str:
     """The page for the results in `folder`, with links as seen from the folder `beside`."""
-    found = {}
+    found, judged, missing = {}, {}, []
     for name in registry.NAMES:
         path = registry.data_path(folder, name)
-        if path.exists():
-            found[name] = results.read(path)
-    judged = {
-        name: [(claim, claim.judge(result.data)) for claim in registry.find(name).CLAIMS]
-        for name, result in found.items()
-    }
-    minutes = sum(result.provenance["seconds"] for result in found.values()) / 60
-    parts = [_HEAD.format(preset=preset, minutes=round(minutes) or "a few")]
+        if not path.exists():
+            missing.append(name)
+            continue
+        result, stale = results.read(path), registry.state(name, preset, folder) == registry.STALE
+        try:
+            judged[name] = [(claim, claim.judge(result.data)) for claim in registry.find(name).CLAIMS]
+            found[name] = _section(name, result, judged[name], os.path.relpath(folder, beside), stale)
+        except (LookupError, TypeError, ValueError, StopIteration):
+            if not stale:
+                raise
+            missing.append(name)  # data of an earlier version, which this one cannot read
+            judged.pop(name, None)
+    runs = [results.read(registry.data_path(folder, name)).provenance for name in found]
+    parts = [_HEAD.format(preset=preset, time=_duration(runs))]
     overview = ["## Claims and verdicts", "", "| where in the paper | claim | verdict here |", "|---|---|---|"]
     for name, verdicts in judged.items():
         shows = registry.find(name).SHOWS
@@ -48,13 +56,20 @@ def page(preset: str, folder: Path, beside: Path) -> str:
             f"| [{shows}](#{name}) | {_cell(claim.claim)} | {finding.verdict} |" for claim, finding in verdicts
         ]
     parts.append("\n".join(overview) + "\n")
-    for name, result in found.items():
-        stale = registry.state(name, preset, folder) == registry.STALE
-        parts.append(_section(name, result, judged[name], os.path.relpath(folder, beside), stale))
-    missing = [name for name in registry.NAMES if name not in found]
+    untried = "\n".join(f"- {what}: {why}" for what, why in registry.UNTRIED.items())
+    parts.append(f"Not tried here:\n\n{untried}\n")
+    parts += found.values()
     if missing:
         parts.append(f"Not computed with this preset yet: {', '.join(missing)}.\n")
     return "\n".join(parts)
+
+
+def _duration(runs: list[dict[str, Any]]) -> str:
+    spent = sum(about["seconds"] for about in runs)
+    others = sum(about["seconds"] * (about["cores busy with other processes"] or 0.0) for about in runs) / max(spent, 1)
+    cores = " or ".join(sorted({about["machine"]["cores"] for about in runs}))
+    shared = f", of which others kept {others:.1f} busy" if others >= 0.1 else ""
+    return f"{spent / 60:.1f} minutes on {cores} cores{shared}"
 
 
 def _cell(text: str) -> str:
@@ -76,8 +91,7 @@ def _section(name: str, result: results.Result, verdicts: list[Any], folder: str
         lines += ["", f"{heading}:", "", table(rows)]
     about = result.provenance
     facts = (
-        f"Preset {about['preset']}, seed {about['seed']}, {about['seconds']:.0f} s on {about['machine']['cores']} cores"
-        f" with {about['cores busy with other processes'] or 0:.1f} of them busy with other processes; "
+        f"Preset {about['preset']}, seed {about['seed']}; {_duration([about])}; "
         f"commit {about['commit'][:10]}{about['commit'][40:]}; code: `paper_figures/{name}.py`, "
         f"data: [{name}.json]({folder}/{name}.json), SHA-256 {about['sha256'][:16]}."
     )

@@ -178,13 +178,20 @@ def _after_the_data(node: ast.stmt) -> bool:
     return any(isinstance(target, ast.Name) and target.id in _AFTER_THE_DATA for target in targets)
 
 
-def provenance(name: str, preset: str, seed: int, seconds: float, source: str, others: float) -> dict[str, Any]:
-    """Where a result comes from; `others` is the number of cores that other processes kept busy meanwhile."""
+def provenance(
+    name: str, preset: str, seed: int, seconds: float, used: float, source: str, others: float
+) -> dict[str, Any]:
+    """Where a result comes from.
+
+    `used` is the processor's time of this process, all cores together; `others` the number of cores that other
+    processes kept busy meanwhile.
+    """
     return {
         "figure": name,
         "preset": preset,
         "seed": seed,
         "seconds": round(seconds, 1),
+        "processor seconds": round(used, 1),
         "cores busy with other processes": finite(round(others, 2)),
         "date": datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds"),
         "commit": _commit(),

@@ -72,6 +72,14 @@ def line(index: int) -> dict[str, Any]:
     return {"color": COLOURS[k], "marker": MARKERS[k], "linestyle": DASHES[k]}
 
 
+def shades(number: int) -> Any:
+    """Colours from dark to bright, as a map, none too bright for white paper."""
+    from matplotlib import colormaps
+    from matplotlib.colors import ListedColormap
+
+    return ListedColormap(colormaps["viridis"](np.linspace(0.0, 0.92, number)))
+
+
 def logarithmic(axis: Any, ticks: Sequence[float] | None = None) -> None:
     """A logarithmic axis (``axes.xaxis`` or ``axes.yaxis``) with plain numbers at these places, or at powers of ten."""
     from matplotlib.ticker import FixedLocator, FuncFormatter, NullFormatter
