@@ -4,7 +4,7 @@ PYTHON ?= python3
 BIN := .venv/bin
 PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check
 
-.PHONY: demo test lint bench clean
+.PHONY: demo test lint bench notebooks clean
 
 demo: .venv/demo
 	$(BIN)/refinr demo
@@ -24,6 +24,9 @@ bench: .venv/bench
 	$(BIN)/python -m benchmarks.ternary
 	$(BIN)/python -m benchmarks.weight_precision
 
+notebooks: .venv/tutorials
+	$(BIN)/python tutorials/build.py
+
 clean:
 	rm -rf .venv .mypy_cache .ruff_cache .pytest_cache .hypothesis demo-output
 
@@ -40,4 +43,8 @@ $(BIN)/python:
 
 .venv/bench: pyproject.toml | $(BIN)/python
 	$(PIP) -e '.[bench]'
+	touch $@
+
+.venv/tutorials: pyproject.toml | $(BIN)/python
+	$(PIP) -e '.[tutorials]'
 	touch $@

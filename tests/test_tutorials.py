@@ -1,0 +1,228 @@
+"""The tutorials: they run, their solutions too, notebooks are the scripts executed, and all are built alike."""
+
+from __future__ import annotations
+
+import base64
+import json
+import re
+import runpy
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import matplotlib
+import matplotlib.pyplot as plt
+import pytest
+
+FOLDER = Path(__file__).parent.parent / "tutorials"
+README = FOLDER.parent / "README.md"
+SCRIPTS = sorted(FOLDER.glob("[0-9]*.py"))
+LINES = 250  # fewer than these
+BYTES = 400_000
+
+each = pytest.mark.parametrize("script", SCRIPTS, ids=lambda path: path.stem)
+
+
+class Cell(NamedTuple):
+    """One cell of a script in jupytext's percent format, or of a notebook."""
+
+    kind: str
+    source: str
+    tags: list[str]
+
+
+def script_cells(text: str) -> list[Cell]:
+    cells = []
+    for part in re.split(r"^# %%", text, flags=re.MULTILINE)[1:]:
+        header, _, body = part.partition("\n")
+        kind, source = "code", body.strip("\n")
+        if header.startswith(" [markdown]"):
+            kind, source = "markdown", re.sub(r"^# ?", "", source, flags=re.MULTILINE)
+        tags = re.search(r"tags=(\[.*\])", header)
+        cells.append(Cell(kind, source, json.loads(tags[1]) if tags else []))
+    return cells
+
+
+def notebook(script: Path) -> dict[str, Any]:
+    return json.loads(script.with_suffix(".ipynb").read_text(encoding="utf-8"))
+
+
+def images(cell: dict[str, Any]) -> list[bytes]:
+    return [base64.b64decode(o["data"]["image/png"]) for o in cell["outputs"] if "image/png" in o.get("data", {})]
+
+
+def solutions(cells: list[Cell]) -> list[str]:
+    """The code of each folded solution."""
+    folded = re.findall(r"<details>.*?</details>", cells[-1].source, re.DOTALL)
+    return ["".join(re.findall(r"^```python\n(.*?)^```$", text, re.DOTALL | re.MULTILINE)) for text in folded]
+
+
+def run(script: Path, monkeypatch: pytest.MonkeyPatch) -> int:
+    """Run a script at preset tiny, then its solutions in what it leaves behind; the number of figures it shows."""
+    shown = []
+
+    def show() -> None:
+        shown.extend(plt.get_fignums())
+        for number in plt.get_fignums():
+            plt.figure(number).canvas.draw()
+        plt.close("all")
+
+    monkeypatch.setenv("REFINR_PRESET", "tiny")
+    monkeypatch.setattr(plt, "show", show)
+    backend = matplotlib.get_backend()
+    plt.switch_backend("agg")
+    try:
+        with matplotlib.rc_context():
+            namespace = runpy.run_path(str(script))
+            for code in solutions(script_cells(script.read_text(encoding="utf-8"))):
+                exec(compile(code, f"a solution in {script.name}", "exec"), dict(namespace))
+    finally:
+        plt.close("all")
+        plt.switch_backend(backend)
+    return len(shown)
+
+
+# --- the tutorials ---------------------------------------------------------------------------------------------------
+
+
+def test_there_are_tutorials():
+    assert {script.name[:2] for script in SCRIPTS} >= {"01", "02", "03", "04", "07"}
+
+
+@each
+def test_it_runs_and_so_do_its_solutions(script, monkeypatch, tmp_path):
+    monkeypatch.chdir(tmp_path)
+    assert run(script, monkeypatch) >= 2, "pictures"
+    assert not list(tmp_path.iterdir()), "it leaves nothing behind"
+
+
+@each
+def test_it_is_built_like_the_others(script):
+    text = script.read_text(encoding="utf-8")
+    cells = script_cells(text)
+    assert len(text.splitlines()) < LINES
+    assert max(map(len, text.splitlines())) <= 120
+    number = script.name[:2]
+    order = [f"# {number} ", "\n\n**Do:** ", "\n\n**Learn:** ", "\n\n**Need:** "]
+    places = [cells[0].source.find(part) for part in order]
+    assert places[0] == 0
+    assert -1 not in places
+    assert places == sorted(places)
+    assert cells[-1].source.startswith("## Exercises\n")
+    assert re.findall(r"^\*\*(\d)\.\*\* ", cells[-1].source, re.MULTILINE) == ["1", "2", "3"]
+    assert cells[-1].source.count("<details><summary>Solution</summary>\n\n") == 3
+    assert ["assert " in code for code in solutions(cells)] == [True] * 3
+
+
+@each
+def test_it_asserts_all_the_way(script):
+    code = [cell.source for cell in script_cells(script.read_text(encoding="utf-8")) if cell.kind == "code"]
+    silent = [source for source in code[1:] if "assert " not in source and "plt.show()" not in source]
+    assert len(silent) <= 2, "all but helpers and last expressions check what the prose says"
+
+
+@each
+def test_all_its_imports_are_of_refinr_numpy_and_matplotlib(script):
+    found = re.findall(r"^(?:from|import) (\w+)", script.read_text(encoding="utf-8"), re.MULTILINE)
+    assert set(found) <= {"refinr", "numpy", "matplotlib", "os", "tempfile", "zlib", "dataclasses", "pathlib"}
+
+
+# --- the notebooks ---------------------------------------------------------------------------------------------------
+
+
+@each
+def test_the_notebook_has_the_cells_of_the_script(script):
+    found = [
+        Cell(cell["cell_type"], "".join(cell["source"]), cell["metadata"].get("tags", []))
+        for cell in notebook(script)["cells"]
+    ]
+    assert found == script_cells(script.read_text(encoding="utf-8"))
+
+
+@each
+def test_the_notebook_has_been_executed(script):
+    code = [cell for cell in notebook(script)["cells"] if cell["cell_type"] == "code"]
+    assert [cell["execution_count"] for cell in code] == list(range(1, len(code) + 1))
+    outputs = [output for cell in code for output in cell["outputs"]]
+    assert {output["output_type"] for output in outputs} <= {"stream", "execute_result", "display_data"}
+    assert "stderr" not in {output.get("name") for output in outputs}
+    for cell in code:
+        assert bool(images(cell)) == ("plt.show()" in cell["source"][-1])
+
+
+@each
+def test_the_notebook_says_nothing_about_where_and_when_it_was_made(script):
+    text = script.with_suffix(".ipynb").read_text(encoding="utf-8")
+    assert len(text) < BYTES
+    assert not re.search(r"/home|/tmp|/usr|/root|iopub|shell.execute|\d{4}-\d\d-\d\d", text)
+    assert set(notebook(script)["metadata"]) == {"kernelspec", "language_info"}
+    assert notebook(script)["metadata"]["language_info"] == {"name": "python"}
+
+
+@each
+def test_readme_shows_a_picture_of_it(script):
+    (cell,) = [cell for cell in notebook(script)["cells"] if "picture" in cell["metadata"].get("tags", [])]
+    (image,) = images(cell)
+    picture = FOLDER / "pictures" / f"{script.stem}.png"
+    assert picture.read_bytes() == image
+    text = README.read_text(encoding="utf-8")
+    assert f"(tutorials/{script.stem}.ipynb)" in text
+    assert f'src="tutorials/pictures/{picture.name}"' in text
+
+
+def test_there_is_no_notebook_or_picture_without_a_script():
+    names = {script.stem for script in SCRIPTS}
+    assert {path.stem for path in FOLDER.glob("*.ipynb")} == names
+    assert {path.stem for path in (FOLDER / "pictures").iterdir()} == names
+
+
+# --- the checks themselves -------------------------------------------------------------------------------------------
+
+LESSON = """\
+# %% [markdown]
+# # Title
+#
+#     y = x
+
+# %% tags=["picture"]
+import os
+y = os.environ["REFINR_PRESET"]
+
+
+def f():
+    return "tiny"
+
+# %% [markdown]
+# <details><summary>Solution</summary>
+#
+# ```python
+# assert f() == y
+# ```
+# </details>
+"""
+
+
+def test_cells_are_found():
+    first, second, third = script_cells(LESSON)
+    assert first == Cell("markdown", "# Title\n\n    y = x", [])
+    assert second.kind == "code"
+    assert second.source.startswith("import os\n")
+    assert second.source.endswith('\n\n\ndef f():\n    return "tiny"')
+    assert second.tags == ["picture"]
+    assert solutions([third]) == ["assert f() == y\n"]
+
+
+@pytest.mark.parametrize(
+    ("before", "after", "error"),
+    [
+        ("# assert f() == y", "# assert f() != y", AssertionError),
+        ('    return "tiny"', '    return "tiny"\n\n\nassert f() == "small"', AssertionError),
+        ("import os", "import os\nimport warnings\nwarnings.warn('careful')", UserWarning),
+    ],
+)
+def test_a_claim_that_fails_is_noticed(tmp_path, monkeypatch, before, after, error):
+    script = tmp_path / "lesson.py"
+    script.write_text(LESSON)
+    assert run(script, monkeypatch) == 0
+    script.write_text(LESSON.replace(before, after))
+    with pytest.raises(error):
+        run(script, monkeypatch)

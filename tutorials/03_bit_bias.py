@@ -1,0 +1,246 @@
+# %% [markdown]
+# # 03 A SIREN meets an image: bit bias
+#
+# **Do:** let a network learn the heights of a landscape, watch every bit plane of what it has learned, and find out why
+# the high bits come first. Then take the planes apart before learning.
+#
+# **Learn:** what *bit bias* is; that arithmetic alone makes it, for any network and any method; what the squared error
+# pays for a bit; why planes know no such order.
+#
+# **Need:** tutorials 01 and 02.
+
+# %%
+import os
+
+import matplotlib.pyplot as plt
+import numpy as np
+
+from refinr import coords, cpu, demo, losses, metrics, mlp, optim, theory
+from refinr.decompositions import Direct, Planes
+
+plt.style.use(["tableau-colorblind10", {"image.cmap": "gray", "image.interpolation": "nearest", "figure.dpi": 80}])
+size, width, steps = (64, 64, 300) if os.environ.get("REFINR_PRESET", "small") == "small" else (32, 32, 100)
+
+# %% [markdown]
+# ## The usual way
+# A SIREN (Sitzmann et al., 2020) is the network of tutorial 02: sines, `omega = 30`. Give it the coordinates of a
+# pixel, let it answer with the height, and minimise the squared error: *direct regression*. `Direct` scales codes to
+# targets between -1/2 and 1/2 and rounds outputs to the nearest code. Everything we look at later is a function of the
+# outputs `z`, so `train` returns those, for some of the steps.
+
+# %%
+heights = demo.demo_signals()["elevation"][100 : 100 + size, 100 : 100 + size]
+codes = (heights - heights.min()).astype("uint16").reshape(-1, 1)  # (N, C)
+bits = int(codes.max()).bit_length()
+
+
+def train(spec, shape, targets, loss, lr, looks):
+    """Outputs (E, N, 1) of E networks in training, after as many steps as `looks` says."""
+    params, x = mlp.init(spec, nets=len(targets)), coords.grid(shape)
+    state, seen = optim.adam_init(params), {}
+    with cpu.single_threaded_blas():  # products this small are not worth waking threads for
+        for step in range(max(looks) + 1):
+            z, cache = mlp.forward(spec, params, x)
+            if step in looks:
+                seen[step] = z
+            grads, _ = mlp.backward(spec, params, cache, loss(z, targets)[1])
+            params, state = optim.adam_step(params, grads, state, lr=lr)
+    return seen
+
+
+looks = sorted(set(np.geomspace(1, steps, 25).astype(int).tolist()))
+direct = Direct(bits)
+siren = mlp.MLP(sizes=(2, width, width, width, 1))
+seen = train(siren, (size, size), direct.targets(codes), losses.mse, 1e-3, looks)
+fits = {step: direct.codes(z).astype("uint16") for step, z in seen.items()}  # (N, C)
+
+# %% [markdown]
+# The result looks right. Its planes say otherwise: the high ones are there, the low ones are noise, and not the right
+# noise.
+
+# %%
+fit = fits[steps]
+figure, axes = plt.subplots(2, bits + 1, figsize=(13, 2.9), layout="constrained")
+for row, name, these in ((axes[0], "truth", codes), (axes[1], "fit", fit)):
+    row[0].imshow(these.reshape(size, size))
+    row[0].set_title(name)
+    for i, a in zip(reversed(range(bits)), row[1:], strict=True):
+        a.imshow(((these >> i) & 1).reshape(size, size))
+        a.set_title(f"plane {i}")
+for a in axes.flat:
+    a.set(xticks=[], yticks=[])
+plt.show()
+print(
+    f"{metrics.psnr(codes, fit, bits):.1f} dB, {100 * metrics.bit_error_rate(codes, fit, bits):.0f} % of the bits wrong"
+)
+assert metrics.psnr(codes, fit, bits) > 40
+assert metrics.bit_error_rate_per_plane(codes, fit, bits)[0] > 0.4
+
+# %% [markdown]
+# ## The staircase
+# Plane by plane: the share of wrong bits (*bit error rate*, BER) against the steps. Plane after plane comes down from
+# 0.5, coin tosses, the highest first. This is **bit bias**. It is what the paper starts from, and it found it with
+# every activation it tried.
+
+# %%
+rates = np.array([metrics.bit_error_rate_per_plane(codes, fits[step], bits) for step in looks])  # (looks, B)
+
+
+def staircase(axes, looks, rates, title):
+    for i, line in enumerate(rates.T):
+        axes.plot(looks, line, color=plt.cm.viridis(i / (rates.shape[1] - 1)), label=f"{i}")
+    axes.set(xscale="log", xlabel="steps", ylabel="bit error rate", ylim=(-0.02, 0.6), title=title)
+
+
+figure, axes = plt.subplots(figsize=(7, 3.4), layout="constrained")
+staircase(axes, looks, rates, "direct regression")
+axes.legend(title="plane", ncols=2, loc="lower left", fontsize=8)
+plt.show()
+
+assert (np.diff(rates[-1]) < 0.02).all()  # from plane to plane never up, but for chance
+
+# %% [markdown]
+# ## Why, first: arithmetic
+# Let a code be wrong by `e`. Bit `i` changes its value every `2^i` codes, so if `|e|` is at most `2^i`, a step of `e`
+# crosses such a place from `|e|` of `2^i` starting points. Beyond that it may cross two and be right again. On the
+# average over all starting points, bit `i` is wrong with probability
+#
+#     T(e / 2^i),    T(u) the triangle wave: |u| up to 1, 2 - |u| from there to 2, and so on with period 2
+#
+# For small errors that is `|e| / 2^i`: half the wrong bits for every plane upwards. For errors larger than `2^i` it is
+# coin tosses. This says nothing of networks. Whatever comes closer bit by bit of *value* learns high bits first.
+
+
+# %%
+def triangle(u):
+    return 1 - abs(1 - abs(u) % 2)
+
+
+every = np.arange(256)  # exactly: all starting points, all errors, counted on a circle of 256 codes
+for e in range(-128, 128):
+    wrong = [(((every >> i) ^ ((every + e) % 256 >> i)) & 1).mean() for i in range(8)]
+    assert np.array_equal(wrong, triangle(e / 2.0 ** np.arange(8)))
+
+errors = {step: these.astype(int) - codes for step, these in fits.items()}
+law = np.array([triangle(errors[step] / 2.0 ** np.arange(bits)).mean(axis=0) for step in looks])  # (looks, B)
+figure, axes = plt.subplots(figsize=(7, 3.4), layout="constrained")
+for k, marker in zip(np.linspace(8, len(looks) - 1, 4).astype(int), "osv^", strict=True):
+    (line,) = axes.plot(law[k], "-")
+    axes.plot(
+        rates[k], marker, color=line.get_color(), label=f"{looks[k]} steps, |e| = {abs(errors[looks[k]]).mean():.1f}"
+    )
+axes.set(xlabel="plane", ylabel="bit error rate", title="counted (markers) and by the law (lines)")
+axes.legend()
+plt.show()
+assert abs(law - rates)[:, : bits - 3].max() < 0.08
+assert (rates < law + 0.15).all()
+
+# %% [markdown]
+# The law holds for all but the top planes. There the heights are no lottery: they do not spread evenly over so long a
+# period, and mostly fewer bits are wrong. So plane 0 is right only where the error is below half a step, `eps(n)`, and
+# the network has to get everything else right before.
+#
+# ## Why, second: what the loss pays
+# Split the error by planes, `e = sum_i 2^i e_i` with `e_i` in -1, 0, 1. Then
+#
+#     sum_x e(x)^2 = sum_ij 2^(i + j) sum_x e_i(x) e_j(x)
+#
+# On the diagonal a wrong bit in plane `i` costs `4^i`. All bits of plane 0 wrong, in all pixels of a 64 x 64 image,
+# cost as much as *one* wrong bit in plane 6, and 64 times less than one in plane 9. The gradient goes where the cost
+# is.
+
+# %%
+assert 64 * 64 * 4**0 == 4**6
+assert 4**9 == 64 * 4**6
+
+expansion = theory.error_expansion(codes, fit, bits)  # (B, B) of Python's integers: exact
+assert expansion.sum() == (errors[steps] ** 2).sum()
+share = np.diag(expansion).astype(float) / np.trace(expansion)
+wrong = np.diag(expansion) / [4**i for i in range(bits)]
+figure, axes = plt.subplots(1, 2, figsize=(9, 2.8), layout="constrained")
+axes[0].bar(range(bits), wrong.astype(float))
+axes[0].set(xlabel="plane", title="wrong bits in each plane")
+axes[1].bar(range(bits), share, color="C1")
+axes[1].set(xlabel="plane", title="share of what they cost, 4^i each")
+plt.show()
+assert wrong[0] > 10 * wrong[bits - 2]
+assert share[0] < 0.01
+
+# %% [markdown]
+# (Off the diagonal terms may be negative: from 0111 to 1000 four bits are wrong and the value by 1.)
+#
+# ## The cure
+# Give every plane a network of its own. Its targets are 0 and 1, its tolerance is 1/2, its loss is the cross-entropy of
+# tutorial 02, and no plane is worth more than another. Here is one 32 x 32 tile, learned both ways with about as many
+# parameters: once by one wide network, once by one narrow network a plane, all trained side by side.
+#
+# Both arrive! A network with about as many parameters as the signal has bits can do without planes. But directly, the
+# low planes wait for the high ones: after 30 steps four or more are still coin tosses. With planes none waits: after 30
+# steps none has a tenth of its bits wrong, noise and maps alike, and all are done in less than two thirds of the steps.
+
+# %% tags=["picture"]
+tile = codes.reshape(size, size)[:32, :32].reshape(-1, 1)
+tile = tile - tile.min()
+bits = int(tile.max()).bit_length()
+direct, cut = Direct(bits), Planes(bits)
+half = tuple(0.5 * f for f in coords.nyquist((32, 32)))  # a better start than SIREN's: tutorial 04
+wide = mlp.MLP(sizes=(2, 64, 64, 64, 1), first_scale=half)
+narrow = mlp.MLP(sizes=(2, 16, 16, 16, 16, 1), first_scale=half)
+assert 0.9 < mlp.parameter_count(wide) / (bits * mlp.parameter_count(narrow)) < 1.1
+
+ways = {
+    "direct": (direct, train(wide, (32, 32), direct.targets(tile), losses.mse, 1e-3, range(1, 151))),
+    "bit planes": (cut, train(narrow, (32, 32), cut.targets(tile) + 0.5, losses.bce_with_logits, 3e-3, range(1, 101))),
+}
+figure, axes = plt.subplots(1, 2, figsize=(10, 3.4), sharey=True, layout="constrained")
+done, after_30 = {}, {}
+for a, (name, (way, seen)) in zip(axes, ways.items(), strict=True):
+    found = [way.codes(z).astype("uint16") for z in seen.values()]
+    rates = np.array([metrics.bit_error_rate_per_plane(tile, these, bits) for these in found])
+    assert (rates == 0).any(axis=0).all()
+    after_30[name] = rates[list(seen).index(30)]
+    done[name] = 1 + int((rates == 0).argmax(axis=0).max())  # until every plane has had no wrong bit
+    staircase(a, list(seen), rates, f"{name}: all planes right after {done[name]} steps")
+axes[0].legend(title="plane", ncols=2, fontsize=8)
+plt.show()
+assert (after_30["direct"] > 0.4).sum() >= 4
+assert (after_30["bit planes"] < 0.1).all()
+assert done["bit planes"] < done["direct"] * 2 / 3
+
+# %% [markdown]
+# ## Exercises
+# **1.** How many dB of PSNR does lossless take? Let errors be spread evenly over plus and minus half a code step.
+# <details><summary>Solution</summary>
+#
+# The mean square is 1/12 of a step squared. About 6 dB a bit: 59 dB for 8 bits, 107 dB for 16.
+#
+# ```python
+# psnr = [20 * np.log10((2**n - 1) * np.sqrt(12)) for n in (8, 16)]
+# assert np.allclose(psnr, [58.9, 107.1], atol=0.1)
+# ```
+# </details>
+#
+# **2.** Does another activation cure the direct way? Try `activation="gauss"` and compare with the law.
+# <details><summary>Solution</summary>
+#
+# ```python
+# spec = mlp.MLP(sizes=(2, 32, 32, 1), activation="gauss")
+# z = train(spec, (32, 32), direct.targets(tile), losses.mse, 1e-3, [60])[60]
+# e = direct.codes(z).astype(int) - tile
+# rates = metrics.bit_error_rate_per_plane(tile, direct.codes(z).astype("uint16"), bits)
+# assert rates[0] > 0.4 > rates[bits - 1]
+# assert abs(rates - triangle(e / 2.0 ** np.arange(bits)).mean(axis=0))[: bits - 3].max() < 0.1
+# ```
+# </details>
+#
+# **3.** In Gray code, what does an error of `e = 1` do to plane `i`? Guess, then count.
+# <details><summary>Solution</summary>
+#
+# It changes exactly one bit, plane 0 half of the time. The bias remains, in another form.
+#
+# ```python
+# gray = every ^ (every >> 1)
+# share = [(((gray >> i) ^ (np.roll(gray, -1) >> i)) & 1).mean() for i in range(8)]
+# assert share[:7] == [2.0**-i / 2 for i in range(7)] and sum(share) == 1
+# ```
+# </details>

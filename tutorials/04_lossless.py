@@ -1,0 +1,237 @@
+# %% [markdown]
+# # 04 Lossless
+#
+# **Do:** represent a piece of a landscape exactly, find what decides how long that takes, how safe the result is, and
+# what it costs to store; keep it in a file.
+#
+# **Learn:** why the first layer should turn at about half the Nyquist frequency; what a margin is good for, and for
+# what not; why lossless is not compressed.
+#
+# **Need:** tutorials 01 to 03.
+
+# %%
+import dataclasses
+import os
+import tempfile
+import zlib
+from pathlib import Path
+
+import matplotlib.pyplot as plt
+import numpy as np
+
+import refinr
+from refinr import coords, demo, planes, theory
+
+plt.style.use(["tableau-colorblind10", {"image.cmap": "gray", "image.interpolation": "nearest", "figure.dpi": 80}])
+small = os.environ.get("REFINR_PRESET", "small") == "small"
+size, hidden, most = (32, (16, 16, 16, 16), 500) if small else (16, (12, 12, 12), 300)
+image = demo.demo_signals()["elevation"][100 : 100 + size, 100 : 100 + size]  # int16
+codes = (image - image.min()).astype("uint16")
+B = int(codes.max()).bit_length()
+bits = planes.to_planes(codes, B)  # (size, size, B)
+
+# %% [markdown]
+# ## One call
+# `refinr.fit` does all that tutorials 01 to 03 were about: codes, planes, one network for every plane (and tile, but
+# here there is one tile only), cross-entropy, Adam, until no decision is wrong. The logits below are what the networks
+# answer. Only their sign counts: orange is a one, blue is a zero, and white, around 0, is doubt.
+
+# %%
+inr = refinr.fit(image, hidden=hidden)
+assert inr.lossless
+assert np.array_equal(inr.decode(), image)
+logits = inr.logits()[:, :, 0]  # (size, size, B)
+assert ((logits > 0) == bits).all()
+
+shown = [B - 1, B - 3, B - 5, 0]
+figure, axes = plt.subplots(2, 4, figsize=(11, 5.2), layout="constrained")
+for column, i in zip(axes.T, shown, strict=True):
+    column[0].imshow(bits[..., i])
+    column[0].set_title(f"plane {i}")
+    color = column[1].imshow(logits[..., i], cmap="PuOr_r", vmin=-3, vmax=3)
+    column[1].set_title("its network's logits")
+for a in axes.flat:
+    a.set(xticks=[], yticks=[])
+figure.colorbar(color, ax=axes[1])
+plt.show()
+
+# %% [markdown]
+# ## The first layer and Nyquist
+# A neuron of the first layer is a wave over the image, `sin(s x + b)`; its frequency `s` is a weight times omega. The
+# grid has `n` samples over [-1, 1], so its spacing is `2 / (n - 1)`, and a wave that turns by pi from one sample to the
+# next has the frequency
+#
+#     nyquist = pi (n - 1) / 2
+#
+# Nothing on the grid is faster: a wave beyond it takes the same values as one below. Later layers make new frequencies
+# out of these waves, but slow waves are a poor start for planes that change from pixel to pixel. SIREN draws its first
+# weights from U(-1/I, 1/I) and multiplies by 30: with two coordinates up to 15, however large the image. For 32 pixels
+# that is 0.31 of Nyquist; for 256 pixels only 0.037.
+
+# %%
+(nyquist, _) = coords.nyquist((32, 32))
+assert np.isclose(nyquist, np.pi * 31 / 2)
+assert round(15 / nyquist, 2) == 0.31
+assert round(15 / coords.nyquist((256,))[0], 3) == 0.037
+x = coords.grid((32,), "float64")[:, 0]
+assert np.allclose(np.cos(0.7 * nyquist * (x + 1)), np.cos(1.3 * nyquist * (x + 1)))
+
+fine = np.linspace(-1, 1, 1000)
+figure, axes = plt.subplots(1, 3, figsize=(12, 1.9), sharey=True, layout="constrained")
+for a, share in zip(axes, (0.04, 0.5, 1.5), strict=True):
+    a.plot(fine, np.sin(share * nyquist * fine + 1), linewidth=0.8)
+    a.plot(x, np.sin(share * nyquist * x + 1), "o", markersize=3)
+    a.set(title=f"{share} of Nyquist, 32 samples", xlabel="x", xticks=[-1, 0, 1])
+plt.show()
+
+# %% [markdown]
+# Now draw the first weights from U(-s, s) for several `s`, everything else equal, and count the steps until no bit is
+# wrong. `refinr.fit` takes `s` as `first_scale`; its default is half of Nyquist.
+
+# %% tags=["picture"]
+shares = [0.04, 0.08, 0.15, 0.3, 0.5, 1, 2] if small else [0.04, 0.3, 0.5, 2]
+reports = []
+for share in shares:
+    scale = tuple(share * f for f in coords.nyquist((size, size)))
+    # patience=None: nobody starts again
+    fit = refinr.fit(image, hidden=hidden, first_scale=scale, margin=0, max_steps=most, patience=None)
+    reports.append(fit.report)
+steps = dict(zip(shares, [report.steps for report in reports], strict=True))
+
+figure, axes = plt.subplots(figsize=(8, 3.6), layout="constrained")
+axes.loglog(shares, steps.values(), "o-", label="mean over the planes")
+axes.loglog(shares, [report.most_steps for report in reports], "s--", label="slowest plane")
+axes.axvline(15 / coords.nyquist((256,))[0], color="gray", linestyle=":", label="SIREN, 256 pixels")
+axes.axvline(15 / nyquist, color="black", linestyle=":", label="SIREN, 32 pixels")
+axes.set(xlabel="largest first-layer frequency / Nyquist", ylabel="steps to no wrong bit")
+axes.legend()
+plt.show()
+assert steps[0.04] > 4 * steps[0.5]  # at least: some planes have been given up after `most` steps
+assert max(steps[share] for share in shares if share >= 0.3) < 1.5 * steps[0.5]
+
+# %% [markdown]
+# From 0.3 of Nyquist on it hardly matters; at 0.04 it takes more than four times the steps, and some planes may not get
+# there at all. On a tile of fixed size the right scale is known in advance.
+#
+# ## The margin
+# Training may stop once every logit has the right sign. But a logit of 0.01 is a close call, and other machines round
+# differently. So `refinr.fit` goes on until every logit is at least `margin` from 0 on its side, 0.5 by default. That
+# takes more steps, of course. How much does it buy? Shake all parameters by a relative error and count.
+
+# %%
+rng = np.random.default_rng(0)
+fits = {margin: refinr.fit(image, hidden=hidden, margin=margin) for margin in (0, 0.5, 2)}
+
+
+def wrong_bits(inr, change):
+    """Wrong bits after `change` has been done to every array of parameters."""
+    changed = {name: change(p).astype("float32") for name, p in inr.params.items()}
+    return int(((dataclasses.replace(inr, params=changed).logits()[:, :, 0] > 0) != bits).sum())
+
+
+noise = 10.0 ** np.arange(-4.5, -0.9, 0.5)
+figure, axes = plt.subplots(figsize=(8, 3.2), layout="constrained")
+for (margin, fit), marker in zip(fits.items(), "os^", strict=True):
+    wrong = [
+        np.mean([wrong_bits(fit, lambda p, s=s: p * (1 + s * rng.normal(size=p.shape))) for _ in range(5)])
+        for s in noise
+    ]
+    axes.loglog(
+        noise, np.array(wrong) / bits.size, marker + "-", label=f"margin {margin}: {fit.report.steps:.0f} steps"
+    )
+    assert margin == 0 or wrong[2] == 0  # up to 10^-3.5
+axes.set_yscale("symlog", linthresh=1e-4)
+axes.set(xscale="log", xlabel="relative error of the parameters", ylabel="share of wrong bits")
+axes.legend()
+plt.show()
+
+assert all(fit.lossless and fit.report.margin >= margin for margin, fit in fits.items())
+assert fits[0].report.steps < fits[0.5].report.steps < fits[2].report.steps / 1.5
+assert wrong_bits(fits[0.5], lambda p: p.astype("float16")) == 0
+
+# %% [markdown]
+# Rounding in float32 makes errors of about 1e-7 and a margin of 0.5 stands errors of 10^-3.5: it is safe by a wide
+# margin indeed, and even storing the parameters as float16 changes no bit. A margin of 2 costs many more steps and buys
+# little, because all logits grow with it.
+#
+# ## In a file
+# An `.inr` file keeps the parameters, how they are laid out, and a checksum of the samples. If decoding ever gives
+# other samples, it raises an error instead of returning them.
+
+# %%
+with tempfile.TemporaryDirectory() as folder:
+    path = Path(folder) / "image.inr"
+    inr.save(path)
+    again = refinr.load(path)
+    stored = path.stat().st_size
+assert again.decode().tobytes() == image.tobytes()
+
+damaged = dataclasses.replace(again, params=again.params | {"b1": again.params["b1"] + 0.1})
+try:
+    damaged.decode()
+    raise AssertionError("damage went unnoticed")
+except refinr.LosslessError as error:
+    print(error)
+
+# %% [markdown]
+# ## What it costs
+# An honest count, in bits a pixel: the networks take more than ten times the room of the raw codes, even in float16. No
+# method for *all* images can do with less than raw (`theory.counting_bound`): `2^(N n)` images need as many different
+# settings of the parameters. A compressor does a little better on landscapes, because they are few among all images.
+# The paper's network, for a 256 x 256 image of 3 x 16 = 48 bits a pixel, has 1,316,867 parameters: 643 bits a pixel.
+# What a network of this kind is for is another matter: it is an exact function in place of an array.
+
+# %%
+differences = np.diff(np.diff(codes.astype("int16"), axis=0, prepend=0), axis=1, prepend=0).astype("int16")
+low_and_high_bytes = differences.view("uint8").reshape(-1, 2).T.tobytes()
+per_pixel = {
+    "differences, deflated": 8 * len(zlib.compress(low_and_high_bytes, 9)) / codes.size,
+    "raw": float(B),
+    "float16 networks": 16 * inr.report.parameters / codes.size,
+    "float32 networks": 32 * inr.report.parameters / codes.size,
+    "file": 8 * stored / codes.size,
+    "paper (48 raw)": 32 * 1_316_867 / 256**2,
+}
+assert round(per_pixel["paper (48 raw)"]) == 643
+assert per_pixel["float16 networks"] > 10 * per_pixel["raw"] > 10 * per_pixel["differences, deflated"]
+assert theory.counting_bound(codes.size, B, 32) * 32 == B * codes.size
+figure, axes = plt.subplots(figsize=(8, 2.6), layout="constrained")
+bars = axes.barh(list(per_pixel), per_pixel.values(), color=["C3", "C3", "C0", "C0", "C0", "C1"])
+axes.bar_label(bars, fmt="%.0f", padding=3)
+axes.set(xscale="log", xlabel="bits a pixel", xlim=(1, 2000))
+plt.show()
+
+# %% [markdown]
+# ## Exercises
+# **1.** Fit `image[:16, :16]` with `hidden=(8, 8, 8)` and with `(16, 16, 16)`, margin 0. What do saved parameters cost?
+# <details><summary>Solution</summary>
+#
+# ```python
+# fewer = refinr.fit(image[:16, :16], hidden=(8, 8, 8), margin=0)
+# more = refinr.fit(image[:16, :16], hidden=(16, 16, 16), margin=0)
+# assert fewer.report.parameters < more.report.parameters / 3
+# assert fewer.report.steps > 2 * more.report.steps
+# ```
+# </details>
+#
+# **2.** A sound is cut into tiles of 1024 samples. Where would SIREN's first layer, U(-1, 1) times 30, be?
+# <details><summary>Solution</summary>
+#
+# At 0.019 of Nyquist: far to the left of our picture.
+#
+# ```python
+# assert round(30 / coords.nyquist((1024,))[0], 3) == 0.019
+# ```
+# </details>
+#
+# **3.** Why does everything here decide by `z > 0`, not by rounding `sigmoid(z)`? Try `z = 1e-8` in float32.
+# <details><summary>Solution</summary>
+#
+# `sigmoid(z)` rounds to 1/2, and 1/2 rounds to 0: the bit is lost.
+#
+# ```python
+# z = np.float32(1e-8)
+# p = 1 / (1 + np.exp(-z))
+# assert z > 0 and p.dtype == "float32" and np.round(p) == 0
+# ```
+# </details>
