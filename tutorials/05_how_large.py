@@ -58,7 +58,7 @@ assert 1 / theory.tolerance(8) == 255 / theory.tolerance(1) == 510  # the same n
 assert theory.neighbour_gain(ramp) == (1, 1)  # s, s^(2d)
 noise = rng.integers(0, 2**16, (size, size)).astype("uint16")
 assert theory.neighbour_gain(noise)[1] > (2**16 - 1) ** 4 / 2
-assert theory.neighbour_gain(codes)[1] < (2**B - 1) ** 4 / 100
+assert theory.neighbour_gain(codes)[1] < (2**B - 1) ** 4 / 1000
 
 x = np.linspace(0, 1, 16)
 lowest = planes.to_planes(np.arange(16, dtype="uint8"), 4)[:, 0].astype(float)
@@ -67,12 +67,12 @@ for a, y, n, title in ((axes[0], x, 4, "a ramp of 4 bits"), (axes[1], lowest, 1,
     eps = float(theory.tolerance(n))
     a.fill_between(x, y - eps, y + eps, alpha=0.3)
     a.plot(x, y, "o-", markersize=4)
-    a.set(title=f"{title}: slope {15 * abs(np.diff(y)).max():.0f}, plus or minus 1/{1 / eps:.0f}", xlabel="x")
+    a.set_title(f"{title}: slope {15 * abs(np.diff(y)).max():.0f}, plus or minus 1/{1 / eps:.0f}")
 plt.show()
 
 # %% [markdown]
 # Images are in between. In noise, neighbours differ by nearly everything, and planes gain more than half of what the
-# tolerances promise. In our landscape they gain less than a hundredth of it.
+# tolerances promise. In our landscape they gain less than a thousandth of it.
 #
 # ## Networks by hand
 # The network of the proof is written down, not trained. It begins with `relu(t) = max(t, 0)` and two identities:
@@ -128,7 +128,6 @@ assert (run(network, x) <= f(x) + rounding).all()
 assert (run(network, x) >= f(x) - 2 * L * distances.min(axis=1) - rounding).all()
 C = theory.lipschitz_constant(1, L, length=1)
 assert constructive.parameters(6, 1) <= theory.upper_bound(1, 1, C)  # eps(1) is 0.5
-
 figure, axes = plt.subplots(1, 2, figsize=(10, 3), sharey=True, layout="constrained")
 axes[0].plot(x, nodes.values - L * distances, color="0.8", linewidth=1)
 axes[0].plot(nodes.points, nodes.values, "ko", markersize=4)
@@ -185,8 +184,8 @@ plt.show()
 
 # %%
 trained = refinr.fit(image)
-nonzero = sum(np.count_nonzero(p) for p in written.params.values())
 assert trained.lossless
+nonzero = sum(np.count_nonzero(p) for p in written.params.values())
 assert constructive.exact(noise).report.parameters == written.report.parameters == constructive.parameters(size**2, 2)
 assert nonzero < 0.1 * written.report.parameters
 
@@ -199,20 +198,22 @@ curves = {
     "trained, one network a plane": [n * trained.report.parameters // B for n in depths],
     "counting bound, b = 32": [theory.counting_bound(size**2, n, parameter_bits=32) for n in depths],
 }
-figure, axes = plt.subplots(figsize=(8, 3.4), layout="constrained")
-for (name, numbers), marker in zip(curves.items(), "^sdo_", strict=True):
-    axes.semilogy(depths, numbers, marker + "-", markersize=4, label=name)
-axes.set(xlabel="bits", ylabel="parameters", xticks=depths, xlim=(0.5, 1.6 * B))
-axes.legend(fontsize=8, loc="center right")
-plt.show()
 bound, dense, sparse, learned, least = (numbers[-1] for numbers in curves.values())
 assert bound > 10**4 * dense > 10**4 * min(sparse, learned) > 10**5 * least
 
+figure, axes = plt.subplots(figsize=(10, 3.2), layout="constrained")
+for (name, numbers), marker in zip(curves.items(), "^sdo_", strict=True):
+    axes.semilogy(depths, numbers, marker + "-", markersize=4, label=name)
+axes.set(xlabel="bits", ylabel="parameters", xticks=depths)
+figure.legend(loc="outside right center")
+plt.show()
+
 # %% [markdown]
-# The bound is for all points of all functions with such steps; an image needs its pixels only. And in bits no network
-# here is small: the counting bound is the size of the image itself, and the smallest of them takes more than ten times
-# as much. Lossless is not compressed.
-#
+# The bound rises with `s`, and is for all points of all functions with such steps; an image needs its pixels only. And
+# in bits no network here is small: the counting bound is the size of the image itself, and the smallest of them takes
+# more than ten times as much. Lossless is not compressed.
+
+# %% [markdown]
 # ## Exercises
 # **1.** Change signs in `larger` to get `min(a, b)`.
 # <details><summary>Solution</summary>
