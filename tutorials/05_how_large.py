@@ -14,7 +14,7 @@ import matplotlib.pyplot as plt
 import numpy as np
 
 import refinr
-from refinr import constructive, demo, mlp, planes, theory
+from refinr import constructive, demo, mlp, theory
 
 plt.style.use(["tableau-colorblind10", {"image.cmap": "gray", "image.interpolation": "nearest", "figure.dpi": 80}])
 size = 16 if os.environ.get("REFINR_PRESET", "small") == "small" else 8
@@ -26,8 +26,8 @@ rng = np.random.default_rng(0)
 # %% [markdown]
 # ## A bound that explodes
 # Scale codes of `n` bits to [0, 1]. What errs by less than half a step, the *tolerance* `eps(n)`, rounds to the right
-# code. Let `f` be a function of `d` coordinates. Some network with at most `U_d(n)` parameters is nowhere farther than
-# `eps(n)` from it (Jentzen, Kuckuck and von Wurstemberger, arXiv 2310.20360):
+# code. Let `f` be a function of `d` coordinates in [0, 1]. Some network with at most `U_d(n)` parameters is nowhere
+# farther than `eps(n)` from it (after Jentzen, Kuckuck and von Wurstemberger, arXiv 2310.20360):
 #
 #     eps(n) = 1 / (2 (2^n - 1))            U_d(n) = C eps(n)^(-2d) = C (2^(n+1) - 2)^(2d)
 #
@@ -43,14 +43,17 @@ assert round(510**4 / (8 * 16) / 1e6) == 529
 # ## What the constant hides
 # `C` is not one number: it grows with the slope of `f`. Let `f` change by at most `L` where its coordinates change by 1
 # in all (in the *1-norm*, `|x_1| + ... + |x_d|`; `L` is a *Lipschitz constant*). The proof, which we come to, cuts each
-# axis of the unit cube into `d L / eps` cells, rounded up. So what counts is the ratio of slope and tolerance. Put
-# samples at distances `h`, join them by straight lines, and let `s` be the largest step between neighbours, in codes:
+# axis into `m = d L / eps` equal cells, rounded up. So what counts is the ratio of slope and tolerance. Put samples at
+# distances `h`, join them by straight lines, and let `s` be the largest step between neighbours, in codes:
 #
 #     values:     L = s / ((2^n - 1) h)    eps(n) = 1 / (2 (2^n - 1))    L / eps = 2 s / h
 #     a plane:    L = 1 / h                eps(1) = 1 / 2                L / eps = 2 / h
 #
 # The number of bits has gone. Planes divide the ratio by `s`, and the bound by `s^(2d)`, not by `(2^n - 1)^(2d)`. On a
 # ramp, `s = 1`, they gain nothing: a plane forgives more, but is as much steeper.
+#
+# Images are in between. In noise, neighbours differ by nearly everything, and planes gain more than half of what the
+# tolerances promise. In our landscape they gain less than a thousandth of it.
 
 # %%
 ramp = np.arange(256, dtype="uint8")  # on [0, 1], h = 1/255: the values have slope 1, plane 0 has slope 255
@@ -61,9 +64,8 @@ assert theory.neighbour_gain(noise)[1] > (2**16 - 1) ** 4 / 2
 assert theory.neighbour_gain(codes)[1] < (2**B - 1) ** 4 / 1000
 
 x = np.linspace(0, 1, 16)
-lowest = planes.to_planes(np.arange(16, dtype="uint8"), 4)[:, 0].astype(float)
 figure, axes = plt.subplots(1, 2, figsize=(10, 2.6), layout="constrained")
-for a, y, n, title in ((axes[0], x, 4, "a ramp of 4 bits"), (axes[1], lowest, 1, "its plane 0")):
+for a, y, n, title in ((axes[0], x, 4, "a ramp of 4 bits"), (axes[1], np.arange(16) % 2, 1, "its plane 0")):
     eps = float(theory.tolerance(n))
     a.fill_between(x, y - eps, y + eps, alpha=0.3)
     a.plot(x, y, "o-", markersize=4)
@@ -71,9 +73,6 @@ for a, y, n, title in ((axes[0], x, 4, "a ramp of 4 bits"), (axes[1], lowest, 1,
 plt.show()
 
 # %% [markdown]
-# Images are in between. In noise, neighbours differ by nearly everything, and planes gain more than half of what the
-# tolerances promise. In our landscape they gain less than a thousandth of it.
-#
 # ## Networks by hand
 # The network of the proof is written down, not trained. It begins with `relu(t) = max(t, 0)` and two identities:
 #
@@ -110,7 +109,8 @@ assert (run(constructive.maximum(9), nines) == nines.max(axis=1)).all()
 #
 # made of absolute values and a maximum: a ReLU network. It is never above `f`, meets it at the nodes, and elsewhere is
 # below it by at most `2 L` times the distance to the nearest node: `f` rises by `L` times that at most, the cone falls
-# by as much. The centres of the cells above are near enough for `eps`.
+# by as much. The centres of the `m` cells on an axis are near enough: no point of a cell is farther than `d / (2 m)`
+# from its centre, in the 1-norm, and `2 L d / (2 m)` is at most `eps`.
 
 
 # %%
@@ -126,17 +126,15 @@ assert np.allclose(run(network, x), (nodes.values - L * distances).max(axis=1), 
 assert np.allclose(run(network, nodes.points), f(nodes.points), atol=rounding)
 assert (run(network, x) <= f(x) + rounding).all()
 assert (run(network, x) >= f(x) - 2 * L * distances.min(axis=1) - rounding).all()
-C = theory.lipschitz_constant(1, L, length=1)
-assert constructive.parameters(6, 1) <= theory.upper_bound(1, 1, C)  # eps(1) is 0.5
+assert constructive.parameters(6, 1) <= theory.upper_bound(1, 1, theory.lipschitz_constant(1, L, 1))  # eps(1) is 0.5
 figure, axes = plt.subplots(1, 2, figsize=(10, 3), sharey=True, layout="constrained")
 axes[0].plot(x, nodes.values - L * distances, color="0.8", linewidth=1)
 axes[0].plot(nodes.points, nodes.values, "ko", markersize=4)
 for a, eps in zip(axes, (0.5, 0.1), strict=True):
     network = constructive.lipschitz(f, L, eps, d=1)  # the two lines from above
-    K, count = network[0].sizes[1] // 2, mlp.parameter_count(network[0])  # two ReLUs a node, for |x - x_k|
+    K, count = int(np.ceil(L / eps)), mlp.parameter_count(network[0])
     assert abs(run(network, x) - f(x)).max() <= eps + rounding
     assert count == constructive.parameters(K, 1) <= 8 * K**2
-    assert np.ceil(L / eps) == K
     a.plot(x, run(network, x), label=f"F: {K} nodes, {count} parameters")
     a.plot(x, f(x), "--", label="f")
     a.set(title=f"within {eps}", ylim=(-0.3, 1.1), xlabel="x")
@@ -144,8 +142,8 @@ for a, eps in zip(axes, (0.5, 0.1), strict=True):
 plt.show()
 
 # %% [markdown]
-# In `d` dimensions `K` nodes take at most `8 K^2 d^2` parameters. With `K = (d L / eps)^d` nodes that is a constant
-# times `eps^(-2d)`, the bound above; and `L^(2d)` is in the constant, `theory.lipschitz_constant`.
+# In `d` dimensions `K` nodes take at most `8 K^2 d^2` parameters. With `K = (d L / eps)^d`, `m` on each axis, that is a
+# constant times `eps^(-2d)`: the bound above, with `L^(2d)` in its constant (`theory.lipschitz_constant`).
 #
 # ## An image without training
 # Why not take the pixels for nodes? Then `x_k` are pixel numbers, `c_k` codes, and `L` is the largest step: integers
@@ -159,6 +157,7 @@ assert (written.lossless, written.report.steps) == (True, 0)
 assert all((p == np.rint(p)).all() for p in written.params.values())
 
 nodes = constructive.integer_nodes(codes)
+assert nodes.slope * 2 * (size - 1) + codes.max() < 2**24  # the largest sum
 fine = np.linspace(-0.5, size - 0.5, 12 * size + 1)
 places = np.stack(np.meshgrid(fine, fine, indexing="ij"), axis=-1)
 between = constructive.tree(nodes, places.reshape(-1, 2)).reshape(places.shape[:2])  # the same F, without matrices
@@ -240,10 +239,11 @@ plt.show()
 # **3.** `K^2` asks for small tiles: try `constructive.exact(image, tile=4)`, and single pixels. What is left?
 # <details><summary>Solution</summary>
 #
-# The parameters fall with the area of a tile. A single pixel takes 17: four ReLUs that see no neighbour, and its value.
+# A tile with 16 times fewer pixels has 256 times fewer parameters, nearly; but there are 16 times more tiles. A pixel
+# alone takes 17: a value, and four ReLUs whose cone nobody sees.
 #
 # ```python
 # counts = [constructive.exact(image, tile=t).report.parameters for t in (size, 4, 1)]
-# assert counts[1] < counts[0] / 2 and counts[2] == 17 * size**2
+# assert counts[2] < counts[1] < counts[0] / 2 and counts[2] == 17 * size**2
 # ```
 # </details>
