@@ -85,7 +85,7 @@ def run(script: Path, monkeypatch: pytest.MonkeyPatch) -> int:
 
 
 def test_there_are_tutorials():
-    assert {script.name[:2] for script in SCRIPTS} >= {"01", "02", "03", "04", "07"}
+    assert {script.name[:2] for script in SCRIPTS} >= {f"0{i}" for i in range(1, 8)}
 
 
 @each
@@ -146,7 +146,7 @@ def test_the_notebook_has_been_executed(script):
     assert {output["output_type"] for output in outputs} <= {"stream", "execute_result", "display_data"}
     assert "stderr" not in {output.get("name") for output in outputs}
     for cell in code:
-        assert bool(images(cell)) == ("plt.show()" in cell["source"][-1])
+        assert bool(images(cell)) == ("plt.show()" in "".join(cell["source"]))
 
 
 @each
