@@ -2,7 +2,7 @@
 
 With this you can represent an array exactly by small networks (`fit`).
 
-    samples -> codes -> tiles -> targets -> training -> parameters -> outputs -> decisions -> codes: compared
+    samples -> codes -> tiles -> targets -> training -> parameters, which `refinr.recount.measured` decodes and compares
 """
 
 from __future__ import annotations
@@ -17,12 +17,11 @@ from typing import Any
 
 import numpy as np
 
-from refinr import container, cpu, decisions, metrics, mlp, planes, training
-from refinr.decompositions import Direct
+from refinr import cpu, mlp, training
 from refinr.inr import INR
 from refinr.layout import Layout, plan
 from refinr.progress import Progress
-from refinr.report import Report
+from refinr.recount import measured
 from refinr.xp import get
 
 
@@ -50,8 +49,9 @@ def fit(
     patience: int | None = 300,
     group: int | None = None,
     info: dict[str, Any] | None = None,
+    exact: bool = False,
 ) -> INR:
-    """Represent an array by networks, exactly if the budget allows.
+    """Represent an array by networks, exactly if the budget allows or `exact` is asked for.
 
     Parameters
     ----------
@@ -103,11 +103,14 @@ def fit(
         Networks trained together; chosen for this machine's caches and cores by default, so give it for a cluster.
     info : dict, optional
         Side information to carry along, JSON values.
+    exact : bool
+        Keep what the networks have wrong as a compressed residual, so that decoding is exact whatever the budget.
 
     Returns
     -------
     INR
-        Its `report` and `lossless` say what was reached; they are counted on the decoded samples.
+        Its `report` says what the networks reached, counted on the samples they decode to, and `lossless` whether
+        decoding is exact.
 
     Raises
     ------
@@ -158,30 +161,24 @@ def fit(
     if group is not None and group < 1:
         raise ValueError(f"group: expected 1 or more, got {group}")
     start = time.perf_counter()
-    cells = layout.cells(samples)
-    params, steps, restarts = _train(layout, cells, options, executor, get(xp), progress, group)
+    params, steps, restarts = _train(layout, samples, options, executor, get(xp), progress, group)
     seconds = time.perf_counter() - start
-    decoded, margins = _decode(layout, params, cells)
-    rmse, peak = _distance(samples, cells, decoded, layout)
-    report = Report(
+    return measured(
+        layout,
+        params,
+        samples,
         seconds=seconds,
-        networks=layout.networks,
-        parameters=sum(p.size for p in params.values()),
         steps=float(steps.mean()),
         most_steps=int(steps.max()),
         restarts=restarts,
-        samples=samples.size,
-        wrong_bits=tuple(metrics.wrong_bits_per_plane(cells.astype(decoded.dtype), decoded, layout.cut.bits)),
-        margin_per_plane=margins,
-        rmse=rmse,
-        peak=peak,
+        info=info,
+        exact=exact,
     )
-    return INR(layout, params, report, container.checksum(samples), dict(info or {}))
 
 
 def _train(
     layout: Layout,
-    cells: np.ndarray,
+    samples: np.ndarray,
     options: training.Options,
     executor: Executor | None,
     xp: ModuleType,
@@ -192,15 +189,15 @@ def _train(
     template = mlp.init(layout.spec)
     params = {name: np.empty((n, *p.shape[1:]), p.dtype) for name, p in template.items()}
     steps, restarts = np.zeros(n, dtype=int), 0
-    samples = math.prod(layout.cut.axes(layout.tile))
+    size = math.prod(layout.cut.axes(layout.tile))
     cores = cpu.cores()
     if group is None:  # as large as the cache allows, and as many as the cores can share evenly
-        rounds = -(-n // (training.group_size(layout.spec, samples, xp) * cores))
+        rounds = -(-n // (training.group_size(layout.spec, size, xp) * cores))
         group = -(-n // (rounds * cores))
     threads = max(1, cores // -(-n // group)) if executor is None else 1  # few groups: threads within them
-    tracker = Progress(n, samples, visible)
+    tracker = Progress(n, size, visible)
     try:
-        jobs = layout.jobs(cells, group)
+        jobs = layout.jobs(samples, group)
         for job, outcome in training.run(
             jobs, options, executor=executor, threads=threads, xp=xp, notify=tracker.update
         ):
@@ -216,30 +213,3 @@ def _train(
     finally:
         tracker.close()
     return params, steps, restarts
-
-
-def _decode(layout: Layout, params: dict[str, np.ndarray], cells: np.ndarray) -> tuple[np.ndarray, tuple[float, ...]]:
-    """What the networks represent, and the smallest margin of each plane: what the report is counted on."""
-    cut = layout.cut
-    decoded, smallest = np.empty(cells.shape, planes.narrowest(cut.bits)), np.full(1, np.inf)
-    for tile, z in layout.outputs(params):
-        decoded[tile] = cut.codes(z).reshape(cells[tile].shape)
-        targets = cut.targets(cells[tile].reshape(-1, layout.channels))
-        margins = decisions.margins(cut.by_sample(z), cut.by_sample(targets), cut.levels)  # (N, C, P)
-        smallest = np.minimum(smallest, margins.min(axis=(0, 1)))
-    has_decisions = not (isinstance(cut, Direct) and cut.dtype) and np.isfinite(smallest).all()
-    return decoded, tuple(smallest.tolist()) if has_decisions else ()
-
-
-def _distance(samples: np.ndarray, cells: np.ndarray, decoded: np.ndarray, layout: Layout) -> tuple[float, float]:
-    """Root mean squared error, and the peak it is related to; the largest float where there is no telling."""
-    if samples.dtype.kind != "f":
-        return metrics.rmse(cells.astype(decoded.dtype), decoded), float((1 << layout.cut.bits) - 1)
-    with np.errstate(invalid="ignore", over="ignore"):  # signalling NaNs; squares of extreme floats
-        a, b = samples.astype(np.float64), layout.samples(decoded).astype(np.float64)
-        both = np.isfinite(a) & np.isfinite(b)
-        a, b = a[both], b[both]
-        rmse = float(np.sqrt(np.mean((a - b) ** 2))) if a.size else math.inf
-        peak = float(np.ptp(a)) if a.size else math.inf
-    limit = float(np.finfo(np.float64).max)  # JSON has no infinity
-    return min(rmse, limit), min(peak, limit)

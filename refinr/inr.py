@@ -8,16 +8,23 @@ in a file (`INR.save`, `load`).
 
 from __future__ import annotations
 
+import itertools
+import math
 import os
+from collections.abc import Iterator
 from dataclasses import asdict, dataclass, field
 from types import ModuleType
 from typing import Any
 
 import numpy as np
 
-from refinr import container, mlp, planes
+from refinr import container, mlp, residual, tiling
 from refinr.layout import Layout
 from refinr.report import Report
+from refinr.residual import Residual
+
+MOST_OUTPUTS, OUTPUTS_A_BYTE = 1 << 22, 64
+"""What a file may ask for that nobody has vouched for."""
 
 
 class LosslessError(Exception):
@@ -34,11 +41,13 @@ class INR:
     params : dict of arrays
         ``"w0"`` (networks, I, O), ``"b0"`` (networks, 1, O), ...: every array it stores.
     report : Report
-        What the fit cost and reached.
+        What the fit cost, and what the networks alone reached.
     checksum : str
-        SHA-256 of the samples' bytes.
+        SHA-256 of the samples, see `refinr.container.checksum`.
     info : dict
         Side information in JSON values, carried along: a sample rate, say.
+    residual : Residual or None
+        What the networks have wrong, where the fit was asked to be exact.
     """
 
     layout: Layout
@@ -46,31 +55,56 @@ class INR:
     report: Report
     checksum: str
     info: dict[str, Any] = field(default_factory=dict)
+    residual: Residual | None = None
 
     @property
     def lossless(self) -> bool:
-        """Whether the networks represent every bit."""
-        return self.report.lossless
+        """Whether `decode` gives every bit: by the networks alone, or with the residual."""
+        return self.report.lossless or self.residual is not None
 
-    def decode(self, *, xp: ModuleType | str | None = None) -> np.ndarray:
+    @property
+    def margin(self) -> float:
+        """How far outputs are from where a decision changes; NaN where there are no decisions."""
+        return self.report.margin if self.residual is None else self.residual.margin
+
+    def decode(self, *, xp: ModuleType | str | None = None, out: np.ndarray | None = None) -> np.ndarray:
         """The samples, in the dtype and shape they came in.
+
+        Parameters
+        ----------
+        xp : array library or its name, optional
+        out : array, optional
+            Where to put them, of that dtype and shape: a `numpy.memmap`, say, if they are more than memory holds.
 
         Raises
         ------
         LosslessError
             If the fit was exact and this decode is not: another kind of machine may round differently.
+        ValueError
+            If `out` is another kind of array, or the residual is damaged.
         """
         layout = self.layout
-        cells = np.empty((*layout.grid, layout.channels), planes.code_dtype(layout.dtype))
-        for tile, z in layout.outputs(self.params, xp):
-            cells[tile] = layout.cut.codes(z).reshape(cells[tile].shape)
-        samples = layout.samples(cells)
+        samples = np.empty(layout.shape, layout.dtype) if out is None else out
+        if (samples.shape, samples.dtype) != (layout.shape, np.dtype(layout.dtype)):
+            raise ValueError(f"out: expected {layout.dtype} {layout.shape}, got {samples.dtype.str} {samples.shape}")
+        for (tile, z), wrong in zip(layout.outputs(self.params, xp), self._wrong(), strict=True):
+            codes = layout.cut.codes(z)  # (N, C)
+            codes = codes if wrong is None else codes ^ wrong.reshape(codes.shape)
+            samples[tile] = layout.samples(codes).reshape(samples[tile].shape)
         if self.lossless and container.checksum(samples) != self.checksum:
             raise LosslessError(
                 "the decoded samples are not those that were fitted: this machine rounds differently, "
-                f"and the smallest margin, {self.report.margin:.3g}, was not enough"
+                f"and the smallest margin, {self.margin:.3g}, was not enough"
             )
         return samples
+
+    def _wrong(self) -> Iterator[np.ndarray | None]:
+        """What to flip in each tile."""
+        tiles = self.layout.tiles
+        if self.residual is None:
+            return itertools.repeat(None, len(tiles))
+        sizes = (math.prod(tiling.extent(tile)) * self.layout.channels for tile in tiles)
+        return residual.read(self.residual, sizes, self.layout.cut.bits)
 
     def logits(self, *, xp: ModuleType | str | None = None) -> np.ndarray:
         """The networks' outputs, one for each decision: array (*grid, C, planes)."""
@@ -92,30 +126,55 @@ class INR:
         OSError
             If it cannot be written; a file already there is then left as it was.
         """
-        description = {"layout": self.layout.to_json(), "report": asdict(self.report), "checksum": self.checksum}
-        container.write(path, self.params, description | {"info": self.info})
+        report = asdict(self.report)
+        del report["seconds"]  # how long it took is no part of what was made: same seed, same bytes
+        description = {"layout": self.layout.to_json(), "report": report, "checksum": self.checksum, "info": self.info}
+        arrays, wrong = dict(self.params), self.residual
+        if wrong is not None:
+            arrays["residual"] = wrong.data
+            description["residual"] = {"codec": wrong.codec, "margin": wrong.margin}
+        container.write(path, arrays, description)
 
 
-def load(path: str | os.PathLike) -> INR:
+def load(path: str | os.PathLike, *, trusted: bool = False) -> INR:
     """Read an `.inr` file.
+
+    Parameters
+    ----------
+    path : path
+    trusted : bool
+        Take a small file that stands for a large array, too: a few numbers may ask for gigabytes, or for hours.
 
     Raises
     ------
     OSError
         If it cannot be read.
     ValueError
-        If it is not an `.inr` file, is damaged, or newer than this version.
+        If it is not an `.inr` file, is damaged, or newer than this version; or if it is not trusted and has more than
+        `MOST_OUTPUTS` outputs and more than `OUTPUTS_A_BYTE` for each byte of its arrays.
     """
     params, description = container.read(path)
+    stored = sum(p.nbytes for p in params.values())
     try:
         layout = Layout.from_json(description["layout"])
         fields: dict[str, Any] = {k: tuple(v) if isinstance(v, list) else v for k, v in description["report"].items()}
-        report = Report(**fields)
+        report = Report(seconds=math.nan, **fields)
+        wrong = description.get("residual") and Residual(data=params.pop("residual"), **description["residual"])
+        said = (report.samples, report.networks, len(report.wrong_bits))
+        if said != (math.prod(layout.shape), layout.networks, layout.cut.bits):
+            raise ValueError(f"the report is about {said} samples, networks and bits: the layout has others")
+        if mlp.parameter_count(layout.spec) * layout.networks > 8 * stored:
+            raise ValueError(f"{layout.networks} networks of sizes {layout.spec.sizes} in {stored} bytes")
         expected = {name: (layout.networks, *p.shape[1:]) for name, p in mlp.init(layout.spec).items()}
-        inr = INR(layout, params, report, str(description["checksum"]), dict(description["info"]))
+        inr = INR(layout, params, report, str(description["checksum"]), dict(description["info"]), wrong)
     except (KeyError, TypeError, ValueError, AttributeError, IndexError, ArithmeticError) as error:
         raise ValueError(f"{path}: its description is damaged ({type(error).__name__}: {error})") from None
     shapes = {name: p.shape for name, p in params.items() if p.dtype == np.float32}
     if shapes != expected or len(shapes) != len(params):
         raise ValueError(f"{path}: its arrays are not those that its description speaks of")
+    if layout.outputs_in_all > max(MOST_OUTPUTS, OUTPUTS_A_BYTE * stored) and not trusted:
+        raise ValueError(
+            f"{path}: {stored} bytes of arrays stand for {layout.outputs_in_all} outputs: say that it is trusted if it "
+            "is, and it will be decoded"
+        )
     return inr

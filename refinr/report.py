@@ -60,6 +60,13 @@ class Report:
     rmse: float
     peak: float
 
+    def __post_init__(self) -> None:
+        numbers = [value for value in vars(self).values() if not isinstance(value, tuple)]
+        if not all(isinstance(n, int | float) for n in [*numbers, *self.margin_per_plane]) or self.samples < 1:
+            raise ValueError(f"expected numbers, and one sample or more, got {self}")
+        if not self.wrong_bits or not all(isinstance(n, int) and 0 <= n <= self.samples for n in self.wrong_bits):
+            raise ValueError(f"wrong_bits: expected a number of samples for each plane, got {self.wrong_bits}")
+
     @property
     def total_bits(self) -> int:
         """Bits represented, in all."""

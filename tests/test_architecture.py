@@ -21,14 +21,15 @@ FLOORS = {
     for floor, names in enumerate(
         [
             "xp cpu",
-            "planes coords activations losses metrics optim decisions tiling container progress report",
+            "planes coords activations losses metrics optim decisions tiling container residual progress report",
             "layers ternary decompositions theory",
             "mlp",
             "chunks",
             "training",
             "layout",
             "inr",
-            "fitting constructive certify signals",
+            "recount signals volumes",
+            "fitting constructive certify",
             "demo oracle",
             "cli",
             "__main__",
@@ -38,7 +39,20 @@ FLOORS = {
 }
 LAZY = {"cupy", "torch", "jax", "scipy", "matplotlib", "tqdm"}
 # what a reader of the method needs not: files, screens, command lines
-EDGES = {"signals", "container", "progress", "demo", "oracle", "cli", "__main__", "__init__"}
+EDGES = {
+    "signals",
+    "container",
+    "residual",
+    "journal",
+    "executors",
+    "volumes",
+    "progress",
+    "demo",
+    "oracle",
+    "cli",
+    "__main__",
+    "__init__",
+}
 LINES_A_FILE, LINES_OF_THE_METHOD = 200, 2000
 
 SOURCES = {path.stem: path.read_text(encoding="utf-8") for path in sorted(PACKAGE.glob("*.py"))}
