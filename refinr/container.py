@@ -53,8 +53,7 @@ def replace_file(path: str | os.PathLike, content: bytes | memoryview | Iterable
 
 
 def checksum(samples: np.ndarray) -> str:
-    """SHA-256 of the samples: their dtype and shape as in ``"<u2 480,640\\n"``, then their bytes, little-endian and
-    row-major.
+    """SHA-256 of the samples: dtype and shape as in ``<u2 480,640`` and a newline, then bytes, little-endian, row-major.
 
     Examples
     --------
@@ -171,17 +170,14 @@ def read(path: str | os.PathLike) -> tuple[dict[str, np.ndarray], dict[str, Any]
     try:
         text = metadata["refinr"]
         description = json.loads(text)
-        known = (
-            description["format"] == "refinr" and isinstance(description["version"], int) and description["version"] > 0
-        )
+        version = description["version"]
+        known = description["format"] == "refinr" and isinstance(version, int) and version > 0
     except (KeyError, TypeError, ValueError, RecursionError):
         known = False
     if not known:
         raise ValueError(f"{path}: a safetensors file, but not one of refinr's")
-    if description["version"] > VERSION:
-        raise ValueError(
-            f"{path}: version {description['version']}, newer than {VERSION}, the newest this refinr reads"
-        )
+    if version > VERSION:
+        raise ValueError(f"{path}: version {version}, newer than {VERSION}, the newest this refinr reads")
     if metadata.get("digest") != _digest(arrays, text):
         raise ValueError(f"{path}: damaged, its content is not what was written")
     return arrays, description

@@ -127,9 +127,9 @@ class _Stream:
     """A compressed stream, read in pieces of known size."""
 
     def __init__(self, residual: Residual) -> None:
-        zipped = residual.codec == "zlib"
-        self._stream: Any = zlib.decompressobj() if zipped else lzma.LZMADecompressor(lzma.FORMAT_XZ, _MOST_MEMORY)
-        self._rest = lambda: self._stream.unconsumed_tail if zipped else b""
+        self._stream: Any = zlib.decompressobj()
+        if residual.codec == "xz":
+            self._stream = lzma.LZMADecompressor(lzma.FORMAT_XZ, _MOST_MEMORY)
         self._pieces = (residual.data[i : i + _PIECE].tobytes() for i in range(0, len(residual.data), _PIECE))
 
     def read(self, size: int) -> bytes:
@@ -142,6 +142,9 @@ class _Stream:
                 raise ValueError("residual: damaged, it ends too early")
             content += part
         return bytes(content)
+
+    def _rest(self) -> bytes:  # zlib gives back what it has not looked at yet, xz keeps it
+        return getattr(self._stream, "unconsumed_tail", b"")
 
     def _hungry(self) -> bool:
         return getattr(self._stream, "needs_input", True)
