@@ -85,6 +85,8 @@ def _parser() -> argparse.ArgumentParser:
     fitting.add_argument("--channels", action=argparse.BooleanOptionalAction, help="last axis counts channels")
     text = "keep what the networks have wrong as a residual, so that decoding is exact whatever the budget"
     fitting.add_argument("--exact", action=argparse.BooleanOptionalAction, default=True, help=text)
+    text = "keep networks as they are done in OUT.inr.part, and go on from there if it is there"
+    fitting.add_argument("--resume", action="store_true", help=text)
     fitting.add_argument("--xp", default="numpy", help="array library: numpy, cupy")
     fitting.add_argument("--quiet", action="store_true", help="no progress bar")
 
@@ -124,7 +126,7 @@ def _demo(options: argparse.Namespace) -> int:
 
 
 def _fit(options: argparse.Namespace) -> int:
-    settings = {k: v for k, v in vars(options).items() if k not in ("run", "input", "output", "quiet")}
+    settings = {k: v for k, v in vars(options).items() if k not in ("run", "input", "output", "quiet", "resume")}
     if Path(options.output).suffix.lower() in signals.FORMATS:  # perhaps the only copy of a signal
         raise ValueError(f"{options.output}: the name of a signal, expected one like OUT.inr")
     folder = Path(options.output).absolute().parent
@@ -133,11 +135,15 @@ def _fit(options: argparse.Namespace) -> int:
     samples, info = signals.read(options.input)
     if settings["channels"] is None:
         settings["channels"] = info.get("channels")
+    journal = Path(f"{options.output}.part") if options.resume else None
     try:
-        inr = fit(samples, progress=not options.quiet, info=info, **settings)
+        inr = fit(samples, progress=not options.quiet, info=info, journal=journal, **settings)
         inr.save(options.output)
     except KeyboardInterrupt as error:
-        raise KeyboardInterrupt(f"{str(error) or 'interrupted'}; nothing was written") from None
+        kept = f"what is done is in {journal}, and the same command goes on" if journal else "nothing was written"
+        raise KeyboardInterrupt(f"{str(error) or 'interrupted'}; {kept}") from None
+    if journal:
+        journal.unlink()
     print(_summary(inr))
     return 0 if inr.lossless or options.decomposition == "none" else 1
 

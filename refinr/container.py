@@ -53,7 +53,8 @@ def replace_file(path: str | os.PathLike, content: bytes | memoryview | Iterable
 
 
 def checksum(samples: np.ndarray) -> str:
-    """SHA-256 of the samples: dtype and shape as in ``<u2 480,640`` and a newline, then bytes, little-endian, row-major.
+    """SHA-256 of the samples: dtype and shape as in ``<u2 480,640`` and a newline, then bytes, little-endian and
+    row-major.
 
     Examples
     --------

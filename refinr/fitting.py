@@ -7,22 +7,26 @@ With this you can represent an array exactly by small networks (`fit`).
 
 from __future__ import annotations
 
+import hashlib
 import json
 import math
+import os
 import time
 from collections.abc import Callable, Sequence
 from concurrent.futures import Executor
+from dataclasses import asdict
 from types import ModuleType
 from typing import Any
 
 import numpy as np
 
-from refinr import cpu, mlp, training
+from refinr import container, cpu, mlp, training
 from refinr.inr import INR
+from refinr.journal import Journal, Ledger
 from refinr.layout import Layout, plan
 from refinr.progress import Progress
 from refinr.recount import measured
-from refinr.xp import get
+from refinr.xp import get, name_of
 
 
 def fit(
@@ -50,6 +54,7 @@ def fit(
     group: int | None = None,
     info: dict[str, Any] | None = None,
     exact: bool = False,
+    journal: str | os.PathLike | None = None,
 ) -> INR:
     """Represent an array by networks, exactly if the budget allows or `exact` is asked for.
 
@@ -105,6 +110,10 @@ def fit(
         Side information to carry along, JSON values.
     exact : bool
         Keep what the networks have wrong as a compressed residual, so that decoding is exact whatever the budget.
+    journal : path, optional
+        A file to keep networks in as they are done.  If it is there already, those it has are not trained again: a fit
+        that was interrupted goes on, to the same result.  Parameters then stay in this file, mapped into memory, so
+        delete it only when the INR has been saved.
 
     Returns
     -------
@@ -115,12 +124,14 @@ def fit(
     Raises
     ------
     ValueError
-        For empty or 0-d arrays, `bits` too small for the samples, unknown names, values out of range, and non-finite
-        floats in direct regression.
+        For empty or 0-d arrays, `bits` too small for the samples, unknown names, values out of range, non-finite floats
+        in direct regression, and a `journal` of other samples or settings.
     TypeError
         For dtypes without codes.
     RuntimeError
-        If an array library is asked for that does not work here.
+        If an array library is asked for that does not work here, or the executor's workers die.
+    OSError
+        If the journal cannot be written.
     KeyboardInterrupt
         When interrupted, saying what was reached.
 
@@ -161,16 +172,17 @@ def fit(
     if group is not None and group < 1:
         raise ValueError(f"group: expected 1 or more, got {group}")
     start = time.perf_counter()
-    params, steps, restarts = _train(layout, samples, options, executor, get(xp), progress, group)
+    ledger = _ledger(journal, layout, samples, options, get(xp))
+    _train(layout, samples, options, executor, get(xp), progress, group, ledger)
     seconds = time.perf_counter() - start
     return measured(
         layout,
-        params,
+        ledger.params,
         samples,
         seconds=seconds,
-        steps=float(steps.mean()),
-        most_steps=int(steps.max()),
-        restarts=restarts,
+        steps=float(ledger.steps.mean()),
+        most_steps=int(ledger.steps.max()),
+        restarts=int(ledger.restarts.sum()),
         info=info,
         exact=exact,
     )
@@ -184,11 +196,9 @@ def _train(
     xp: ModuleType,
     visible: bool,
     group: int | None,
-) -> tuple[dict[str, np.ndarray], np.ndarray, int]:
-    n = layout.networks
-    template = mlp.init(layout.spec)
-    params = {name: np.empty((n, *p.shape[1:]), p.dtype) for name, p in template.items()}
-    steps, restarts = np.zeros(n, dtype=int), 0
+    ledger: Ledger,
+) -> None:
+    n, done = layout.networks, sorted(ledger.done)
     size = math.prod(layout.cut.axes(layout.tile))
     cores = cpu.cores()
     if group is None:  # as large as the cache allows, and as many as the cores can share evenly
@@ -196,20 +206,31 @@ def _train(
         group = -(-n // (rounds * cores))
     threads = max(1, cores // -(-n // group)) if executor is None else 1  # few groups: threads within them
     tracker = Progress(n, size, visible)
+    tracker.update(done, [0] * len(done))
+    tracker.finish(done)
     try:
-        jobs = layout.jobs(samples, group)
+        jobs = layout.jobs(samples, group, skip=frozenset(done))
         for job, outcome in training.run(
             jobs, options, executor=executor, threads=threads, xp=xp, notify=tracker.update
         ):
             rows = list(job.networks)
-            for name, p in outcome.params.items():
-                params[name][rows] = p
-            steps[rows] = outcome.steps
-            restarts += int(outcome.restarts.sum())
+            ledger.add(rows, outcome.params, outcome.steps, outcome.restarts)
             tracker.update(rows, outcome.wrong)
             tracker.finish(rows)
     except KeyboardInterrupt:
         raise KeyboardInterrupt(f"interrupted: {tracker.summary()}") from None
     finally:
         tracker.close()
-    return params, steps, restarts
+
+
+def _ledger(
+    path: str | os.PathLike | None, layout: Layout, samples: np.ndarray, options: training.Options, xp: ModuleType
+) -> Ledger:
+    """Where networks are kept: in memory, or in the journal of these samples and settings."""
+    if path is None:
+        return Ledger(layout.networks, mlp.init(layout.spec))
+    if callable(options.lr):
+        raise ValueError("journal: expected lr to be a number: whether two schedules are the same, nobody can tell")
+    settings = [container.VERSION, container.checksum(samples), layout.to_json(), asdict(options), name_of(xp)]
+    key = hashlib.sha256(json.dumps(settings, sort_keys=True).encode()).digest()
+    return Journal(path, key, layout.networks, mlp.init(layout.spec))

@@ -21,7 +21,8 @@ FLOORS = {
     for floor, names in enumerate(
         [
             "xp cpu",
-            "planes coords activations losses metrics optim decisions tiling container residual progress report",
+            "planes coords activations losses metrics optim decisions tiling report "
+            "container residual journal executors progress",
             "layers ternary decompositions theory",
             "mlp",
             "chunks",
@@ -39,22 +40,8 @@ FLOORS = {
 }
 LAZY = {"cupy", "torch", "jax", "scipy", "matplotlib", "tqdm"}
 # what a reader of the method needs not: files, screens, command lines
-EDGES = set(
-    [
-        "signals",
-        "volumes",
-        "container",
-        "residual",
-        "journal",
-        "executors",
-        "progress",
-        "demo",
-        "oracle",
-        "cli",
-        "__main__",
-        "__init__",
-    ]
-)
+EDGES = {"signals", "volumes", "container", "residual", "journal", "executors", "progress"}
+EDGES |= {"demo", "oracle", "cli", "__main__", "__init__"}
 LINES_A_FILE, LINES_OF_THE_METHOD = 200, 2000
 
 SOURCES = {path.stem: path.read_text(encoding="utf-8") for path in sorted(PACKAGE.glob("*.py"))}
