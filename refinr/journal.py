@@ -146,13 +146,11 @@ class Journal(Ledger):
         for name, p in params.items():
             records[name] = p
         try:
-            with open(self.path, "r+b", buffering=0) as file:
+            with open(self.path, "r+b") as file:
                 for network, record in zip(networks, records, strict=True):
                     content = record.tobytes()[8:]
-                    left = memoryview(self._digest(network, content) + content)
                     file.seek(_HEAD + network * self._record.itemsize)
-                    while left:  # the system may take less than it was given
-                        left = left[file.write(left) :]
+                    file.write(self._digest(network, content) + content)
         except OSError as error:
             error.filename = self.path
             raise
