@@ -4,7 +4,7 @@ PYTHON ?= python3
 BIN := .venv/bin
 PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check
 
-.PHONY: demo test lint bench clean
+.PHONY: demo test lint fuzz bench clean
 
 demo: .venv/demo
 	$(BIN)/refinr demo
@@ -16,6 +16,9 @@ lint: .venv/test
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
+
+fuzz: .venv/test
+	$(BIN)/python -m tests.fuzz --files 100000 --seconds 1800
 
 bench: .venv/bench
 	$(BIN)/python -m benchmarks.step_time

@@ -44,6 +44,10 @@ class Residual:
     def __post_init__(self) -> None:
         if self.codec not in CODECS:
             raise ValueError(f"codec: unknown name {self.codec!r}; known are {', '.join(CODECS)}")
+        if self.data.dtype != np.uint8 or self.data.ndim != 1:
+            raise ValueError(f"data: expected bytes, got {self.data.dtype} {self.data.shape}")
+        if not isinstance(self.margin, float) or not self.margin >= 0:
+            raise ValueError(f"margin: expected 0 or a number above, got {self.margin!r}")
 
 
 class Writer:

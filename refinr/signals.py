@@ -10,6 +10,7 @@ fewer samples than it promises, raises; so does a format that cannot hold the sa
 from __future__ import annotations
 
 import io
+import math
 import operator
 import os
 import struct
@@ -149,6 +150,15 @@ def _check_dtype(samples: np.ndarray) -> None:
         raise ValueError(f"expected booleans, integers or floats, got {_kind(samples)}")
 
 
+def _check_size(size: int, content: bytes) -> None:
+    """Refuse headers that promise more than a file holds, before memory is asked for.
+
+    Deflate makes at most 1032 bytes out of one; other methods may make more, of up to 16 MB.
+    """
+    if size > max(1032 * len(content), 1 << 24):
+        raise ValueError(f"{len(content)} bytes cannot hold samples of {size}")
+
+
 def _kind(samples: np.ndarray) -> str:
     return f"{samples.dtype} of shape {samples.shape}"
 
@@ -157,8 +167,15 @@ def _kind(samples: np.ndarray) -> str:
 
 
 def _read_npy(content: bytes) -> tuple[np.ndarray, dict[str, Any]]:
-    # np.load would read archives too
-    return np.lib.format.read_array(io.BytesIO(content), allow_pickle=False), {"channels": None}
+    file = io.BytesIO(content)
+    version = np.lib.format.read_magic(file)
+    header = np.lib.format.read_array_header_1_0 if version == (1, 0) else np.lib.format.read_array_header_2_0
+    shape, _, dtype = header(file)
+    size = math.prod(shape) * dtype.itemsize
+    if not dtype.hasobject and (min(shape, default=0) < 0 or size != len(content) - file.tell()):
+        raise ValueError(f"expected {size} bytes for {dtype} {shape}, got {len(content) - file.tell()}")
+    file.seek(0)
+    return np.lib.format.read_array(file, allow_pickle=False), {"channels": None}  # np.load would read archives too
 
 
 def _write_npy(file: io.BytesIO, samples: np.ndarray, info: dict[str, Any]) -> None:
@@ -174,6 +191,7 @@ def _read_png(content: bytes) -> tuple[np.ndarray, dict[str, Any]]:
     reader = png.Reader(bytes=content)
     reader.preamble()
     reader.sbit = None  # how many bits were significant once: pypng would shift the others out of the stored samples
+    _check_size(reader.height * reader.row_bytes, content)
     width, height, lines, meta = reader.asDirect()
     planes, bitdepth = meta["planes"], meta["bitdepth"]
     rows = np.array([np.asarray(line) for line in lines], dtype=np.uint8 if bitdepth <= 8 else np.uint16)
@@ -209,6 +227,7 @@ def _read_tiff(content: bytes) -> tuple[np.ndarray, dict[str, Any]]:
     if len(tiff.series) != 1:
         raise ValueError(f"expected one image or pages all alike, got {len(tiff.series)} different series")
     series = tiff.series[0]
+    _check_size(series.nbytes, content)
     end = _tiff_end(tiff, content)
     if end > len(content) or None in series.pages:
         raise ValueError(f"expected {end} bytes or more with all pages in them, got {len(content)}")
@@ -292,9 +311,11 @@ def _wav_layout(content: bytes) -> tuple[int, int]:
         found[name], end = start, start + size
     if b"fmt " not in found or end > len(content):
         raise ValueError(f"expected a chunk b'fmt ' and {end} bytes, got chunks {list(found)} and {len(content)} bytes")
-    channels, _, _, frame = struct.unpack_from(order + "HIIH", content, found[b"fmt "] + 2)
+    channels, _, _, frame, bits = struct.unpack_from(order + "HIIHH", content, found[b"fmt "] + 2)
     if channels == 0 or frame % channels:
         raise ValueError(f"expected whole bytes a sample, got frames of {frame} bytes for {channels} channels")
+    if -(-bits // 8) != frame // channels:  # readers differ in which of the two they believe
+        raise ValueError(f"expected samples of {bits} bits in {-(-bits // 8)} bytes, got {frame // channels}")
     return frame // channels, end
 
 
