@@ -16,7 +16,7 @@ from typing import Any
 
 import numpy as np
 
-from refinr import activations, decompositions, losses, signals
+from refinr import activations, decompositions, executors, losses, signals
 from refinr.fitting import fit
 from refinr.inr import INR, LosslessError, load
 
@@ -87,6 +87,10 @@ def _parser() -> argparse.ArgumentParser:
     fitting.add_argument("--exact", action=argparse.BooleanOptionalAction, default=True, help=text)
     text = "keep networks as they are done in OUT.inr.part, and go on from there if it is there"
     fitting.add_argument("--resume", action="store_true", help=text)
+    text = "who trains: threads or processes of this machine, Dask's workers, or MPI's"
+    fitting.add_argument("--executor", choices=executors.NAMES, default="threads", help=text)
+    fitting.add_argument("--workers", type=int, help="how many processes; default: as many as cores")
+    fitting.add_argument("--address", help="of Dask's scheduler: tcp://host:8786")
     fitting.add_argument("--xp", default="numpy", help="array library: numpy, cupy")
     fitting.add_argument("--quiet", action="store_true", help="no progress bar")
 
@@ -126,7 +130,8 @@ def _demo(options: argparse.Namespace) -> int:
 
 
 def _fit(options: argparse.Namespace) -> int:
-    settings = {k: v for k, v in vars(options).items() if k not in ("run", "input", "output", "quiet", "resume")}
+    ours = ("run", "input", "output", "quiet", "resume", "executor", "workers", "address")
+    settings = {k: v for k, v in vars(options).items() if k not in ours}
     if Path(options.output).suffix.lower() in signals.FORMATS:  # perhaps the only copy of a signal
         raise ValueError(f"{options.output}: the name of a signal, expected one like OUT.inr")
     folder = Path(options.output).absolute().parent
@@ -137,7 +142,8 @@ def _fit(options: argparse.Namespace) -> int:
         settings["channels"] = info.get("channels")
     journal = Path(f"{options.output}.part") if options.resume else None
     try:
-        inr = fit(samples, progress=not options.quiet, info=info, journal=journal, **settings)
+        with executors.open_executor(options.executor, workers=options.workers, address=options.address) as executor:
+            inr = fit(samples, progress=not options.quiet, info=info, journal=journal, executor=executor, **settings)
         inr.save(options.output)
     except KeyboardInterrupt as error:
         kept = f"what is done is in {journal}, and the same command goes on" if journal else "nothing was written"

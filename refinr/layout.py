@@ -9,6 +9,7 @@ from __future__ import annotations
 import itertools
 import math
 import operator
+import re
 from collections.abc import Container, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import asdict, dataclass
@@ -140,13 +141,19 @@ class Layout:
     def from_json(cls, value: dict[str, Any]) -> Layout:
         """The inverse of `to_json`."""
         value = dict(value)
+        for dtype in (
+            value["dtype"],
+            value["cut"].get("dtype") or "<f4",
+        ):  # NumPy takes more for dtypes than a file may
+            if not re.fullmatch("[<>|][biuf][1248]", dtype):
+                raise ValueError(f"dtype: expected one like <u2, got {dtype!r:.40}")
         cut = DECOMPOSITIONS[value.pop("decomposition")](**value.pop("cut"))
         spec = MLP(**value.pop("spec"))
         shape, tile = (tuple(map(operator.index, value.pop(name))) for name in ("shape", "tile"))
         value["offset"], value["dtype"] = operator.index(value["offset"]), np.dtype(value["dtype"]).str
         layout = cls(cut=cut, spec=spec, shape=shape, tile=tile, **value)
-        if min(*shape, *tile) < 1 or np.dtype(value["dtype"]).kind not in "biuf":
-            raise ValueError(f"expected positive lengths and numbers, got {shape}, {tile} and {value['dtype']}")
+        if min(*shape, *tile) < 1:
+            raise ValueError(f"shape, tile: expected positive lengths, got {shape} and {tile}")
         if any(t > n for t, n in zip(tile, layout.grid, strict=True)):
             raise ValueError(f"tile: expected one within the grid of {layout.grid}, got {tile}")
         planes.code_dtype(layout.dtype).type(layout.offset)  # raises for what is no code

@@ -256,6 +256,8 @@ def _tiff_end(tiff: Any, content: bytes) -> int:
         at += entries * entry.size
         if len(page.dataoffsets) != np.prod(page.chunked):
             raise ValueError(f"expected {np.prod(page.chunked)} strips or tiles in a page, got {len(page.dataoffsets)}")
+        if 0 in page.databytecounts:  # tifffile would read zeros
+            raise ValueError("expected samples in all strips or tiles of a page, got none in some")
         ends += [start + size for start, size in zip(page.dataoffsets, page.databytecounts, strict=True)]
     if tiff.pages[0].compression == tifffile.COMPRESSION.NONE:
         ends.append(tiff.series[0].size * tiff.pages[0].bitspersample // 8)

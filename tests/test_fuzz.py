@@ -94,7 +94,7 @@ def test_harm_is_seen_and_the_campaign_goes_on(judge, outcome):
 FORGERIES = [
     {"shape": [2**60], "tile": [2**60]}, {"shape": [2**30, 2**30], "tile": [2**30, 2**30]}, {"shape": [-9, 7]},
     {"tile": [2**40, 5]}, {"shape": [9, 7, 2**40]}, {"dtype": "O"}, {"dtype": "V1000000000"}, {"dtype": "<f16"},
-    {"dtype": "<c8"}, {"offset": 2**64}, {"offset": -1}, {"offset": 10**400}, {"shape": [1] * 100, "tile": [1] * 100},
+    {"dtype": "<c8"}, {"dtype": "9" * 5000}, {"dtype": ">O"}, {"dtype": None}, {"dtype": "<f2,<f2"}, {"offset": 2**64}, {"offset": -1}, {"offset": 10**400}, {"shape": [1] * 100, "tile": [1] * 100},
     {"spec": {"sizes": [2, 2**40, 1]}}, {"spec": {"sizes": [2] + [4] * 10_000 + [1]}}, {"cut": {"bits": 2**40}},
     {"cut": {"bits": 8.0}}, {"channel_axis": 1, "shape": [63], "tile": [63]},
 ]  # fmt: skip
@@ -142,6 +142,20 @@ def test_wav_whose_two_widths_differ_is_refused(tmp_path):
         else:
             with pytest.raises(ValueError, match=f"expected samples of {bits} bits in"):
                 signals.read(tmp_path / "a.wav")
+
+
+def test_a_tiff_strip_without_bytes_is_refused(tmp_path):
+    import tifffile
+
+    path = tmp_path / "a.tif"
+    tifffile.imwrite(path, np.ones((4, 4), np.uint8), compression="zlib")
+    with tifffile.TiffFile(path) as file:
+        at = file.pages[0].tags[279].offset  # how many bytes each strip has
+    content = bytearray(path.read_bytes())
+    content[at + 8 : at + 12] = bytes(4)
+    path.write_bytes(content)
+    with pytest.raises(ValueError, match="expected samples in all strips or tiles of a page"):
+        signals.read(path)
 
 
 def test_headers_that_promise_gigabytes_are_refused(tmp_path):
