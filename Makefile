@@ -25,6 +25,7 @@ bench: .venv/bench
 	$(BIN)/python -m benchmarks.time_to_lossless
 	$(BIN)/python -m benchmarks.scaling
 	$(BIN)/python -m benchmarks.resume
+	$(BIN)/python -m benchmarks.sizes
 
 clean:
 	rm -rf .venv .mypy_cache .ruff_cache .pytest_cache .hypothesis demo-output

@@ -16,7 +16,7 @@ from typing import Any
 
 import numpy as np
 
-from refinr import activations, decompositions, executors, losses, signals
+from refinr import activations, decompositions, executors, losses, signals, storing
 from refinr.fitting import fit
 from refinr.inr import INR, LosslessError, load
 
@@ -85,6 +85,8 @@ def _parser() -> argparse.ArgumentParser:
     fitting.add_argument("--channels", action=argparse.BooleanOptionalAction, help="last axis counts channels")
     text = "keep what the networks have wrong as a residual, so that decoding is exact whatever the budget"
     fitting.add_argument("--exact", action=argparse.BooleanOptionalAction, default=True, help=text)
+    text = "what the file holds parameters in; what half floats make wrong, the residual takes up"
+    fitting.add_argument("--store", choices=list(storing.STORES), default="float32", help=text)
     text = "keep networks as they are done in OUT.inr.part, and go on from there if it is there"
     fitting.add_argument("--resume", action="store_true", help=text)
     text = "who trains: threads or processes of this machine, Dask's workers, or MPI's"
@@ -194,8 +196,11 @@ def _info(options: argparse.Namespace) -> int:
     print(f"networks       {layout.networks} of sizes {spec.sizes}, {spec.activation}")
     print(_summary(inr))
     alone, all_of_it = inr.report.samples * np.dtype(layout.dtype).itemsize, Path(options.input).stat().st_size
-    network, rest = sum(p.nbytes for p in inr.params.values()), 0 if inr.residual is None else inr.residual.data.nbytes
-    print(f"file           {all_of_it} bytes: networks {network}, residual {rest}; the samples alone {alone}")
+    network = inr.report.parameters * storing.dtype_of(inr.store).itemsize
+    rest = 0 if inr.residual is None else inr.residual.data.nbytes
+    larger = "LARGER than the samples" if all_of_it > alone else "smaller than the samples"
+    print(f"file           {all_of_it} bytes: networks {network} ({inr.store}), residual {rest}")
+    print(f"               {larger}, which are {alone} bytes")
     if inr.info:
         print("carried along  " + ", ".join(f"{key} {value}" for key, value in inr.info.items()))
     return 0

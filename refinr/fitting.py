@@ -20,7 +20,7 @@ from typing import Any
 
 import numpy as np
 
-from refinr import container, cpu, mlp, training
+from refinr import container, cpu, mlp, storing, training
 from refinr.inr import INR
 from refinr.journal import Journal, Ledger
 from refinr.layout import Layout, plan
@@ -54,6 +54,7 @@ def fit(
     group: int | None = None,
     info: dict[str, Any] | None = None,
     exact: bool = False,
+    store: str = "float32",
     journal: str | os.PathLike | None = None,
 ) -> INR:
     """Represent an array by networks, exactly if the budget allows or `exact` is asked for.
@@ -110,6 +111,9 @@ def fit(
         Side information to carry along, JSON values.
     exact : bool
         Keep what the networks have wrong as a compressed residual, so that decoding is exact whatever the budget.
+    store : {"float32", "float16", "bfloat16"}
+        What files hold the parameters in.  They are rounded to it before the report is counted, so half floats make
+        files smaller and margins too; what is then wrong, `exact` makes up for.
     journal : path, optional
         A file to keep networks in as they are done.  If it is there already, those it has are not trained again: a fit
         that was interrupted goes on, to the same result.  Parameters then stay in this file, mapped into memory, so
@@ -172,8 +176,9 @@ def fit(
     if group is not None and group < 1:
         raise ValueError(f"group: expected 1 or more, got {group}")
     start = time.perf_counter()
-    ledger = _ledger(journal, layout, samples, options, get(xp))
-    _train(layout, samples, options, executor, get(xp), progress, group, ledger)
+    storing.dtype_of(store)  # raises for unknown names
+    ledger = _ledger(journal, layout, samples, options, get(xp), store)
+    _train(layout, samples, options, executor, get(xp), progress, group, ledger, store)
     seconds = time.perf_counter() - start
     return measured(
         layout,
@@ -185,6 +190,7 @@ def fit(
         restarts=int(ledger.restarts.sum()),
         info=info,
         exact=exact,
+        store=store,
     )
 
 
@@ -197,6 +203,7 @@ def _train(
     visible: bool,
     group: int | None,
     ledger: Ledger,
+    store: str,
 ) -> None:
     n, done = layout.networks, sorted(ledger.done)
     size = math.prod(layout.cut.axes(layout.tile))
@@ -214,7 +221,8 @@ def _train(
             jobs, options, executor=executor, threads=threads, xp=xp, notify=tracker.update
         ):
             rows = list(job.networks)
-            ledger.add(rows, outcome.params, outcome.steps, outcome.restarts)
+            rounded = {name: storing.nearest(p, store) for name, p in outcome.params.items()}
+            ledger.add(rows, rounded, outcome.steps, outcome.restarts)
             tracker.update(rows, outcome.wrong)
             tracker.finish(rows)
     except KeyboardInterrupt:
@@ -224,13 +232,18 @@ def _train(
 
 
 def _ledger(
-    path: str | os.PathLike | None, layout: Layout, samples: np.ndarray, options: training.Options, xp: ModuleType
+    path: str | os.PathLike | None,
+    layout: Layout,
+    samples: np.ndarray,
+    options: training.Options,
+    xp: ModuleType,
+    store: str,
 ) -> Ledger:
     """Where networks are kept: in memory, or in the journal of these samples and settings."""
     if path is None:
         return Ledger(layout.networks, mlp.init(layout.spec))
     if callable(options.lr):
         raise ValueError("journal: expected lr to be a number: whether two schedules are the same, nobody can tell")
-    settings = [container.VERSION, container.checksum(samples), layout.to_json(), asdict(options), name_of(xp)]
+    settings = [container.VERSION, container.checksum(samples), layout.to_json(), asdict(options), name_of(xp), store]
     key = hashlib.sha256(json.dumps(settings, sort_keys=True).encode()).digest()
     return Journal(path, key, layout.networks, mlp.init(layout.spec))

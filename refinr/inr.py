@@ -12,13 +12,13 @@ import itertools
 import math
 import os
 from collections.abc import Iterator
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from types import ModuleType
 from typing import Any
 
 import numpy as np
 
-from refinr import container, mlp, residual, tiling
+from refinr import container, mlp, residual, storing, tiling
 from refinr.layout import Layout
 from refinr.report import Report
 from refinr.residual import Residual
@@ -48,6 +48,8 @@ class INR:
         Side information in JSON values, carried along: a sample rate, say.
     residual : Residual or None
         What the networks have wrong, where the fit was asked to be exact.
+    store : {"float32", "float16", "bfloat16"}
+        What files hold the parameters in; they are numbers of that kind already.
     """
 
     layout: Layout
@@ -56,6 +58,7 @@ class INR:
     checksum: str
     info: dict[str, Any] = field(default_factory=dict)
     residual: Residual | None = None
+    store: str = "float32"
 
     @property
     def lossless(self) -> bool:
@@ -125,11 +128,14 @@ class INR:
         ------
         OSError
             If it cannot be written; a file already there is then left as it was.
+        ValueError
+            If the parameters are not numbers of the kind that `store` names.
         """
         report = asdict(self.report)
         del report["seconds"]  # how long it took is no part of what was made: same seed, same bytes
         description = {"layout": self.layout.to_json(), "report": report, "checksum": self.checksum, "info": self.info}
-        arrays, wrong = dict(self.params), self.residual
+        description["store"] = self.store
+        arrays, wrong = {name: storing.pack(p, self.store) for name, p in self.params.items()}, self.residual
         if wrong is not None:
             arrays["residual"] = wrong.data
             description["residual"] = {"codec": wrong.codec, "margin": wrong.margin}
@@ -153,13 +159,15 @@ def load(path: str | os.PathLike, *, trusted: bool = False) -> INR:
         If it is not an `.inr` file, is damaged, or newer than this version; or if it is not trusted and has more than
         `MOST_OUTPUTS` outputs and more than `OUTPUTS_A_BYTE` for each byte of its arrays.
     """
-    params, description = container.read(path)
-    stored = sum(p.nbytes for p in params.values())
+    arrays, description = container.read(path)
+    stored = sum(p.nbytes for p in arrays.values())
     try:
+        kind = storing.dtype_of(description["store"])
         layout = Layout.from_json(description["layout"])
         fields: dict[str, Any] = {k: tuple(v) if isinstance(v, list) else v for k, v in description["report"].items()}
         report = Report(seconds=math.nan, **fields)
-        wrong = description.get("residual") and Residual(data=params.pop("residual"), **description["residual"])
+        wrong = description.get("residual") and Residual(data=arrays.pop("residual"), **description["residual"])
+        params = {name: storing.unpack(p) if p.dtype == kind else p for name, p in arrays.items()}
         said = (report.samples, report.networks, len(report.wrong_bits))
         if said != (math.prod(layout.shape), layout.networks, layout.cut.bits):
             raise ValueError(f"the report is about {said} samples, networks and bits: the layout has others")
@@ -167,6 +175,7 @@ def load(path: str | os.PathLike, *, trusted: bool = False) -> INR:
             raise ValueError(f"{layout.networks} networks of sizes {layout.spec.sizes} in {stored} bytes")
         expected = {name: (layout.networks, *p.shape[1:]) for name, p in mlp.init(layout.spec).items()}
         inr = INR(layout, params, report, str(description["checksum"]), dict(description["info"]), wrong)
+        inr = replace(inr, store=description["store"])
     except (KeyError, TypeError, ValueError, AttributeError, IndexError, ArithmeticError) as error:
         raise ValueError(f"{path}: its description is damaged ({type(error).__name__}: {error})") from None
     shapes = {name: p.shape for name, p in params.items() if p.dtype == np.float32}

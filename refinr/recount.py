@@ -29,6 +29,7 @@ def measured(
     restarts: int = 0,
     info: dict[str, Any] | None = None,
     exact: bool = False,
+    store: str = "float32",
 ) -> INR:
     """The INR of these networks, with a report counted on what they decode to.
 
@@ -45,6 +46,8 @@ def measured(
         Side information to carry along.
     exact : bool
         Keep what is wrong as a residual.
+    store : str
+        What files hold the parameters in; see `refinr.storing`.
     """
     cut = layout.cut
     has_decisions = not (isinstance(cut, Direct) and cut.dtype)
@@ -77,7 +80,7 @@ def measured(
         peak=distance.peak,
     )
     kept = writer.finish(max(0.0, nearest) if has_decisions else 0.0)
-    return INR(layout, params, report, container.checksum(samples), dict(info or {}), kept)
+    return INR(layout, params, report, container.checksum(samples), dict(info or {}), kept, store)
 
 
 class _Distance:

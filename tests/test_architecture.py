@@ -23,7 +23,7 @@ FLOORS = {
             "xp cpu",
             "planes coords activations losses metrics optim decisions tiling report "
             "container residual journal executors progress",
-            "layers ternary decompositions theory",
+            "layers ternary decompositions theory storing",
             "mlp",
             "chunks",
             "training",
@@ -40,7 +40,7 @@ FLOORS = {
 }
 LAZY = {"cupy", "torch", "jax", "scipy", "matplotlib", "tqdm"}
 # what a reader of the method needs not: files, screens, command lines
-EDGES = {"signals", "volumes", "container", "residual", "journal", "executors", "progress"}
+EDGES = {"signals", "volumes", "container", "residual", "journal", "executors", "storing", "progress"}
 EDGES |= {"demo", "oracle", "cli", "__main__", "__init__"}
 LINES_A_FILE, LINES_OF_THE_METHOD = 200, 2000
 

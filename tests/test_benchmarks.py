@@ -6,13 +6,16 @@ import subprocess
 import sys
 from pathlib import Path
 
+import pytest
+
 ROOT = Path(__file__).parent.parent
 
 
-def test_scaling_runs_in_small_and_keeps_nothing():
+@pytest.mark.parametrize("name", ["scaling", "sizes"])
+def test_a_benchmark_runs_in_small_and_keeps_nothing(name):
     results = ROOT / "benchmarks" / "results"
     before = {path: path.read_bytes() for path in results.iterdir()}
-    command = [sys.executable, "-m", "benchmarks.scaling", "--quick"]
+    command = [sys.executable, "-m", f"benchmarks.{name}", "--quick"]
     run = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=True)
     assert "## Targets" in run.stdout
     assert {path: path.read_bytes() for path in results.iterdir()} == before

@@ -143,7 +143,8 @@ SIGNALS = {
         ("image", {}), ("image", {"gray": True, "tile": (2, 4)}), ("image", {"radix_bits": 3, "tile": 3}),
         ("image", {"decomposition": "none"}), ("image", {"decomposition": "bit-coordinate"}),
         ("colour", {"tile": (3, 3)}), ("colour", {"decomposition": "bit-coordinate", "radix_bits": 2, "tile": (2, 2)}),
-        ("signed", {"tile": (3,)}), ("floats", {}), ("bits", {}), ("bits", {"decomposition": "none"}),
+        ("image", {"store": "float16"}), ("floats", {"store": "bfloat16"}), ("signed", {"tile": (3,)}),
+        ("floats", {}), ("bits", {}), ("bits", {"decomposition": "none"}),
     ],
     ids=str,
 )  # fmt: skip

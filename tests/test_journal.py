@@ -179,7 +179,8 @@ def test_what_is_in_the_journal_is_not_trained_again(tmp_path, reference, monkey
 
 @pytest.mark.parametrize("option", [{"seed": 1}, {"max_steps": 61}, {"lr": 1e-3}, {"margin": 0.25}, {"patience": 13},
                                     {"tile": (3, 2)}, {"hidden": (8, 9)}, {"gray": True}, {"loss": "mse"},
-                                    {"bits": 5}, {"xp": "array-api-strict"}], ids=str)  # fmt: skip
+                                    {"bits": 5}, {"store": "float16"},
+                                    {"xp": "array-api-strict"}], ids=str)  # fmt: skip
 def test_a_journal_of_other_settings_is_refused(tmp_path, option):
     path = tmp_path / "a.part"
     with pytest.raises(StopHereError):
