@@ -57,8 +57,6 @@ def measure(name: str, samples: np.ndarray, budget: str, store: str) -> dict[str
     """One row: fit, check, and count."""
     report.log(f"{name}, {budget}, {store}")
     inr = refinr.fit(samples, exact=True, store=store, **BUDGETS[budget])  # type: ignore[arg-type]
-    if inr.decode().tobytes() != samples.tobytes():
-        raise ValueError(f"{name}: not exact")
     networks = 8 * inr.report.parameters * storing.dtype_of(store).itemsize / samples.size
     residual = 0.0 if inr.residual is None else 8 * inr.residual.data.nbytes / samples.size
     raw = 8 * samples.itemsize
@@ -71,6 +69,7 @@ def measure(name: str, samples: np.ndarray, budget: str, store: str) -> dict[str
         "residual": residual,
         "both": networks + residual,
         "raw": raw,
+        "exact": inr.decode().tobytes() == samples.tobytes(),
         "larger than raw": networks + residual > raw,
     }
 
@@ -87,7 +86,7 @@ def main() -> None:
     ]
     others = [{"signal": name, **baselines(samples)} for name, samples in chosen.items()]
     larger = sum(row["larger than raw"] for row in rows)
-    targets = [report.Target("files that are not exact", 0, "<=", 0)]
+    targets = [report.Target("files that are not exact", sum(not row["exact"] for row in rows), "<=", 0)]
     title = f"Bits a sample ({larger} of {len(rows)} files are larger than the samples)"
     run.publish(title, {"Files": rows, "Compressors": others}, targets)
 
