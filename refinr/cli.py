@@ -134,7 +134,7 @@ def _demo(options: argparse.Namespace) -> int:
 def _fit(options: argparse.Namespace) -> int:
     ours = ("run", "input", "output", "quiet", "resume", "executor", "workers", "address")
     settings = {k: v for k, v in vars(options).items() if k not in ours}
-    if Path(options.output).suffix.lower() in signals.FORMATS:  # perhaps the only copy of a signal
+    if signals.format_of(options.output):  # perhaps the only copy of a signal
         raise ValueError(f"{options.output}: the name of a signal, expected one like OUT.inr")
     folder = Path(options.output).absolute().parent
     if not os.access(folder, os.W_OK):  # better known before the fit than after it

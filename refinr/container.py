@@ -25,7 +25,7 @@ BFLOAT16 = np.dtype([("bfloat16", "<u2")])
 
 _NAMES = {f"{kind.upper()}{8 * size}": np.dtype(f"<{kind}{size}") for kind in "iu" for size in (1, 2, 4, 8)}
 _NAMES |= {f"F{8 * size}": np.dtype(f"<f{size}") for size in (2, 4, 8)} | {"BF16": BFLOAT16}
-_BLOCK = 1 << 20  # samples or bytes handled together
+_BLOCK = 1 << 18  # samples or bytes handled together
 
 
 def replace_file(path: str | os.PathLike, content: bytes | memoryview | Iterable[bytes | memoryview]) -> None:

@@ -166,7 +166,9 @@ def load(path: str | os.PathLike, *, trusted: bool = False) -> INR:
         layout = Layout.from_json(description["layout"])
         fields: dict[str, Any] = {k: tuple(v) if isinstance(v, list) else v for k, v in description["report"].items()}
         report = Report(seconds=math.nan, **fields)
-        wrong = description.get("residual") and Residual(data=arrays.pop("residual"), **description["residual"])
+        wrong = None
+        if "residual" in description:
+            wrong = Residual(data=arrays.pop("residual"), **description["residual"])
         params = {name: storing.unpack(p) if p.dtype == kind else p for name, p in arrays.items()}
         said = (report.samples, report.networks, len(report.wrong_bits))
         if said != (math.prod(layout.shape), layout.networks, layout.cut.bits):

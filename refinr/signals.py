@@ -9,6 +9,7 @@ fewer samples than it promises, raises; so does a format that cannot hold the sa
 
 from __future__ import annotations
 
+import gzip
 import io
 import math
 import operator
@@ -21,12 +22,17 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
+from refinr import volumes
 from refinr.container import replace_file
 
-__all__ = ["FORMATS", "Signal", "read", "write"]
+__all__ = ["FORMATS", "Signal", "format_of", "read", "write"]
 
 FORMATS = {".npy": "npy", ".png": "png", ".tif": "tiff", ".tiff": "tiff", ".wav": "wav"}
+FORMATS |= {".nii": "nifti", ".nii.gz": "nifti"}
 """Format by file suffix; suffixes are matched in any case."""
+
+MAPPED = 1 << 26
+"""Bytes from which on npy files are mapped into memory instead of read: they may be larger than it."""
 
 
 class Signal(NamedTuple):
@@ -55,6 +61,7 @@ def read(path: str | os.PathLike[str]) -> Signal:
     png     (H, W), or (H, W, C): grey + alpha, RGB, RGBA     uint8 up to 8 bits, uint16 for 16
     tiff    (..., H, W), or (..., H, W, C) for colour         boolean, integer or float, native byte order
     wav     (N,), or (N, C) for two and more channels         uint8, int16, int32 (24 bits too), float32, float64
+    nifti   1 to 7 axes                                       integer or float, any byte order
     ======  ================================================  ====================================================
 
     PNG palettes and transparent colours become RGB and alpha.  Grey of 1, 2 and 4 bits keeps its values, 0 to 1, 3 or
@@ -82,11 +89,13 @@ def read(path: str | os.PathLike[str]) -> Signal:
     Signal(samples=array([-3,  5], dtype=int16), info={'format': 'wav', 'channels': False, 'rate': 8000, 'bits': 16})
     """
     path, name = _known(path)
-    content = path.read_bytes()  # all at once: an OSError is about the file, anything later about its content
+    mapped = name == "npy" and path.stat().st_size > MAPPED
+    # all at once: an OSError is about the file, anything later about its content
+    content = b"" if mapped else path.read_bytes()
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("error", UserWarning)  # a library's doubt about the content
-            samples, info = _READERS[name](content)
+            samples, info = _map_npy(path) if mapped else _READERS[name](content)
         _check_dtype(samples)
     except Exception as error:  # the libraries let struct.error, zlib.error, IndexError, MemoryError and more through
         reason = " ".join(str(error).split()) or type(error).__name__  # libraries break lines and leave messages empty
@@ -132,7 +141,8 @@ def write(path: str | os.PathLike[str], samples: np.ndarray, info: Mapping[str, 
         _WRITERS[name](file, samples, dict(info or {}))
     except (ValueError, TypeError, struct.error) as error:
         raise ValueError(f"{path}: cannot be written as {name.upper()}: {error}") from error
-    replace_file(path, file.getbuffer())
+    content = file.getbuffer()
+    replace_file(path, gzip.compress(content, mtime=0) if path.suffix.lower() == ".gz" else content)
 
 
 # --- shared by all formats -------------------------------------------------------------------------------------------
@@ -140,9 +150,15 @@ def write(path: str | os.PathLike[str], samples: np.ndarray, info: Mapping[str, 
 
 def _known(path: str | os.PathLike[str]) -> tuple[Path, str]:
     path = Path(path)
-    if path.suffix.lower() not in FORMATS:
+    if (name := format_of(path)) is None:
         raise ValueError(f"{path}: expected a name ending in one of {', '.join(FORMATS)}, got {path.suffix!r}")
-    return path, FORMATS[path.suffix.lower()]
+    return path, name
+
+
+def format_of(path: str | os.PathLike[str]) -> str | None:
+    """The format that a file's name speaks of; None if it speaks of none."""
+    suffixes = [suffix.lower() for suffix in Path(path).suffixes[-2:]]
+    return FORMATS.get("".join(suffixes)) or FORMATS.get("".join(suffixes[-1:]))
 
 
 def _check_dtype(samples: np.ndarray) -> None:
@@ -176,6 +192,10 @@ def _read_npy(content: bytes) -> tuple[np.ndarray, dict[str, Any]]:
         raise ValueError(f"expected {size} bytes for {dtype} {shape}, got {len(content) - file.tell()}")
     file.seek(0)
     return np.lib.format.read_array(file, allow_pickle=False), {"channels": None}  # np.load would read archives too
+
+
+def _map_npy(path: Path) -> tuple[np.ndarray, dict[str, Any]]:
+    return np.lib.format.open_memmap(path, mode="r"), {"channels": None}
 
 
 def _write_npy(file: io.BytesIO, samples: np.ndarray, info: dict[str, Any]) -> None:
@@ -313,6 +333,9 @@ def _wav_layout(content: bytes) -> tuple[int, int]:
         found[name], end = start, start + size
     if b"fmt " not in found or end > len(content):
         raise ValueError(f"expected a chunk b'fmt ' and {end} bytes, got chunks {list(found)} and {len(content)} bytes")
+    (whole,) = struct.unpack_from(order + "I", content, 4)
+    if 8 + whole < end:
+        raise ValueError(f"expected {end} bytes or more in all, got {8 + whole} in the file's head")
     channels, _, _, frame, bits = struct.unpack_from(order + "HIIHH", content, found[b"fmt "] + 2)
     if channels == 0 or frame % channels:
         raise ValueError(f"expected whole bytes a sample, got frames of {frame} bytes for {channels} channels")
@@ -345,5 +368,5 @@ def _write_wav(file: io.BytesIO, samples: np.ndarray, info: dict[str, Any]) -> N
         writer.writeframes(samples.astype("<i4").reshape(-1, 1).view("u1")[:, :3].tobytes())
 
 
-_READERS = {"npy": _read_npy, "png": _read_png, "tiff": _read_tiff, "wav": _read_wav}
-_WRITERS = {"npy": _write_npy, "png": _write_png, "tiff": _write_tiff, "wav": _write_wav}
+_READERS = {"npy": _read_npy, "png": _read_png, "tiff": _read_tiff, "wav": _read_wav, "nifti": volumes.read}
+_WRITERS = {"npy": _write_npy, "png": _write_png, "tiff": _write_tiff, "wav": _write_wav, "nifti": volumes.write}

@@ -95,6 +95,8 @@ def make_seeds() -> list[Seed]:
                          (rng.random((3, 20, 18)).astype("f4"), {"photometric": "minisblack"}),
                          (rng.integers(0, 9, (40, 33)).astype("u1"), {"tile": (16, 16)})]:  # fmt: skip
         add(".tif", samples, lambda path, samples=samples, how=how: tifffile.imwrite(path, samples, **how))
+    for suffix, samples in ((".nii", colour), (".nii.gz", grey.astype(">f4"))):
+        add(suffix, samples, lambda path, samples=samples: signals.write(path, samples))
     for samples in (grey, colour.astype(">f8")):
         add(".npy", samples, lambda path, samples=samples: np.save(path, samples))
     return seeds
@@ -242,9 +244,11 @@ def hostile(seeds: list[Seed], seed: int, index: int) -> tuple[str, Seed, bytes]
     if original.suffix == ".png" and rng.random() < 0.4:
         return "forged .png", original, forge_png(original.content, rng)
     if rng.random() < 0.05:  # the middle of another file
-        other = seeds[rng.integers(0, len(seeds))].content
-        cut = int(rng.integers(0, min(len(other), len(original.content))))
-        return f"spliced {original.suffix}", original, original.content[:cut] + other[cut:]
+        other = seeds[rng.integers(0, len(seeds))]
+        cut = int(rng.integers(0, min(len(other.content), len(original.content))))
+        content = original.content[:cut] + other.content[cut:]
+        whole = content == other.content and other.suffix == original.suffix  # they begin alike
+        return f"spliced {original.suffix}", other if whole else original, content
     return f"mutated {original.suffix}", original, mutate(original.content, rng)
 
 

@@ -22,14 +22,14 @@ FLOORS = {
         [
             "xp cpu",
             "planes coords activations losses metrics optim decisions tiling report "
-            "container residual journal executors progress",
+            "container residual journal executors volumes progress",
             "layers ternary decompositions theory storing",
             "mlp",
             "chunks",
             "training",
             "layout",
             "inr",
-            "recount signals volumes",
+            "recount signals",
             "fitting constructive certify",
             "demo oracle",
             "cli",

@@ -29,7 +29,7 @@ def test_no_hostile_file_of_two_thousand_does_harm():
     assert [one for one in found if one.outcome in fuzz.BAD] == []
     assert [one.index for one in found] == list(range(2000))
     counts = Counter(one.kind.partition(" ")[2] for one in found)
-    assert all(counts[suffix] > 100 for suffix in signals.FORMATS if suffix != ".tiff")
+    assert all(counts[suffix] > 50 for suffix in signals.FORMATS if suffix != ".tiff")
     assert counts[".inr"] > 500
     assert Counter(one.outcome for one in found)["samples"] > 100  # some harm is none
 
@@ -144,6 +144,20 @@ def test_wav_whose_two_widths_differ_is_refused(tmp_path):
             assert signals.read(tmp_path / "a.wav").samples.shape == (10,)
         else:
             with pytest.raises(ValueError, match=f"expected samples of {bits} bits in"):
+                signals.read(tmp_path / "a.wav")
+
+
+def test_wav_that_ends_within_its_samples_is_refused(tmp_path):
+    signals.write(tmp_path / "a.wav", np.arange(9, dtype=np.int16), {"rate": 8000})
+    content = bytearray((tmp_path / "a.wav").read_bytes())
+    (whole,) = struct.unpack("<I", content[4:8])
+    for size, good in ((whole, True), (whole - 1, False), (40, False), (0, False), (2**32 - 1, True)):
+        content[4:8] = struct.pack("<I", size)
+        (tmp_path / "a.wav").write_bytes(content)
+        if good:
+            assert signals.read(tmp_path / "a.wav").samples.tolist() == list(range(9))
+        else:
+            with pytest.raises(ValueError, match="in the file's head"):
                 signals.read(tmp_path / "a.wav")
 
 
