@@ -26,6 +26,7 @@ bench: .venv/bench
 	$(BIN)/python -m benchmarks.scaling
 	$(BIN)/python -m benchmarks.resume
 	$(BIN)/python -m benchmarks.sizes
+	$(BIN)/python -m benchmarks.expansion
 
 clean:
 	rm -rf .venv .mypy_cache .ruff_cache .pytest_cache .hypothesis demo-output

@@ -1,4 +1,4 @@
-"""The command line: ``refinr demo | fit | decode | verify | info``.
+"""The command line: ``refinr demo | fit | decode | verify | info | expand``.
 
 Exit status 0 only when what was asked holds: 1 when it does not (samples differ, a fit is not exact though bit planes
 were asked for), 2 when it could not be tried (bad arguments, unreadable files), 130 when interrupted.
@@ -16,7 +16,7 @@ from typing import Any
 
 import numpy as np
 
-from refinr import activations, decompositions, executors, losses, signals, storing
+from refinr import activations, decompositions, executors, expansion, losses, signals, storing
 from refinr.fitting import fit
 from refinr.inr import INR, LosslessError, load
 
@@ -100,6 +100,15 @@ def _parser() -> argparse.ArgumentParser:
     decoding.add_argument("input", metavar="FILE.inr")
     decoding.add_argument("output", metavar="BACK", help=f"signal to write: {known}")
 
+    expanding = command("expand", _expand, "Give an image more bits: those below are extrapolated.")
+    expanding.add_argument("input", metavar="IN", help="image of unsigned integers")
+    expanding.add_argument("output", metavar="OUT", help=f"signal to write: {known}")
+    expanding.add_argument("--bits", type=int, default=16, help="what it is to have")
+    expanding.add_argument("--from-bits", type=int, help="what it has; default: what its file stores")
+    methods = ["network", *(name.replace(" ", "-") for name in expansion.BASELINES)]
+    expanding.add_argument("--method", choices=methods, default="network")
+    expanding.add_argument("--max-steps", type=int, default=1000, help="steps a network may take")
+
     verifying = command("verify", _verify, "Compare a signal with what an .inr file decodes to, sample by sample.")
     verifying.add_argument("original", metavar="IN")
     verifying.add_argument("input", metavar="FILE.inr")
@@ -154,6 +163,17 @@ def _fit(options: argparse.Namespace) -> int:
         journal.unlink()
     print(_summary(inr))
     return 0 if inr.lossless or options.decomposition == "none" else 1
+
+
+def _expand(options: argparse.Namespace) -> int:
+    image, info = signals.read(options.input)
+    bits = options.from_bits or info.get("bitdepth", 8 * image.dtype.itemsize)
+    if options.method == "network":
+        expanded = expansion.expand(image, bits, options.bits, max_steps=options.max_steps)
+    else:
+        expanded = expansion.BASELINES[options.method.replace("-", " ")](image, bits, options.bits)
+    signals.write(options.output, expanded, {"channels": info["channels"]})
+    return 0
 
 
 def _decode(options: argparse.Namespace) -> int:

@@ -27,7 +27,7 @@ FLOORS = {
             "mlp",
             "chunks",
             "training",
-            "layout",
+            "layout expansion",
             "inr",
             "recount signals",
             "fitting constructive certify",
@@ -40,7 +40,7 @@ FLOORS = {
 }
 LAZY = {"cupy", "torch", "jax", "scipy", "matplotlib", "tqdm"}
 # what a reader of the method needs not: files, screens, command lines
-EDGES = {"signals", "volumes", "container", "residual", "journal", "executors", "storing", "progress"}
+EDGES = {"signals", "volumes", "container", "residual", "journal", "executors", "storing", "expansion", "progress"}
 EDGES |= {"demo", "oracle", "cli", "__main__", "__init__"}
 LINES_A_FILE, LINES_OF_THE_METHOD = 200, 2000
 

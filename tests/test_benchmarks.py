@@ -11,7 +11,7 @@ import pytest
 ROOT = Path(__file__).parent.parent
 
 
-@pytest.mark.parametrize("name", ["scaling", "sizes"])
+@pytest.mark.parametrize("name", ["scaling", "sizes", "expansion"])
 def test_a_benchmark_runs_in_small_and_keeps_nothing(name):
     results = ROOT / "benchmarks" / "results"
     before = {path: path.read_bytes() for path in results.iterdir()}
