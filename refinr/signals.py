@@ -95,7 +95,10 @@ def read(path: str | os.PathLike[str]) -> Signal:
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("error", UserWarning)  # a library's doubt about the content
-            samples, info = _map_npy(path) if mapped else _READERS[name](content)
+            if mapped:
+                samples, info = np.lib.format.open_memmap(path, mode="r"), {"channels": None}
+            else:
+                samples, info = _READERS[name](content)
         _check_dtype(samples)
     except Exception as error:  # the libraries let struct.error, zlib.error, IndexError, MemoryError and more through
         reason = " ".join(str(error).split()) or type(error).__name__  # libraries break lines and leave messages empty
@@ -141,8 +144,8 @@ def write(path: str | os.PathLike[str], samples: np.ndarray, info: Mapping[str, 
         _WRITERS[name](file, samples, dict(info or {}))
     except (ValueError, TypeError, struct.error) as error:
         raise ValueError(f"{path}: cannot be written as {name.upper()}: {error}") from error
-    content = file.getbuffer()
-    replace_file(path, gzip.compress(content, mtime=0) if path.suffix.lower() == ".gz" else content)
+    zipped = path.suffix.lower() == ".gz"
+    replace_file(path, gzip.compress(file.getbuffer(), mtime=0) if zipped else file.getbuffer())
 
 
 # --- shared by all formats -------------------------------------------------------------------------------------------
@@ -192,10 +195,6 @@ def _read_npy(content: bytes) -> tuple[np.ndarray, dict[str, Any]]:
         raise ValueError(f"expected {size} bytes for {dtype} {shape}, got {len(content) - file.tell()}")
     file.seek(0)
     return np.lib.format.read_array(file, allow_pickle=False), {"channels": None}  # np.load would read archives too
-
-
-def _map_npy(path: Path) -> tuple[np.ndarray, dict[str, Any]]:
-    return np.lib.format.open_memmap(path, mode="r"), {"channels": None}
 
 
 def _write_npy(file: io.BytesIO, samples: np.ndarray, info: dict[str, Any]) -> None:
@@ -331,11 +330,10 @@ def _wav_layout(content: bytes) -> tuple[int, int]:
         if name == b"data" and b"ds64" in found:  # more than 4 GiB: the size is in a chunk of its own
             (size,) = struct.unpack_from("<Q", content, found[b"ds64"] + 8)
         found[name], end = start, start + size
-    if b"fmt " not in found or end > len(content):
-        raise ValueError(f"expected a chunk b'fmt ' and {end} bytes, got chunks {list(found)} and {len(content)} bytes")
     (whole,) = struct.unpack_from(order + "I", content, 4)
-    if 8 + whole < end:
-        raise ValueError(f"expected {end} bytes or more in all, got {8 + whole} in the file's head")
+    there = min(len(content), 8 + whole)  # the file's head says how long it is, too
+    if b"fmt " not in found or end > there:
+        raise ValueError(f"expected a chunk b'fmt ' and {end} bytes, got chunks {list(found)} and {there} bytes")
     channels, _, _, frame, bits = struct.unpack_from(order + "HIIHH", content, found[b"fmt "] + 2)
     if channels == 0 or frame % channels:
         raise ValueError(f"expected whole bytes a sample, got frames of {frame} bytes for {channels} channels")
