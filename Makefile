@@ -5,7 +5,7 @@ BIN := .venv/bin
 EXACT := tests/theorems $(addprefix tests/test_,$(addsuffix .py,planes decisions decompositions tiling container signals inr))
 PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check
 
-.PHONY: demo test lint bench mutants nightly notebooks figures clean
+.PHONY: demo test lint bench fuzz mutants nightly notebooks figures clean
 
 demo: .venv/demo
 	$(BIN)/refinr demo
@@ -18,10 +18,16 @@ lint: .venv/test
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
 
+fuzz: .venv/test
+	$(BIN)/python -m tests.fuzz --files 100000 --seconds 1800
+
 bench: .venv/bench
 	$(BIN)/python -m benchmarks.step_time
 	$(BIN)/python -m benchmarks.time_to_lossless
 	$(BIN)/python -m benchmarks.scaling
+	$(BIN)/python -m benchmarks.resume
+	$(BIN)/python -m benchmarks.sizes
+	$(BIN)/python -m benchmarks.expansion
 	$(BIN)/python -m benchmarks.ternary
 	$(BIN)/python -m benchmarks.weight_precision
 

@@ -1,4 +1,4 @@
-"""The command line: ``refinr demo | fit | decode | verify | certify | info``.
+"""The command line: ``refinr demo | fit | decode | verify | certify | info | expand``.
 
 Exit status 0 only when what was asked holds: 1 when it does not (samples differ, a fit is not exact though bit planes
 were asked for, decoding is not certified), 2 when it could not be tried (bad arguments, unreadable files), 130 when
@@ -8,6 +8,7 @@ interrupted.
 from __future__ import annotations
 
 import argparse
+import math
 import os
 import sys
 from collections.abc import Sequence
@@ -16,7 +17,7 @@ from typing import Any
 
 import numpy as np
 
-from refinr import activations, certify, decompositions, encodings, losses, mlp, signals, ternary
+from refinr import activations, certify, decompositions, encodings, executors, expansion, losses, mlp, signals, storing
 from refinr.fitting import fit
 from refinr.inr import INR, LosslessError, load
 
@@ -86,12 +87,31 @@ def _parser() -> argparse.ArgumentParser:
     fitting.add_argument("--radix-bits", type=int, default=1, help="bits a plane (more than 1: regression of digits)")
     fitting.add_argument("--gray", action="store_true", help="planes of the Gray code")
     fitting.add_argument("--channels", action=argparse.BooleanOptionalAction, help="last axis counts channels")
+    text = "keep what the networks have wrong as a residual, so that decoding is exact whatever the budget"
+    fitting.add_argument("--exact", action=argparse.BooleanOptionalAction, default=True, help=text)
+    text = "what the file holds parameters in; what half floats make wrong, the residual takes up"
+    fitting.add_argument("--store", choices=list(storing.STORES), default="float32", help=text)
+    text = "keep networks as they are done in OUT.inr.part, and go on from there if it is there"
+    fitting.add_argument("--resume", action="store_true", help=text)
+    text = "who trains: threads or processes of this machine, Dask's workers, or MPI's"
+    fitting.add_argument("--executor", choices=executors.NAMES, default="threads", help=text)
+    fitting.add_argument("--workers", type=int, help="how many processes; default: as many as cores")
+    fitting.add_argument("--address", help="of Dask's scheduler: tcp://host:8786")
     fitting.add_argument("--xp", default="numpy", help="array library: numpy, cupy")
     fitting.add_argument("--quiet", action="store_true", help="no progress bar")
 
     decoding = command("decode", _decode, "Decode an .inr file and write the signal.")
     decoding.add_argument("input", metavar="FILE.inr")
     decoding.add_argument("output", metavar="BACK", help=f"signal to write: {known}")
+
+    expanding = command("expand", _expand, "Give an image more bits: those below are extrapolated.")
+    expanding.add_argument("input", metavar="IN", help="image of unsigned integers")
+    expanding.add_argument("output", metavar="OUT", help=f"signal to write: {known}")
+    expanding.add_argument("--bits", type=int, default=16, help="what it is to have")
+    expanding.add_argument("--from-bits", type=int, help="what it has; default: what its file stores")
+    methods = ["network", *(name.replace(" ", "-") for name in expansion.BASELINES)]
+    expanding.add_argument("--method", choices=methods, default="network")
+    expanding.add_argument("--max-steps", type=int, default=1000, help="steps a network may take")
 
     verifying = command("verify", _verify, "Compare a signal with what an .inr file decodes to, sample by sample.")
     verifying.add_argument("original", metavar="IN")
@@ -103,6 +123,8 @@ def _parser() -> argparse.ArgumentParser:
 
     about = command("info", _info, "Say what an .inr file holds.")
     about.add_argument("input", metavar="FILE.inr")
+    for sub in (decoding, verifying, about):
+        sub.add_argument("--trusted", action="store_true", help="take a small file that stands for a large signal, too")
     return parser
 
 
@@ -127,8 +149,9 @@ def _demo(options: argparse.Namespace) -> int:
 
 
 def _fit(options: argparse.Namespace) -> int:
-    settings = {k: v for k, v in vars(options).items() if k not in ("run", "input", "output", "quiet")}
-    if Path(options.output).suffix.lower() in signals.FORMATS:  # perhaps the only copy of a signal
+    ours = ("run", "input", "output", "quiet", "resume", "executor", "workers", "address")
+    settings = {k: v for k, v in vars(options).items() if k not in ours}
+    if signals.format_of(options.output):  # perhaps the only copy of a signal
         raise ValueError(f"{options.output}: the name of a signal, expected one like OUT.inr")
     folder = Path(options.output).absolute().parent
     if not os.access(folder, os.W_OK):  # better known before the fit than after it
@@ -136,17 +159,33 @@ def _fit(options: argparse.Namespace) -> int:
     samples, info = signals.read(options.input)
     if settings["channels"] is None:
         settings["channels"] = info.get("channels")
+    journal = Path(f"{options.output}.part") if options.resume else None
     try:
-        inr = fit(samples, progress=not options.quiet, info=info, **settings)
+        with executors.open_executor(options.executor, workers=options.workers, address=options.address) as executor:
+            inr = fit(samples, progress=not options.quiet, info=info, journal=journal, executor=executor, **settings)
         inr.save(options.output)
     except KeyboardInterrupt as error:
-        raise KeyboardInterrupt(f"{str(error) or 'interrupted'}; nothing was written") from None
+        kept = f"what is done is in {journal}, and the same command goes on" if journal else "nothing was written"
+        raise KeyboardInterrupt(f"{str(error) or 'interrupted'}; {kept}") from None
+    if journal:
+        journal.unlink()
     print(_summary(inr))
     return 0 if inr.lossless or options.decomposition == "none" else 1
 
 
+def _expand(options: argparse.Namespace) -> int:
+    image, info = signals.read(options.input)
+    bits = options.from_bits or info.get("bitdepth", 8 * image.dtype.itemsize)
+    if options.method == "network":
+        expanded = expansion.expand(image, bits, options.bits, max_steps=options.max_steps)
+    else:
+        expanded = expansion.BASELINES[options.method.replace("-", " ")](image, bits, options.bits)
+    signals.write(options.output, expanded, {"channels": info["channels"]})
+    return 0
+
+
 def _decode(options: argparse.Namespace) -> int:
-    inr = load(options.input)
+    inr = load(options.input, trusted=options.trusted)
     signals.write(options.output, inr.decode(), inr.info)
     if not inr.lossless:
         print(f"refinr: not exact, bit error rate {inr.report.ber:.3g}", file=sys.stderr)
@@ -155,7 +194,7 @@ def _decode(options: argparse.Namespace) -> int:
 
 def _verify(options: argparse.Namespace) -> int:
     original, _ = signals.read(options.original)
-    decoded = load(options.input).decode()
+    decoded = load(options.input, trusted=options.trusted).decode()
     if (original.shape, original.dtype) != (decoded.shape, decoded.dtype):
         print(
             f"differs: {options.original} holds {original.dtype} {original.shape}, "
@@ -185,7 +224,7 @@ def _certify(options: argparse.Namespace) -> int:
 
 
 def _info(options: argparse.Namespace) -> int:
-    inr = load(options.input)
+    inr = load(options.input, trusted=options.trusted)
     layout, spec = inr.layout, inr.layout.spec
     print(f"samples        {np.dtype(layout.dtype)} {layout.shape}, {layout.channels} channel(s)")
     print(f"decomposition  {type(layout.cut).__name__}, {layout.cut.bits} bits, {layout.cut.levels} levels an output")
@@ -197,11 +236,15 @@ def _info(options: argparse.Namespace) -> int:
     if spec.layer != "linear":
         trits = [p for p in inr.params.values() if p.dtype == np.int8]
         scales = sum(p.size for p in inr.params.values()) - sum(p.size for p in trits)
-        packed = sum(ternary.pack_trits(p).nbytes for p in trits)
+        packed = sum(storing.pack(p, inr.store).nbytes for p in trits)
         count = sum(p.size for p in trits)
         print(f"weights        {spec.layer}: {count} trits in {packed} bytes, {scales} scales in {4 * scales}")
-    alone = inr.report.samples * np.dtype(layout.dtype).itemsize
-    print(f"file           {Path(options.input).stat().st_size} bytes; the samples alone {alone}")
+    alone, all_of_it = inr.report.samples * np.dtype(layout.dtype).itemsize, Path(options.input).stat().st_size
+    network = sum(storing.pack(p, inr.store).nbytes for p in inr.params.values())
+    rest = 0 if inr.residual is None else inr.residual.data.nbytes
+    larger = "LARGER than the samples" if all_of_it > alone else "smaller than the samples"
+    print(f"file           {all_of_it} bytes: networks {network} ({inr.store}), residual {rest}")
+    print(f"               {larger}, which are {alone} bytes")
     if inr.info:
         print("carried along  " + ", ".join(f"{key} {value}" for key, value in inr.info.items()))
     return 0
@@ -209,8 +252,12 @@ def _info(options: argparse.Namespace) -> int:
 
 def _summary(inr: INR) -> str:
     report = inr.report
-    state = "lossless" if inr.lossless else f"NOT lossless, bit error rate {report.ber:.3g}, {report.psnr:.2f} dB"
+    alone = f"bit error rate {report.ber:.3g}, {report.psnr:.2f} dB"
+    state = "lossless" if inr.lossless else f"NOT lossless, {alone}"
+    if inr.residual is not None:
+        state += f" with a residual of {inr.residual.data.nbytes} bytes (the networks alone: {alone})"
+    duration = "" if math.isnan(report.seconds) else f"{report.seconds:.1f} s, "  # files do not say
     return (
         f"{state}: {report.total_bits} bits, {report.parameters} parameters ({report.parameters_per_bit:.2f} a bit), "
-        f"{report.steps:.0f} steps on average, {report.seconds:.1f} s, smallest margin {report.margin:.3g}"
+        f"{report.steps:.0f} steps on average, {duration}smallest margin {inr.margin:.3g}"
     )

@@ -39,9 +39,10 @@ import numpy as np
 from refinr import mlp, theory, tiling
 from refinr.activations import relu
 from refinr.decompositions import Integers
-from refinr.inr import INR, LosslessError, measured
+from refinr.inr import INR, LosslessError
 from refinr.layout import plan
 from refinr.mlp import MLP
+from refinr.recount import measured
 
 LIMIT = 1 << 30
 """Bytes that the arrays of dense networks, or the nodes of `cover`, may take."""

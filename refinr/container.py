@@ -2,9 +2,9 @@
 
 With this you can write a dict of arrays and a JSON description (`write`) and read both back (`read`).
 
-An `.inr` file is a safetensors file whose header carries, under the key ``refinr``, a JSON object with at least
-``format`` ("refinr"), ``version`` and ``digest``, a SHA-256 of the description and all arrays.  Nothing appears under
-the file's name until all of it has been written.
+An `.inr` file is a safetensors file whose metadata carry, under the key ``refinr``, a JSON object with at least
+``format`` ("refinr") and ``version``, and under ``digest`` a SHA-256 of it and of all arrays; docs/container.md has
+every byte.  Nothing appears under the file's name until all of it has been written.
 """
 
 from __future__ import annotations
@@ -12,15 +12,23 @@ from __future__ import annotations
 import hashlib
 import json
 import os
+import struct
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
 VERSION = 1
+BFLOAT16 = np.dtype([("bfloat16", "<u2")])
+"""The upper halves of float32 numbers; NumPy has no such dtype, so it stands for itself as a field of one."""
+
+_NAMES = {f"{kind.upper()}{8 * size}": np.dtype(f"<{kind}{size}") for kind in "iu" for size in (1, 2, 4, 8)}
+_NAMES |= {f"F{8 * size}": np.dtype(f"<f{size}") for size in (2, 4, 8)} | {"BF16": BFLOAT16}
+_BLOCK = 1 << 18  # samples or bytes handled together
 
 
-def replace_file(path: str | os.PathLike, content: bytes | memoryview) -> None:
+def replace_file(path: str | os.PathLike, content: bytes | memoryview | Iterable[bytes | memoryview]) -> None:
     """Write to a temporary file, then rename: under that name is the old file or all of the new one, never a part.
 
     Raises
@@ -31,7 +39,11 @@ def replace_file(path: str | os.PathLike, content: bytes | memoryview) -> None:
     target = Path(os.path.realpath(path))  # where a symbolic link points
     part = target.with_name(f".{os.urandom(8).hex()}.part")  # in the same folder, so that the move is atomic
     try:
-        part.write_bytes(content)
+        if isinstance(content, bytes | memoryview):
+            part.write_bytes(content)
+        else:
+            with part.open("wb") as file:
+                file.writelines(content)
         os.replace(part, target)
     except OSError as error:
         error.filename, error.filename2 = str(path), None  # not the name of the temporary file
@@ -41,15 +53,33 @@ def replace_file(path: str | os.PathLike, content: bytes | memoryview) -> None:
 
 
 def checksum(samples: np.ndarray) -> str:
-    """SHA-256 of the samples' bytes, little-endian and row-major.
+    """SHA-256 of the samples: dtype and shape as in ``<u2 480,640`` and a newline, then bytes, little-endian and
+    row-major.
 
     Examples
     --------
-    >>> checksum(np.zeros(2, dtype=">u2")) == checksum(np.zeros(2, dtype="<u2"))
+    >>> checksum(np.zeros(2, dtype=">u2")) == checksum(np.zeros(2, dtype="<u2")) != checksum(np.zeros(1, dtype="<u4"))
     True
     """
-    little = np.ascontiguousarray(samples, dtype=samples.dtype.newbyteorder("<"))
-    return hashlib.sha256(little.view(np.uint8).data).hexdigest()
+    little = samples.dtype.newbyteorder("<")
+    digest = hashlib.sha256(f"{little.str} {','.join(map(str, samples.shape))}\n".encode())
+    for block in _blocks(samples):
+        digest.update(np.ascontiguousarray(block, little).reshape(-1).view(np.uint8).data)
+    return digest.hexdigest()
+
+
+def _blocks(array: np.ndarray) -> Iterator[np.ndarray]:
+    """The array in pieces, in row-major order: it may be larger than memory."""
+    if array.size <= _BLOCK:
+        yield array
+    elif len(array) == 1:
+        yield from _blocks(array[0])
+    else:
+        yield from _blocks(array[: len(array) // 2])
+        yield from _blocks(array[len(array) // 2 :])
+
+
+# --- write -----------------------------------------------------------------------------------------------------------
 
 
 def write(path: str | os.PathLike, arrays: dict[str, np.ndarray], description: dict[str, Any]) -> None:
@@ -59,6 +89,7 @@ def write(path: str | os.PathLike, arrays: dict[str, np.ndarray], description: d
     ----------
     path : path
     arrays : dict of host arrays
+        Integers and floats of up to 64 bits, and `BFLOAT16`.
     description : dict
         JSON values only; no infinities, no NaN.
 
@@ -66,14 +97,49 @@ def write(path: str | os.PathLike, arrays: dict[str, np.ndarray], description: d
     ------
     OSError
         If the file cannot be written.
+    TypeError
+        For arrays of other dtypes.
     """
-    from safetensors.numpy import save
+    text = json.dumps({"format": "refinr", "version": VERSION} | description, allow_nan=False)
+    dtypes = {dtype: name for name, dtype in _NAMES.items()}
+    header: dict[str, Any] = {"__metadata__": {"refinr": text, "digest": _digest(arrays, text)}}
+    order = sorted(arrays, key=lambda name: (-arrays[name].itemsize, name))  # so that numbers are aligned
+    end = 0
+    for name in order:
+        array, start, end = arrays[name], end, end + arrays[name].nbytes
+        dtype = dtypes.get(array.dtype if array.dtype.names else array.dtype.newbyteorder("<"))
+        if dtype is None:
+            raise TypeError(f"arrays: expected integers or floats of up to 64 bits, got {array.dtype} for {name}")
+        header[name] = {"dtype": dtype, "shape": array.shape, "data_offsets": [start, end]}
+    head = json.dumps(header).encode()
+    head += b" " * (-len(head) % 8)
 
-    arrays = {name: np.ascontiguousarray(a) for name, a in arrays.items()}
-    description = {"format": "refinr", "version": VERSION} | description
-    text = json.dumps(description | {"digest": _digest(arrays, description)}, allow_nan=False)
-    content = save(arrays, {"refinr": text})
-    replace_file(path, content)
+    def content() -> Iterator[bytes | memoryview]:
+        yield struct.pack("<Q", len(head)) + head
+        for name in order:
+            yield from _bytes(arrays[name])
+
+    replace_file(path, content())
+
+
+def _bytes(array: np.ndarray) -> Iterator[memoryview]:
+    little = array.dtype if array.dtype.names else array.dtype.newbyteorder("<")
+    for block in _blocks(array):
+        yield np.ascontiguousarray(block, little).reshape(-1).view(np.uint8).data
+
+
+def _digest(arrays: dict[str, np.ndarray], text: str) -> str:
+    """SHA-256 of everything a file says: the description, then each array in the order of the names."""
+    digest = hashlib.sha256(text.encode())
+    for name, array in sorted(arrays.items()):
+        kind = "bfloat16" if array.dtype.names else array.dtype.newbyteorder("<").str
+        digest.update(f"\n{name} {kind} {','.join(map(str, array.shape))}\n".encode())
+        for block in _bytes(array):
+            digest.update(block)
+    return digest.hexdigest()
+
+
+# --- read ------------------------------------------------------------------------------------------------------------
 
 
 def read(path: str | os.PathLike) -> tuple[dict[str, np.ndarray], dict[str, Any]]:
@@ -93,34 +159,33 @@ def read(path: str | os.PathLike) -> tuple[dict[str, np.ndarray], dict[str, Any]
     """
     from safetensors import SafetensorError, safe_open
 
-    with open(path, "rb"):
-        pass  # a missing or unreadable file is the system's error, in the system's words
+    content = np.fromfile(path, np.uint8)  # a missing or unreadable file is the system's error, in the system's words
     try:
-        with safe_open(path, framework="np") as file:
+        with safe_open(path, framework="np") as file:  # sizes, offsets, nothing left over: all is checked here
             metadata = file.metadata() or {}
-            arrays = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118  (not a dict)
-    except (SafetensorError, AttributeError, TypeError) as error:  # the latter two for dtypes that NumPy has not
+        (length,) = struct.unpack("<Q", content[:8].tobytes())
+        header, body = json.loads(content[8 : 8 + length].tobytes()), content[8 + length :]
+        arrays = {name: _array(entry, body) for name, entry in header.items() if name != "__metadata__"}
+    except (SafetensorError, KeyError, ValueError, RecursionError, struct.error) as error:
         raise ValueError(f"{path}: not an .inr file, or a damaged one ({error})") from None
     try:
-        description = json.loads(metadata["refinr"])
-        known = description["format"] == "refinr" and isinstance(description["version"], int)
-    except (KeyError, TypeError, ValueError):
+        text = metadata["refinr"]
+        description = json.loads(text)
+        version = description["version"]
+        known = description["format"] == "refinr" and isinstance(version, int) and version > 0
+    except (KeyError, TypeError, ValueError, RecursionError):
         known = False
     if not known:
         raise ValueError(f"{path}: a safetensors file, but not one of refinr's")
-    if description["version"] > VERSION:
-        raise ValueError(
-            f"{path}: version {description['version']}, newer than {VERSION}, the newest this refinr reads"
-        )
-    if description.pop("digest", None) != _digest(arrays, description):
+    if version > VERSION:
+        raise ValueError(f"{path}: version {version}, newer than {VERSION}, the newest this refinr reads")
+    if metadata.get("digest") != _digest(arrays, text):
         raise ValueError(f"{path}: damaged, its content is not what was written")
     return arrays, description
 
 
-def _digest(arrays: dict[str, np.ndarray], description: dict[str, Any]) -> str:
-    """SHA-256 of everything a file says."""
-    digest = hashlib.sha256(json.dumps(description, sort_keys=True).encode())
-    for name, array in sorted(arrays.items()):
-        digest.update(f"{name} {array.dtype.str} {array.shape} ".encode())
-        digest.update(array.tobytes())
-    return digest.hexdigest()
+def _array(entry: dict[str, Any], body: np.ndarray) -> np.ndarray:
+    if entry["dtype"] not in _NAMES:
+        raise ValueError(f"arrays of {entry['dtype']}")
+    start, end = entry["data_offsets"]
+    return body[start:end].view(_NAMES[entry["dtype"]]).reshape(entry["shape"])

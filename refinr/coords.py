@@ -43,8 +43,10 @@ def grid(shape: Sequence[int], dtype: str = "float32") -> np.ndarray:
         raise ValueError(f"shape: expected one or more positive lengths, got {tuple(shape)}")
     # (2i - (n-1)) / (n-1) is one correctly rounded division: symmetric about 0, and the same on every machine
     axes = [(2.0 * np.arange(n) - (n - 1)) / max(n - 1, 1) for n in shape]
-    mesh = np.meshgrid(*axes, indexing="ij")
-    return np.stack([axis.ravel() for axis in mesh], axis=-1).astype(dtype)  # (N, d)
+    result = np.empty((*shape, len(shape)), dtype)
+    for i, axis in enumerate(np.ix_(*axes)):  # (1, ..., n, ..., 1)
+        result[..., i] = axis
+    return result.reshape(-1, len(shape))  # (N, d)
 
 
 def nyquist(shape: Sequence[int]) -> tuple[float, ...]:

@@ -22,6 +22,7 @@ Every decomposition offers the same things; to add one, offer them and name it i
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 
 import numpy as np
@@ -164,6 +165,13 @@ class Direct:
     dtype: str | None = None
     low: float = 0.0
     high: float = 0.0
+
+    def __post_init__(self) -> None:
+        planes.count(self.bits)  # raises for what is no width
+        if self.dtype is not None and np.dtype(self.dtype).kind != "f":
+            raise ValueError(f"dtype: expected a float dtype or None, got {self.dtype}")
+        if not (math.isfinite(self.low) and math.isfinite(self.high)):
+            raise ValueError(f"low, high: expected finite numbers, got {self.low} and {self.high}")
 
     @property
     def levels(self) -> int:

@@ -4,7 +4,7 @@ With this you can choose an encoding by name (`choose`) or draw waves (`Fourier.
 (``encoding.inputs(axes)``).
 
 Every encoding is a frozen description, made from the axes of a tile and a seed once, and offers ``inputs(axes)``, the
-inputs (N, I) at all samples in row-major order.
+inputs (N, I) at all samples in row-major order, and their number ``width(axes)``.
 """
 
 from __future__ import annotations
@@ -30,6 +30,14 @@ class Octaves:
     """
 
     octaves: int = 7
+
+    def __post_init__(self) -> None:
+        if not 1 <= operator.index(self.octaves) <= 32:
+            raise ValueError(f"octaves: expected 1 to 32, got {self.octaves}")
+
+    def width(self, axes: tuple[int, ...]) -> int:
+        """Number of inputs I."""
+        return len(axes) * (1 + 2 * self.octaves)
 
     def inputs(self, axes: tuple[int, ...]) -> np.ndarray:
         """`refinr.coords.positional_encoding` of the grid."""
@@ -63,8 +71,10 @@ class Fourier:
         object.__setattr__(self, "steps", steps)
         if not steps or len({len(axis) for axis in steps}) != 1 or not steps[0]:
             raise ValueError(f"steps: expected as many numbers for every axis, got {self.steps}")
-        if operator.index(self.period) < 4 or self.period & (self.period - 1):
-            raise ValueError(f"period: expected a power of two from 4 on, got {self.period}")
+        if not 4 <= operator.index(self.period) <= 2**30 or self.period & (self.period - 1):
+            raise ValueError(f"period: expected a power of two from 4 to 2^30, got {self.period:.6g}")
+        if max(abs(step) for axis in steps for step in axis) > self.period:
+            raise ValueError(f"steps: expected at most a period of {self.period}, forward or back")
 
     @classmethod
     def draw(cls, axes: tuple[int, ...], features: int, seed: int) -> Self:
@@ -82,6 +92,12 @@ class Fourier:
         period = 8 << (max(axes) - 1).bit_length()
         steps = np.random.default_rng(seed).integers(-period // 2, period // 2 + 1, (len(axes), features))
         return cls(tuple(map(tuple, steps.tolist())), period)
+
+    def width(self, axes: tuple[int, ...]) -> int:
+        """Number of inputs I = 2 M, for as many axes as there are steps for."""
+        if len(axes) != len(self.steps):
+            raise ValueError(f"steps: expected {len(axes)} axes, got {len(self.steps)}")
+        return 2 * len(self.steps[0])
 
     def inputs(self, axes: tuple[int, ...]) -> np.ndarray:
         """Inputs (N, 2 M), computed in float64 and rounded to float32."""

@@ -2,26 +2,31 @@
 
 With this you can represent an array exactly by small networks (`fit`).
 
-    samples -> codes -> tiles -> targets -> training -> parameters, which `refinr.inr.measured` decodes and compares
+    samples -> codes -> tiles -> targets -> training -> parameters, which `refinr.recount.measured` decodes and compares
 """
 
 from __future__ import annotations
 
+import hashlib
 import json
 import math
+import os
 import time
 from collections.abc import Callable, Sequence
 from concurrent.futures import Executor
+from dataclasses import asdict
 from types import ModuleType
 from typing import Any
 
 import numpy as np
 
-from refinr import mlp, training
-from refinr.inr import INR, measured
+from refinr import container, mlp, storing, training
+from refinr.inr import INR
+from refinr.journal import Journal, Ledger
 from refinr.layout import Layout, plan
 from refinr.progress import Progress
-from refinr.xp import get
+from refinr.recount import measured
+from refinr.xp import get, name_of
 
 
 def fit(
@@ -51,8 +56,11 @@ def fit(
     layer: str = "linear",
     encoding: str | None = None,
     features: int = 60,
+    exact: bool = False,
+    store: str = "float32",
+    journal: str | os.PathLike | None = None,
 ) -> INR:
-    """Represent an array by networks, exactly if the budget allows.
+    """Represent an array by networks, exactly if the budget allows or `exact` is asked for.
 
     Parameters
     ----------
@@ -113,21 +121,33 @@ def fit(
         Of the coordinates, see `refinr.encodings`; ternary layers need one, and whole numbers "triangle".
     features : int
         Waves in a "fourier" or "triangle" encoding, drawn with `seed` up to the tile's Nyquist frequency.
+    exact : bool
+        Keep what the networks have wrong as a compressed residual, so that decoding is exact whatever the budget.
+    store : {"float32", "float16", "bfloat16"}
+        What files hold the parameters in.  They are rounded to it before the report is counted, so half floats make
+        files smaller and margins too; what is then wrong, `exact` makes up for.
+    journal : path, optional
+        A file to keep networks in as they are done.  If it is there already, those it has are not trained again: a fit
+        that was interrupted goes on, to the same result.  Parameters then stay in this file, mapped into memory, so
+        delete it only when the INR has been saved.
 
     Returns
     -------
     INR
-        Its `report` and `lossless` say what was reached; they are counted on the decoded samples.
+        Its `report` says what the networks reached, counted on the samples they decode to, and `lossless` whether
+        decoding is exact.
 
     Raises
     ------
     ValueError
-        For empty or 0-d arrays, `bits` too small for the samples, unknown names, values out of range, and non-finite
-        floats in direct regression.
+        For empty or 0-d arrays, `bits` too small for the samples, unknown names, values out of range, non-finite floats
+        in direct regression, and a `journal` of other samples or settings.
     TypeError
         For dtypes without codes.
     RuntimeError
-        If an array library is asked for that does not work here.
+        If an array library is asked for that does not work here, or the executor's workers die.
+    OSError
+        If the journal cannot be written.
     KeyboardInterrupt
         When interrupted, saying what was reached.
 
@@ -174,54 +194,75 @@ def fit(
     if group is not None and group < 1:
         raise ValueError(f"group: expected 1 or more, got {group}")
     start = time.perf_counter()
-    cells = layout.cells(samples)
-    params, steps, restarts = _train(layout, cells, options, executor, get(xp), progress, group)
+    storing.dtype_of(store)  # raises for unknown names
+    ledger = _ledger(journal, layout, samples, options, get(xp), store)
+    _train(layout, samples, options, executor, get(xp), progress, group, ledger, store)
     seconds = time.perf_counter() - start
     return measured(
         layout,
-        params,
+        ledger.params,
         samples,
         seconds=seconds,
-        steps=float(steps.mean()),
-        most_steps=int(steps.max()),
-        restarts=restarts,
+        steps=float(ledger.steps.mean()),
+        most_steps=int(ledger.steps.max()),
+        restarts=int(ledger.restarts.sum()),
         info=info,
+        exact=exact,
+        store=store,
     )
 
 
 def _train(
     layout: Layout,
-    cells: np.ndarray,
+    samples: np.ndarray,
     options: training.Options,
     executor: Executor | None,
     xp: ModuleType,
     visible: bool,
     group: int | None,
-) -> tuple[dict[str, np.ndarray], np.ndarray, int]:
-    n = layout.networks
-    params = {name: np.empty(shape, dtype) for name, (shape, dtype) in mlp.stored(layout.spec, n).items()}
-    steps, restarts = np.zeros(n, dtype=int), 0
-    samples = math.prod(layout.cut.axes(layout.tile))
+    ledger: Ledger,
+    store: str,
+) -> None:
+    n, done = layout.networks, sorted(ledger.done)
+    size = math.prod(layout.cut.axes(layout.tile))
     cores = training.workers(xp)
     if group is None:  # as large as the cache allows, and as many as the cores can share evenly
-        rounds = -(-n // (training.group_size(layout.spec, samples, xp) * cores))
+        rounds = -(-n // (training.group_size(layout.spec, size, xp) * cores))
         group = -(-n // (rounds * cores))
     threads = max(1, cores // -(-n // group)) if executor is None else 1  # few groups: threads within them
-    tracker = Progress(n, samples, visible)
+    tracker = Progress(n, size, visible)
+    tracker.update(done, [0] * len(done))
+    tracker.finish(done)
     try:
-        jobs = layout.jobs(cells, group)
+        jobs = layout.jobs(samples, group, skip=frozenset(done))
         for job, outcome in training.run(
             jobs, options, executor=executor, threads=threads, xp=xp, notify=tracker.update
         ):
             rows = list(job.networks)
-            for name, p in mlp.freeze(layout.spec, outcome.params).items():
-                params[name][rows] = p
-            steps[rows] = outcome.steps
-            restarts += int(outcome.restarts.sum())
+            kept = mlp.freeze(layout.spec, outcome.params)
+            ledger.add(rows, {k: storing.nearest(p, store) for k, p in kept.items()}, outcome.steps, outcome.restarts)
             tracker.update(rows, outcome.wrong)
             tracker.finish(rows)
     except KeyboardInterrupt:
         raise KeyboardInterrupt(f"interrupted: {tracker.summary()}") from None
     finally:
         tracker.close()
-    return params, steps, restarts
+
+
+def _ledger(
+    path: str | os.PathLike | None,
+    layout: Layout,
+    samples: np.ndarray,
+    options: training.Options,
+    xp: ModuleType,
+    store: str,
+) -> Ledger:
+    """Where networks are kept: in memory, or in the journal of these samples and settings."""
+    one = {name: np.empty(shape, dtype) for name, (shape, dtype) in mlp.stored(layout.spec, 1).items()}
+    if path is None:
+        return Ledger(layout.networks, one)
+    if callable(options.lr):
+        raise ValueError("journal: expected lr to be a number: whether two schedules are the same, nobody can tell")
+    settings = [container.VERSION, container.checksum(samples), layout.to_json(), asdict(options), name_of(xp), store]
+    key = hashlib.sha256(json.dumps(settings, sort_keys=True).encode()).digest()
+    return Journal(path, key, layout.networks, one)

@@ -8,18 +8,23 @@ a file (`INR.save`, `load`), and make an INR of networks that are there, however
 
 from __future__ import annotations
 
+import itertools
 import math
 import os
-from dataclasses import asdict, dataclass, field
+from collections.abc import Iterator
+from dataclasses import asdict, dataclass, field, replace
 from types import ModuleType
 from typing import Any
 
 import numpy as np
 
-from refinr import container, metrics, mlp, planes, ternary
-from refinr.decompositions import Direct
+from refinr import container, mlp, residual, storing, tiling
 from refinr.layout import Layout
 from refinr.report import Report
+from refinr.residual import Residual
+
+MOST_OUTPUTS, OUTPUTS_A_BYTE = 1 << 22, 64
+"""What a file may ask for that nobody has vouched for."""
 
 
 class LosslessError(Exception):
@@ -37,11 +42,15 @@ class INR:
         ``"w0"`` (networks, I, O), ``"b0"`` (networks, 1, O), ...: every array it stores; of ternary networks the codes
         as int8 and the scales ``"s0"`` (networks, 1, 1), ....
     report : Report
-        What the fit cost and reached.
+        What the fit cost, and what the networks alone reached.
     checksum : str
-        SHA-256 of the samples' bytes.
+        SHA-256 of the samples, see `refinr.container.checksum`.
     info : dict
         Side information in JSON values, carried along: a sample rate, say.
+    residual : Residual or None
+        What the networks have wrong, where the fit was asked to be exact.
+    store : {"float32", "float16", "bfloat16"}
+        What files hold the parameters in; they are numbers of that kind already.
     """
 
     layout: Layout
@@ -49,31 +58,57 @@ class INR:
     report: Report
     checksum: str
     info: dict[str, Any] = field(default_factory=dict)
+    residual: Residual | None = None
+    store: str = "float32"
 
     @property
     def lossless(self) -> bool:
-        """Whether the networks represent every bit."""
-        return self.report.lossless
+        """Whether `decode` gives every bit: by the networks alone, or with the residual."""
+        return self.report.lossless or self.residual is not None
 
-    def decode(self, *, xp: ModuleType | str | None = None) -> np.ndarray:
+    @property
+    def margin(self) -> float:
+        """How far outputs are from where a decision changes; NaN where there are no decisions."""
+        return self.report.margin if self.residual is None else self.residual.margin
+
+    def decode(self, *, xp: ModuleType | str | None = None, out: np.ndarray | None = None) -> np.ndarray:
         """The samples, in the dtype and shape they came in.
+
+        Parameters
+        ----------
+        xp : array library or its name, optional
+        out : array, optional
+            Where to put them, of that dtype and shape: a `numpy.memmap`, say, if they are more than memory holds.
 
         Raises
         ------
         LosslessError
             If the fit was exact and this decode is not: another kind of machine may round differently.
+        ValueError
+            If `out` is another kind of array, or the residual is damaged.
         """
         layout = self.layout
-        cells = np.empty((*layout.grid, layout.channels), planes.code_dtype(layout.dtype))
-        for tile, z in layout.outputs(self.params, xp):
-            cells[tile] = layout.cut.codes(z).reshape(cells[tile].shape)
-        samples = layout.samples(cells)
+        samples = np.empty(layout.shape, layout.dtype) if out is None else out
+        if (samples.shape, samples.dtype) != (layout.shape, np.dtype(layout.dtype)):
+            raise ValueError(f"out: expected {layout.dtype} {layout.shape}, got {samples.dtype.str} {samples.shape}")
+        for (tile, z), wrong in zip(layout.outputs(self.params, xp), self._wrong(), strict=True):
+            codes = layout.cut.codes(z)  # (N, C)
+            codes = codes if wrong is None else codes ^ wrong.reshape(codes.shape)
+            samples[tile] = layout.samples(codes).reshape(samples[tile].shape)
         if self.lossless and container.checksum(samples) != self.checksum:
             raise LosslessError(
-                "the decoded samples are not those that were fitted: this machine rounds differently, "
-                f"and the smallest margin, {self.report.margin:.3g}, was not enough"
+                "the decoded samples are not those that were fitted: this machine rounds differently, and the smallest "
+                f"margin, {self.margin:.3g}, was not enough; or somebody has changed the parameters"
             )
         return samples
+
+    def _wrong(self) -> Iterator[np.ndarray | None]:
+        """What to flip in each tile."""
+        tiles = self.layout.tiles
+        if self.residual is None:
+            return itertools.repeat(None, len(tiles))
+        sizes = (math.prod(tiling.extent(tile)) * self.layout.channels for tile in tiles)
+        return residual.read(self.residual, sizes, self.layout.cut.bits)
 
     def logits(self, *, xp: ModuleType | str | None = None) -> np.ndarray:
         """The networks' outputs, one for each decision: array (*grid, C, planes)."""
@@ -94,111 +129,65 @@ class INR:
         ------
         OSError
             If it cannot be written; a file already there is then left as it was.
+        ValueError
+            If the parameters are not numbers of the kind that `store` names.
         """
-        description = {"layout": self.layout.to_json(), "report": asdict(self.report), "checksum": self.checksum}
-        stored = {name: ternary.pack_trits(p) if p.dtype == np.int8 else p for name, p in self.params.items()}
-        container.write(path, stored, description | {"info": self.info})
+        report = asdict(self.report)
+        del report["seconds"]  # how long it took is no part of what was made: same seed, same bytes
+        description = {"layout": self.layout.to_json(), "report": report, "checksum": self.checksum, "info": self.info}
+        description["store"] = self.store
+        arrays, wrong = {name: storing.pack(p, self.store) for name, p in self.params.items()}, self.residual
+        if wrong is not None:
+            arrays["residual"] = wrong.data
+            description["residual"] = {"codec": wrong.codec, "margin": wrong.margin}
+        container.write(path, arrays, description)
 
 
-def load(path: str | os.PathLike) -> INR:
+def load(path: str | os.PathLike, *, trusted: bool = False) -> INR:
     """Read an `.inr` file.
+
+    Parameters
+    ----------
+    path : path
+    trusted : bool
+        Take a small file that stands for a large array, too: a few numbers may ask for gigabytes, or for hours.
 
     Raises
     ------
     OSError
         If it cannot be read.
     ValueError
-        If it is not an `.inr` file, is damaged, or newer than this version.
+        If it is not an `.inr` file, is damaged, or newer than this version; or if it is not trusted and has more than
+        `MOST_OUTPUTS` outputs and more than `OUTPUTS_A_BYTE` for each byte of its arrays.
     """
-    stored, description = container.read(path)
+    arrays, description = container.read(path)
+    stored = sum(p.nbytes for p in arrays.values())
     try:
         layout = Layout.from_json(description["layout"])
         fields: dict[str, Any] = {k: tuple(v) if isinstance(v, list) else v for k, v in description["report"].items()}
-        report = Report(**fields)
-        expected = mlp.stored(layout.spec, layout.networks)
-        info, checksum = dict(description["info"]), str(description["checksum"])
+        report = Report(seconds=math.nan, **fields)
+        wrong = None
+        if "residual" in description:
+            wrong = Residual(data=arrays.pop("residual"), **description["residual"])
+        said = (report.samples, report.networks, len(report.wrong_bits))
+        if said != (math.prod(layout.shape), layout.networks, layout.cut.bits):
+            raise ValueError(f"the report is about {said} samples, networks and bits: the layout has others")
+        if mlp.parameter_count(layout.spec) * layout.networks > 8 * stored:
+            raise ValueError(f"{layout.networks} networks of sizes {layout.spec.sizes} in {stored} bytes")
+        expected, store = mlp.stored(layout.spec, layout.networks), description["store"]
+        storing.dtype_of(store)  # raises for what is none
+        inr = INR(layout, {}, report, str(description["checksum"]), dict(description["info"]), wrong, store)
     except (KeyError, TypeError, ValueError, AttributeError, IndexError, ArithmeticError) as error:
         raise ValueError(f"{path}: its description is damaged ({type(error).__name__}: {error})") from None
     try:
-        params = {
-            name: ternary.unpack_trits(p, expected[name][0]) if expected[name][1] == "int8" else p
-            for name, p in stored.items()
-        }
-    except (KeyError, ValueError):
-        params = {}
-    if {name: (p.shape, str(p.dtype)) for name, p in params.items()} != expected:
-        raise ValueError(f"{path}: its arrays are not those that its description speaks of")
-    return INR(layout, params, report, checksum, info)
-
-
-# --- what networks represent, compared with what they should ---------------------------------------------------------
-
-
-def measured(
-    layout: Layout,
-    params: dict[str, np.ndarray],
-    samples: np.ndarray,
-    *,
-    seconds: float,
-    steps: float = 0.0,
-    most_steps: int = 0,
-    restarts: int = 0,
-    info: dict[str, Any] | None = None,
-) -> INR:
-    """The INR of these networks, with a report counted on what they decode to.
-
-    Parameters
-    ----------
-    layout : Layout
-    params : dict of arrays
-        Of all networks of the layout.
-    samples : array
-        What they should represent.
-    seconds, steps, most_steps, restarts
-        What it took, for `refinr.report.Report`; no steps for networks that were not trained.
-    info : dict, optional
-    """
-    cells = layout.cells(samples)
-    decoded, margins = _decode(layout, params, cells)
-    rmse, peak = _distance(samples, cells, decoded, layout)
-    report = Report(
-        seconds=seconds,
-        networks=layout.networks,
-        parameters=layout.networks * mlp.parameter_count(layout.spec),
-        steps=steps,
-        most_steps=most_steps,
-        restarts=restarts,
-        samples=samples.size,
-        wrong_bits=tuple(metrics.wrong_bits_per_plane(cells.astype(decoded.dtype), decoded, layout.cut.bits)),
-        margin_per_plane=margins,
-        rmse=rmse,
-        peak=peak,
-    )
-    return INR(layout, params, report, container.checksum(samples), dict(info or {}))
-
-
-def _decode(layout: Layout, params: dict[str, np.ndarray], cells: np.ndarray) -> tuple[np.ndarray, tuple[float, ...]]:
-    """What the networks represent, and the smallest margin of each plane: what the report is counted on."""
-    cut = layout.cut
-    decoded, smallest = np.empty(cells.shape, planes.narrowest(cut.bits)), np.full(1, np.inf)
-    for tile, z in layout.outputs(params):
-        decoded[tile] = cut.codes(z).reshape(cells[tile].shape)
-        targets = cut.targets(cells[tile].reshape(-1, layout.channels))
-        margins = cut.by_sample(cut.margins(z, targets))  # (N, C, P)
-        smallest = np.minimum(smallest, margins.min(axis=(0, 1)))
-    has_decisions = not (isinstance(cut, Direct) and cut.dtype) and np.isfinite(smallest).all()
-    return decoded, tuple(smallest.tolist()) if has_decisions else ()
-
-
-def _distance(samples: np.ndarray, cells: np.ndarray, decoded: np.ndarray, layout: Layout) -> tuple[float, float]:
-    """Root mean squared error, and the peak it is related to; the largest float where there is no telling."""
-    if samples.dtype.kind != "f":
-        return metrics.rmse(cells.astype(decoded.dtype), decoded), float((1 << layout.cut.bits) - 1)
-    with np.errstate(invalid="ignore", over="ignore"):  # signalling NaNs; squares of extreme floats
-        a, b = samples.astype(np.float64), layout.samples(decoded).astype(np.float64)
-        both = np.isfinite(a) & np.isfinite(b)
-        a, b = a[both], b[both]
-        rmse = float(np.sqrt(np.mean((a - b) ** 2))) if a.size else math.inf
-        peak = float(np.ptp(a)) if a.size else math.inf
-    limit = float(np.finfo(np.float64).max)  # JSON has no infinity
-    return min(rmse, limit), min(peak, limit)
+        if arrays.keys() != expected.keys():
+            raise ValueError(f"expected {', '.join(expected)}, got {', '.join(arrays)}")
+        params = {name: storing.unpack(arrays[name], store, *kind) for name, kind in expected.items()}
+    except ValueError as error:
+        raise ValueError(f"{path}: its arrays are not those that its description speaks of ({error})") from None
+    if layout.outputs_in_all > max(MOST_OUTPUTS, OUTPUTS_A_BYTE * stored) and not trusted:
+        raise ValueError(
+            f"{path}: {stored} bytes of arrays stand for {layout.outputs_in_all} outputs: say that it is trusted if it "
+            "is, and it will be decoded"
+        )
+    return replace(inr, params=params)

@@ -9,7 +9,8 @@ from __future__ import annotations
 import itertools
 import math
 import operator
-from collections.abc import Iterator, Sequence
+import re
+from collections.abc import Container, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import asdict, dataclass
 from functools import cached_property
@@ -71,6 +72,12 @@ class Layout:
         """Number of networks, numbered tile after tile."""
         return tiling.tile_count(self.grid, self.tile) * self.cut.networks(self.channels)
 
+    @property
+    def outputs_in_all(self) -> int:
+        """Values that all networks have to compute."""
+        a_tile = self.cut.networks(self.channels) * math.prod(self.cut.axes(self.tile))
+        return math.prod(self.grid) * a_tile // math.prod(self.tile)
+
     @cached_property
     def tiles(self) -> list[tuple[slice, ...]]:
         """All tiles, row-major."""
@@ -85,30 +92,35 @@ class Layout:
         return full[corner].reshape(-1, full.shape[-1])
 
     def cells(self, samples: np.ndarray) -> np.ndarray:
-        """Codes (*grid, C) of samples, offset subtracted."""
+        """Codes (*grid, C) of all samples, or of those of a tile; offset subtracted."""
         codes, _ = planes.to_codes(samples)
-        return (codes - codes.dtype.type(self.offset)).reshape(*self.grid, self.channels)
+        codes = codes - codes.dtype.type(self.offset)
+        return codes if self.channel_axis else codes[..., None]
 
     def samples(self, cells: np.ndarray) -> np.ndarray:
         """The inverse of `cells`."""
         codes = cells.astype(planes.code_dtype(self.dtype))
-        return planes.from_codes(codes + codes.dtype.type(self.offset), self.dtype).reshape(self.shape)
+        samples = planes.from_codes(codes + codes.dtype.type(self.offset), self.dtype)
+        return samples if self.channel_axis else samples[..., 0]
 
-    def jobs(self, cells: np.ndarray, group: int) -> Iterator[training.Job]:
-        """The networks' tasks, in groups; tiles of one shape together, the largest first."""
+    def jobs(self, samples: np.ndarray, group: int, skip: Container[int] = ()) -> Iterator[training.Job]:
+        """The networks' tasks but for those to `skip`, in groups; tiles of one shape together, the largest first."""
         by_extent: dict[tuple[int, ...], list[int]] = {}
         for index, tile in enumerate(self.tiles):
             by_extent.setdefault(tiling.extent(tile), []).append(index)
         for extent in sorted(by_extent, key=math.prod, reverse=True):
             x = self.inputs(extent)
-            tasks = itertools.chain.from_iterable(self._tasks(cells, index) for index in by_extent[extent])
+            tasks = itertools.chain.from_iterable(self._tasks(samples, index, skip) for index in by_extent[extent])
             while batch := list(itertools.islice(tasks, group)):
                 networks, targets = zip(*batch, strict=True)
                 yield training.Job(self.spec, networks, x, np.stack(targets))
 
-    def _tasks(self, cells: np.ndarray, index: int) -> Iterator[tuple[int, np.ndarray]]:
-        targets = self.cut.targets(cells[self.tiles[index]].reshape(-1, self.channels))
-        yield from enumerate(targets, start=index * len(targets))
+    def _tasks(self, samples: np.ndarray, index: int, skip: Container[int]) -> Iterator[tuple[int, np.ndarray]]:
+        each = self.cut.networks(self.channels)
+        wanted = [i for i in range(each) if index * each + i not in skip]
+        if wanted:
+            targets = self.cut.targets(self.cells(samples[self.tiles[index]]).reshape(-1, self.channels))
+            yield from ((index * each + i, targets[i]) for i in wanted)
 
     def outputs(self, params: dict[str, np.ndarray], xp: ModuleType | str | None = None) -> Iterator[tuple]:
         """Every tile with its networks' outputs, ``(slices, z)``, z on the host (networks, samples, 1)."""
@@ -134,13 +146,27 @@ class Layout:
     def from_json(cls, value: dict[str, Any]) -> Layout:
         """The inverse of `to_json`."""
         value = dict(value)
+        for dtype in (
+            value["dtype"],
+            value["cut"].get("dtype") or "<f4",
+        ):  # NumPy takes more for dtypes than a file may
+            if not re.fullmatch("[<>|][biuf][1248]", dtype):
+                raise ValueError(f"dtype: expected one like <u2, got {dtype!r:.40}")
         cut = (DECOMPOSITIONS | WRITTEN_DOWN)[value.pop("decomposition")](**value.pop("cut"))
         spec, encoding = MLP(**value.pop("spec")), encodings.from_json(value.pop("encoding", None))
         shape, tile = (tuple(map(operator.index, value.pop(name))) for name in ("shape", "tile"))
         value["offset"], value["dtype"] = operator.index(value["offset"]), np.dtype(value["dtype"]).str
-        if min(*shape, *tile) < 1 or np.dtype(value["dtype"]).kind not in "biuf":
-            raise ValueError(f"expected positive lengths and numbers, got {shape}, {tile} and {value['dtype']}")
-        return cls(cut=cut, spec=spec, encoding=encoding, shape=shape, tile=tile, **value)
+        layout = cls(cut=cut, spec=spec, encoding=encoding, shape=shape, tile=tile, **value)
+        if min(*shape, *tile) < 1:
+            raise ValueError(f"shape, tile: expected positive lengths, got {shape} and {tile}")
+        if any(t > n for t, n in zip(tile, layout.grid, strict=True)):
+            raise ValueError(f"tile: expected one within the grid of {layout.grid}, got {tile}")
+        axes = cut.axes(tile)
+        width = len(axes) if encoding is None else encoding.width(axes)
+        if spec.sizes[0] != width:
+            raise ValueError(f"sizes: expected {width} inputs, got {spec.sizes[0]}")
+        planes.code_dtype(layout.dtype).type(layout.offset)  # raises for what is no code
+        return layout
 
 
 def plan(
@@ -173,30 +199,27 @@ def plan(
     """
     if samples.ndim == 0 or samples.size == 0:
         raise ValueError(f"samples: expected at least one axis and one sample, got shape {samples.shape}")
-    codes, width = planes.to_codes(samples)
-    cut = _cut(decomposition, samples, _bits(samples, codes, width, bits), radix_bits, gray)
+    _, width = planes.to_codes(samples[:0])  # raises for dtypes without codes
+    with np.errstate(invalid="ignore"):  # signalling NaNs
+        ends = np.array([samples.min(), samples.max()], samples.dtype)  # no copy: they may be mapped from a large file
+    low, high = map(int, planes.to_codes(ends)[0])
+    cut = _cut(decomposition, ends, _bits(samples.dtype.kind, low, high, width, bits), radix_bits, gray)
     channel_axis = samples.ndim > 1 and samples.shape[-1] <= 4 if channels is None else channels
     if channel_axis and samples.ndim < 2:
         raise ValueError(f"channels: samples of shape {samples.shape} have no axis left for a grid")
     tile = tiling.tile_shape(samples.shape[:-1] if channel_axis else samples.shape, tile)
     axes = cut.axes(tile)
     lift = _encoding(encoding, layer, axes, features, seed)
-    width = len(axes) if lift is None else lift.inputs((1,) * len(axes)).shape[-1]
+    width = len(axes) if lift is None else lift.width(axes)
     if first_scale == "half-nyquist" and lift is not None:
         first_scale = None  # the frequencies are in the encoding
     spec = MLP((width, *hidden, 1), activation, omega, _first_scale(first_scale, activation, axes), layer)
-    offset = int(codes.min()) if samples.dtype.kind == "i" else 0
+    offset = low if samples.dtype.kind == "i" else 0
     return Layout(samples.dtype.str, samples.shape, channel_axis, offset, tile, cut, spec, lift)
 
 
-def _bits(samples: np.ndarray, codes: np.ndarray, width: int, bits: int | None) -> int:
-    match samples.dtype.kind:
-        case "f":
-            needed = width
-        case "i":
-            needed = (int(codes.max()) - int(codes.min())).bit_length()
-        case _:
-            needed = int(codes.max()).bit_length()
+def _bits(kind: str, low: int, high: int, width: int, bits: int | None) -> int:
+    needed = width if kind == "f" else (high - low if kind == "i" else high).bit_length()
     if bits is None:
         return max(1, needed)
     planes.count(bits)  # raises for what is no width
@@ -205,18 +228,18 @@ def _bits(samples: np.ndarray, codes: np.ndarray, width: int, bits: int | None) 
     return bits
 
 
-def _cut(name: str, samples: np.ndarray, bits: int, radix_bits: int, gray: bool) -> Decomposition:
+def _cut(name: str, ends: np.ndarray, bits: int, radix_bits: int, gray: bool) -> Decomposition:
     if name not in DECOMPOSITIONS:
         raise ValueError(f"decomposition: unknown name {name!r}; known are {', '.join(DECOMPOSITIONS)}")
     if name != "none":
         return DECOMPOSITIONS[name](bits, radix_bits, gray)
     if radix_bits != 1 or gray:
         raise ValueError("decomposition: direct regression ('none') has no planes, so no radix_bits and no gray")
-    if samples.dtype.kind != "f":
+    if ends.dtype.kind != "f":
         return Direct(bits)
-    if not np.isfinite(samples).all():
+    if not np.isfinite(ends).all():  # NaN among the samples makes both ends NaN
         raise ValueError("samples: direct regression ('none') needs finite values; bit planes take NaN and infinities")
-    return Direct(bits, samples.dtype.str, float(samples.min()), float(samples.max()))
+    return Direct(bits, ends.dtype.str, *ends.tolist())
 
 
 def _encoding(name: str, layer: str, axes: tuple[int, ...], features: int, seed: int) -> Encoding | None:

@@ -11,6 +11,7 @@ so this module only shifts and masks integers.
 
 from __future__ import annotations
 
+import operator
 from typing import Any
 
 import numpy as np
@@ -152,6 +153,7 @@ def count(bits: int, radix_bits: int = 1) -> int:
     >>> count(16), count(16, radix_bits=3)
     (16, 6)
     """
+    bits, radix_bits = operator.index(bits), operator.index(radix_bits)
     if not 1 <= bits <= 64:
         raise ValueError(f"bits: expected 1 to 64, got {bits}")
     if not 1 <= radix_bits <= 8:

@@ -10,6 +10,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
+_LARGEST = float(np.finfo(np.float64).max)
+
 
 @dataclass(frozen=True)
 class Report:
@@ -59,6 +61,16 @@ class Report:
     margin_per_plane: tuple[float, ...]
     rmse: float
     peak: float
+
+    def __post_init__(self) -> None:
+        for name, value in vars(self).items():
+            for number in value if isinstance(value, tuple) else [value]:
+                if not isinstance(number, int | float) or abs(number) > _LARGEST:
+                    raise ValueError(f"{name}: expected numbers, got {value!r:.80}")
+        if self.samples < 1:
+            raise ValueError(f"samples: expected 1 or more, got {self.samples}")
+        if not self.wrong_bits or not all(isinstance(n, int) and 0 <= n <= self.samples for n in self.wrong_bits):
+            raise ValueError(f"wrong_bits: expected a number of samples for each plane, got {self.wrong_bits}")
 
     @property
     def total_bits(self) -> int:

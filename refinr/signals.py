@@ -9,7 +9,9 @@ fewer samples than it promises, raises; so does a format that cannot hold the sa
 
 from __future__ import annotations
 
+import gzip
 import io
+import math
 import operator
 import os
 import struct
@@ -20,12 +22,17 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
+from refinr import volumes
 from refinr.container import replace_file
 
-__all__ = ["FORMATS", "Signal", "read", "write"]
+__all__ = ["FORMATS", "Signal", "format_of", "read", "write"]
 
 FORMATS = {".npy": "npy", ".png": "png", ".tif": "tiff", ".tiff": "tiff", ".wav": "wav"}
+FORMATS |= {".nii": "nifti", ".nii.gz": "nifti"}
 """Format by file suffix; suffixes are matched in any case."""
+
+MAPPED = 1 << 26
+"""Bytes from which on npy files are mapped into memory instead of read: they may be larger than it."""
 
 
 class Signal(NamedTuple):
@@ -54,6 +61,7 @@ def read(path: str | os.PathLike[str]) -> Signal:
     png     (H, W), or (H, W, C): grey + alpha, RGB, RGBA     uint8 up to 8 bits, uint16 for 16
     tiff    (..., H, W), or (..., H, W, C) for colour         boolean, integer or float, native byte order
     wav     (N,), or (N, C) for two and more channels         uint8, int16, int32 (24 bits too), float32, float64
+    nifti   1 to 7 axes                                       integer or float, any byte order
     ======  ================================================  ====================================================
 
     PNG palettes and transparent colours become RGB and alpha.  Grey of 1, 2 and 4 bits keeps its values, 0 to 1, 3 or
@@ -81,7 +89,8 @@ def read(path: str | os.PathLike[str]) -> Signal:
     Signal(samples=array([-3,  5], dtype=int16), info={'format': 'wav', 'channels': False, 'rate': 8000, 'bits': 16})
     """
     path, name = _known(path)
-    content = path.read_bytes()  # all at once: an OSError is about the file, anything later about its content
+    # all at once: an OSError is about the file, anything later about its content; but large arrays stay in their file
+    content: Any = path if name == "npy" and path.stat().st_size > MAPPED else path.read_bytes()
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("error", UserWarning)  # a library's doubt about the content
@@ -131,7 +140,8 @@ def write(path: str | os.PathLike[str], samples: np.ndarray, info: Mapping[str, 
         _WRITERS[name](file, samples, dict(info or {}))
     except (ValueError, TypeError, struct.error) as error:
         raise ValueError(f"{path}: cannot be written as {name.upper()}: {error}") from error
-    replace_file(path, file.getbuffer())
+    zipped = path.suffix.lower() == ".gz"
+    replace_file(path, gzip.compress(file.getbuffer(), mtime=0) if zipped else file.getbuffer())
 
 
 # --- shared by all formats -------------------------------------------------------------------------------------------
@@ -139,14 +149,29 @@ def write(path: str | os.PathLike[str], samples: np.ndarray, info: Mapping[str, 
 
 def _known(path: str | os.PathLike[str]) -> tuple[Path, str]:
     path = Path(path)
-    if path.suffix.lower() not in FORMATS:
+    if (name := format_of(path)) is None:
         raise ValueError(f"{path}: expected a name ending in one of {', '.join(FORMATS)}, got {path.suffix!r}")
-    return path, FORMATS[path.suffix.lower()]
+    return path, name
+
+
+def format_of(path: str | os.PathLike[str]) -> str | None:
+    """The format that a file's name speaks of; None if it speaks of none."""
+    suffixes = [suffix.lower() for suffix in Path(path).suffixes[-2:]]
+    return FORMATS.get("".join(suffixes)) or FORMATS.get("".join(suffixes[-1:]))
 
 
 def _check_dtype(samples: np.ndarray) -> None:
     if samples.dtype.kind not in "biuf":
         raise ValueError(f"expected booleans, integers or floats, got {_kind(samples)}")
+
+
+def _check_size(size: int, content: bytes) -> None:
+    """Refuse headers that promise more than a file holds, before memory is asked for.
+
+    Deflate makes at most 1032 bytes out of one; other methods may make more, of up to 16 MB.
+    """
+    if size > max(1032 * len(content), 1 << 24):
+        raise ValueError(f"{len(content)} bytes cannot hold samples of {size}")
 
 
 def _kind(samples: np.ndarray) -> str:
@@ -156,9 +181,18 @@ def _kind(samples: np.ndarray) -> str:
 # --- NumPy arrays ----------------------------------------------------------------------------------------------------
 
 
-def _read_npy(content: bytes) -> tuple[np.ndarray, dict[str, Any]]:
-    # np.load would read archives too
-    return np.lib.format.read_array(io.BytesIO(content), allow_pickle=False), {"channels": None}
+def _read_npy(content: bytes | Path) -> tuple[np.ndarray, dict[str, Any]]:
+    if isinstance(content, Path):
+        return np.lib.format.open_memmap(content, mode="r"), {"channels": None}
+    file = io.BytesIO(content)
+    version = np.lib.format.read_magic(file)
+    header = np.lib.format.read_array_header_1_0 if version == (1, 0) else np.lib.format.read_array_header_2_0
+    shape, _, dtype = header(file)
+    size = math.prod(shape) * dtype.itemsize
+    if not dtype.hasobject and (min(shape, default=0) < 0 or size != len(content) - file.tell()):
+        raise ValueError(f"expected {size} bytes for {dtype} {shape}, got {len(content) - file.tell()}")
+    file.seek(0)
+    return np.lib.format.read_array(file, allow_pickle=False), {"channels": None}  # np.load would read archives too
 
 
 def _write_npy(file: io.BytesIO, samples: np.ndarray, info: dict[str, Any]) -> None:
@@ -174,6 +208,7 @@ def _read_png(content: bytes) -> tuple[np.ndarray, dict[str, Any]]:
     reader = png.Reader(bytes=content)
     reader.preamble()
     reader.sbit = None  # how many bits were significant once: pypng would shift the others out of the stored samples
+    _check_size(reader.height * reader.row_bytes, content)
     width, height, lines, meta = reader.asDirect()
     planes, bitdepth = meta["planes"], meta["bitdepth"]
     rows = np.array([np.asarray(line) for line in lines], dtype=np.uint8 if bitdepth <= 8 else np.uint16)
@@ -209,6 +244,7 @@ def _read_tiff(content: bytes) -> tuple[np.ndarray, dict[str, Any]]:
     if len(tiff.series) != 1:
         raise ValueError(f"expected one image or pages all alike, got {len(tiff.series)} different series")
     series = tiff.series[0]
+    _check_size(series.nbytes, content)
     end = _tiff_end(tiff, content)
     if end > len(content) or None in series.pages:
         raise ValueError(f"expected {end} bytes or more with all pages in them, got {len(content)}")
@@ -237,6 +273,8 @@ def _tiff_end(tiff: Any, content: bytes) -> int:
         at += entries * entry.size
         if len(page.dataoffsets) != np.prod(page.chunked):
             raise ValueError(f"expected {np.prod(page.chunked)} strips or tiles in a page, got {len(page.dataoffsets)}")
+        if 0 in page.databytecounts:  # tifffile would read zeros
+            raise ValueError("expected samples in all strips or tiles of a page, got none in some")
         ends += [start + size for start, size in zip(page.dataoffsets, page.databytecounts, strict=True)]
     if tiff.pages[0].compression == tifffile.COMPRESSION.NONE:
         ends.append(tiff.series[0].size * tiff.pages[0].bitspersample // 8)
@@ -290,11 +328,15 @@ def _wav_layout(content: bytes) -> tuple[int, int]:
         if name == b"data" and b"ds64" in found:  # more than 4 GiB: the size is in a chunk of its own
             (size,) = struct.unpack_from("<Q", content, found[b"ds64"] + 8)
         found[name], end = start, start + size
-    if b"fmt " not in found or end > len(content):
-        raise ValueError(f"expected a chunk b'fmt ' and {end} bytes, got chunks {list(found)} and {len(content)} bytes")
-    channels, _, _, frame = struct.unpack_from(order + "HIIH", content, found[b"fmt "] + 2)
+    (whole,) = struct.unpack_from(order + "I", content, 4)
+    there = min(len(content), 8 + whole)  # the file's head says how long it is, too
+    if b"fmt " not in found or end > there:
+        raise ValueError(f"expected a chunk b'fmt ' and {end} bytes, got chunks {list(found)} and {there} bytes")
+    channels, _, _, frame, bits = struct.unpack_from(order + "HIIHH", content, found[b"fmt "] + 2)
     if channels == 0 or frame % channels:
         raise ValueError(f"expected whole bytes a sample, got frames of {frame} bytes for {channels} channels")
+    if -(-bits // 8) != frame // channels:  # readers differ in which of the two they believe
+        raise ValueError(f"expected samples of {bits} bits in {-(-bits // 8)} bytes, got {frame // channels}")
     return frame // channels, end
 
 
@@ -322,5 +364,5 @@ def _write_wav(file: io.BytesIO, samples: np.ndarray, info: dict[str, Any]) -> N
         writer.writeframes(samples.astype("<i4").reshape(-1, 1).view("u1")[:, :3].tobytes())
 
 
-_READERS = {"npy": _read_npy, "png": _read_png, "tiff": _read_tiff, "wav": _read_wav}
-_WRITERS = {"npy": _write_npy, "png": _write_png, "tiff": _write_tiff, "wav": _write_wav}
+_READERS = {"npy": _read_npy, "png": _read_png, "tiff": _read_tiff, "wav": _read_wav, "nifti": volumes.read}
+_WRITERS = {"npy": _write_npy, "png": _write_png, "tiff": _write_tiff, "wav": _write_wav, "nifti": volumes.write}

@@ -96,7 +96,29 @@ def test_what_makes_no_sense_is_refused():
     with pytest.raises(TypeError):
         Triangle(((0.5,),), 8)
     for period in (0, 2, 12, -8):
-        with pytest.raises(ValueError, match="period: expected a power of two from 4 on"):
+        with pytest.raises(ValueError, match="period: expected a power of two from 4 to"):
             Triangle(((1,),), period)
     with pytest.raises(ValueError, match="octaves: expected 0 or more"):
         Octaves(-1).inputs((2,))
+
+
+@pytest.mark.parametrize("name", list(encodings.ENCODINGS))
+@pytest.mark.parametrize("axes", [(5,), (4, 3), (2, 3, 4)])
+def test_the_width_is_known_without_the_inputs(name, axes):
+    encoding = encodings.choose(name, axes, features=3, seed=0)
+    assert encoding.inputs(axes).shape == (math.prod(axes), encoding.width(axes))
+
+
+@pytest.mark.parametrize("octaves", [0, 33, 10**9])
+def test_octaves_that_nobody_means(octaves):
+    with pytest.raises(ValueError, match=f"octaves: expected 1 to 32, got {octaves}"):
+        encodings.Octaves(octaves)
+
+
+def test_waves_that_nobody_means():
+    with pytest.raises(ValueError, match=r"period: expected a power of two from 4 to 2\^30"):
+        encodings.Fourier(((1,),), 2**40)
+    with pytest.raises(ValueError, match="steps: expected at most a period of 8, forward or back"):
+        encodings.Fourier(((1, -9),), 8)
+    with pytest.raises(ValueError, match="steps: expected 2 axes, got 1"):
+        encodings.Fourier(((1, 2),), 8).width((3, 3))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import os
 import struct
 from concurrent.futures import ThreadPoolExecutor
@@ -139,7 +140,8 @@ def test_a_file_holds_five_trits_a_byte_and_gives_the_same_bits(fitted):
         if name[0] == "w":
             assert (arrays[name].dtype, arrays[name].shape) == (np.uint8, (-(-p.size // 5),))
     back = refinr.load(path)
-    assert (back.layout, back.report, back.checksum) == (inr.layout, inr.report, inr.checksum)
+    report = dataclasses.replace(back.report, seconds=inr.report.seconds)  # which files do not hold
+    assert (back.layout, report, back.checksum) == (inr.layout, inr.report, inr.checksum)
     assert back.params.keys() == inr.params.keys()
     for name, p in inr.params.items():
         assert_equal_exact(back.params[name], p, bitwise=True)

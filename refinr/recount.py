@@ -1,0 +1,117 @@
+"""What networks represent, compared with what they should, tile by tile.
+
+With this you can make an INR of networks, however they came about (`measured`): its report is counted on what they
+decode to, and what they have wrong can be kept beside them.
+"""
+
+from __future__ import annotations
+
+import math
+from typing import Any
+
+import numpy as np
+
+from refinr import container, metrics, mlp, residual
+from refinr.decompositions import Direct
+from refinr.inr import INR
+from refinr.layout import Layout
+from refinr.report import Report
+
+
+def measured(
+    layout: Layout,
+    params: dict[str, np.ndarray],
+    samples: np.ndarray,
+    *,
+    seconds: float,
+    steps: float = 0.0,
+    most_steps: int = 0,
+    restarts: int = 0,
+    info: dict[str, Any] | None = None,
+    exact: bool = False,
+    store: str = "float32",
+) -> INR:
+    """The INR of these networks, with a report counted on what they decode to.
+
+    Parameters
+    ----------
+    layout : Layout
+    params : dict of arrays
+        Of all networks of the layout.
+    samples : array
+        What they should represent.
+    seconds, steps, most_steps, restarts
+        What it took, for `refinr.report.Report`; no steps for networks that were not trained.
+    info : dict, optional
+        Side information to carry along.
+    exact : bool
+        Keep what is wrong as a residual.
+    store : str
+        What files hold the parameters in; see `refinr.storing`.
+    """
+    cut = layout.cut
+    has_decisions = not (isinstance(cut, Direct) and cut.dtype)
+    wrong_bits, margins, nearest = np.zeros(cut.bits, dtype=np.int64), np.full(1, np.inf), math.inf
+    distance, writer = _Distance(layout), residual.Writer(cut.bits)
+    for tile, z in layout.outputs(params):
+        decoded, part = cut.codes(z), samples[tile]  # (N, C)
+        codes = layout.cells(part).reshape(decoded.shape).astype(decoded.dtype)
+        wrong_bits += metrics.wrong_bits_per_plane(codes, decoded, cut.bits)
+        distance.add(part, codes, decoded)
+        here = cut.by_sample(cut.margins(z, cut.targets(codes)))  # (N, C, P)
+        margins = np.minimum(margins, here.min(axis=(0, 1)))
+        if exact:
+            nearest = float(np.minimum(nearest, cut.margins(z, cut.targets(decoded)).min()))
+            writer.add(codes ^ decoded)
+    has_decisions = has_decisions and bool(np.isfinite(margins).all())
+    report = Report(
+        seconds=seconds,
+        networks=layout.networks,
+        parameters=layout.networks * mlp.parameter_count(layout.spec),
+        steps=steps,
+        most_steps=most_steps,
+        restarts=restarts,
+        samples=samples.size,
+        wrong_bits=tuple(wrong_bits.tolist()),
+        margin_per_plane=tuple(margins.tolist()) if has_decisions else (),
+        rmse=distance.rmse,
+        peak=distance.peak,
+    )
+    kept = writer.finish(max(0.0, nearest) if has_decisions else 0.0)
+    return INR(layout, params, report, container.checksum(samples), dict(info or {}), kept, store)
+
+
+class _Distance:
+    """Root mean squared error, and the peak it is related to; the largest float where there is no telling.
+
+    Integers are compared as codes, floats as they are, as far as both are finite.
+    """
+
+    def __init__(self, layout: Layout) -> None:
+        self._layout = layout
+        self._squares, self._count = 0.0, 0
+        self._low, self._high = math.inf, -math.inf
+
+    def add(self, samples: np.ndarray, codes: np.ndarray, decoded: np.ndarray) -> None:
+        if samples.dtype.kind != "f":
+            self._squares += metrics.rmse(codes, decoded) ** 2 * codes.size
+            self._count += codes.size
+            return
+        with np.errstate(invalid="ignore", over="ignore"):  # signalling NaNs; squares of extreme floats
+            a, b = samples.astype(np.float64).ravel(), self._layout.samples(decoded).astype(np.float64).ravel()
+            both = np.isfinite(a) & np.isfinite(b)
+            a, b = a[both], b[both]
+            self._squares += float(((a - b) ** 2).sum())
+            self._count += a.size
+            self._low, self._high = float(a.min(initial=self._low)), float(a.max(initial=self._high))
+
+    @property
+    def rmse(self) -> float:
+        mean = self._squares / self._count if self._count else math.inf
+        return min(math.sqrt(mean), float(np.finfo(np.float64).max))  # JSON has no infinity
+
+    @property
+    def peak(self) -> float:
+        if np.dtype(self._layout.dtype).kind != "f":
+            return float((1 << self._layout.cut.bits) - 1)
+        return min(self._high - self._low if self._count else math.inf, float(np.finfo(np.float64).max))

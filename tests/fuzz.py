@@ -1,0 +1,400 @@
+"""Hostile files, mutated, cut, extended, forged: an error of refinr's, soon and in little memory, or the samples.
+
+With this you can run ``python -m tests.fuzz --files 100000 --seconds 1200`` (`make fuzz`) or `campaign` in a test.
+
+File i comes from the random stream (seed, i), whoever makes it and however often.  Files are read in a child process
+that may take 2 seconds of a processor's time and 500 MB for each; where it dies, another goes on.  An outcome is
+
+- "samples": the samples of the original, to the bit (for what has a checksum: .inr and PNG); of WAV and TIFF, which
+  have none, an array that the file's bytes can hold;
+- "refused": ValueError or LosslessError;
+- "no promise": an .inr file that says of itself that it is not exact;
+- "wrong", "crash", "hang", "memory": what must never happen.
+"""
+
+from __future__ import annotations
+
+import argparse
+import io
+import json
+import logging
+import multiprocessing
+import resource
+import signal
+import struct
+import sys
+import tempfile
+import time
+import traceback
+import warnings
+import wave
+import zlib
+from collections import Counter
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import numpy as np
+
+import refinr
+from refinr import container, signals
+
+SECONDS, BYTES = 2.0, 500_000_000
+BAD = ("wrong", "crash", "hang", "memory")
+
+
+class Seed(NamedTuple):
+    """A good file, and what is in it."""
+
+    suffix: str
+    content: bytes
+    samples: np.ndarray
+
+
+class Found(NamedTuple):
+    """What came of one file."""
+
+    index: int
+    kind: str
+    outcome: str
+    detail: str
+
+
+# --- good files ------------------------------------------------------------------------------------------------------
+
+
+def make_seeds() -> list[Seed]:
+    """A few small files of every format."""
+    rng, seeds = np.random.default_rng(0), []
+    grey, colour = rng.integers(0, 200, (9, 7)).astype(np.uint8), rng.integers(0, 2**16, (5, 6, 3)).astype(np.uint16)
+    sound = rng.integers(-(2**15), 2**15, (40, 2)).astype(np.int16)
+
+    def add(suffix: str, samples: np.ndarray, write: Callable[[str], Any]) -> None:
+        with tempfile.TemporaryDirectory() as folder:
+            write(f"{folder}/a{suffix}")
+            seeds.append(Seed(suffix, Path(f"{folder}/a{suffix}").read_bytes(), samples))
+
+    fits: list[tuple[np.ndarray, dict[str, Any]]] = [
+        (grey, {"max_steps": 0}), (grey, {"max_steps": 60, "gray": True}), (colour[:3, :3], {"max_steps": 0}),
+        (grey >> 5, {"max_steps": 400}), (grey, {"store": "bfloat16", "max_steps": 3}),
+        (grey, {"decomposition": "none", "max_steps": 3}),
+        (colour[:, 0].astype("f4"), {"decomposition": "none", "max_steps": 0}),
+        (sound[:, 0], {"decomposition": "bit-coordinate", "max_steps": 0, "radix_bits": 2}),
+    ]  # fmt: skip
+    for samples, options in fits:
+        inr = refinr.fit(samples, tile=5, hidden=(4,), exact=True, info={"rate": 8000}, **options)
+        add(".inr", samples, inr.save)
+    for samples, info in [(grey, {}), (colour, {}), (grey >> 6, {"bitdepth": 2})]:
+        add(".png", samples, lambda path, samples=samples, info=info: signals.write(path, samples, info))
+    for samples, info in [(sound, {"rate": 8000}), (sound[:, 0].astype("i4"), {"rate": 8000, "bits": 24}),
+                          (sound.astype("f4"), {"rate": 1})]:  # fmt: skip
+        add(".wav", samples, lambda path, samples=samples, info=info: signals.write(path, samples, info))
+    import tifffile
+
+    for samples, how in [(grey, {}), (colour, {"compression": "zlib"}), (colour, {"bigtiff": True}),
+                         (rng.random((3, 20, 18)).astype("f4"), {"photometric": "minisblack"}),
+                         (rng.integers(0, 9, (40, 33)).astype("u1"), {"tile": (16, 16)})]:  # fmt: skip
+        add(".tif", samples, lambda path, samples=samples, how=how: tifffile.imwrite(path, samples, **how))
+    for suffix, samples in ((".nii", colour), (".nii.gz", grey.astype(">f4"))):
+        add(suffix, samples, lambda path, samples=samples: signals.write(path, samples))
+    for samples in (grey, colour.astype(">f8")):
+        add(".npy", samples, lambda path, samples=samples: np.save(path, samples))
+    return seeds
+
+
+# --- hostile ones ----------------------------------------------------------------------------------------------------
+
+NUMBERS = [0, 1, 2, 127, 128, 255, 2**15, 2**16 - 1, 2**31 - 1, 2**31, 2**32 - 1, 2**60, 2**63 - 1, 2**63, 2**64 - 1]
+
+
+def mutate(content: bytes, rng: np.random.Generator) -> bytes:
+    """Flip, overwrite, cut, extend, delete, repeat; one to four times."""
+    data = bytearray(content)
+    for _ in range(rng.integers(1, 5)):
+        at, end = sorted(int(i) for i in rng.integers(0, len(data) + 1, 2))
+        if rng.random() < 0.5:  # where headers are
+            at, end = min(at, int(rng.integers(0, 200))), min(end, at + int(rng.integers(1, 40)))
+        match int(rng.integers(0, 8)):
+            case 0 if data:
+                data[at % len(data)] ^= 1 << int(rng.integers(0, 8))
+            case 1:
+                data[at : at + 1] = rng.bytes(1)
+            case 2:
+                size = int(rng.choice([1, 2, 4, 8]))
+                number = int(NUMBERS[rng.integers(0, len(NUMBERS))]) % 256**size
+                data[at : at + size] = number.to_bytes(size, "little" if rng.random() < 0.6 else "big")
+            case 3:
+                del data[at:]
+            case 4:
+                data += (
+                    rng.bytes(int(rng.integers(1, 100))) if rng.random() < 0.5 else bytes(int(rng.integers(1, 5000)))
+                )
+            case 5:
+                del data[at:end]
+            case 6:
+                data[at:at] = data[at:end]
+            case _:
+                data[at:end] = rng.bytes(end - at)
+    return bytes(data)
+
+
+DEEP = "a deep place"
+
+
+def _hostile_value(rng: np.random.Generator, old: Any) -> Any:
+    values: list[Any] = [
+        2**60, 2**31, 2**200, 10**400, -1, 0, 1, 2, 3, 65, 1e300, -0.5, 1.5, 8.0, 1e-320, "", "x", "<f8", "<u8", ">i2",
+        "V8", "O", "(1000000000)u8", "zlib", "xz", "none", "planes", "bit-coordinate", "relu", "wire",
+        None, True, False,
+        [], {}, [2**60], [2**30, 2**30], [2**20, 2**20, 2**20], [1] * 70, [1] * 100_000, [-1, 4], "9" * 5000,
+        DEEP,
+    ]  # fmt: skip
+    if isinstance(old, int | float) and not isinstance(old, bool):
+        values += [old + 1, old - 1, old * 2, old * 2**20, -old]
+    if isinstance(old, list) and old:
+        values += [old[::-1], old + old[:1], old[1:], [n * 2**20 if isinstance(n, int) else n for n in old], [old]]
+    return values[rng.integers(0, len(values))]
+
+
+def forge_inr(content: bytes, rng: np.random.Generator) -> bytes:
+    """Another description or other arrays, with the digest to match."""
+    (length,) = struct.unpack("<Q", content[:8])
+    header, body = json.loads(content[8 : 8 + length]), content[8 + length :]
+    description = json.loads(header.pop("__metadata__")["refinr"])
+    arrays = {name: container._array(entry, np.frombuffer(body, np.uint8)) for name, entry in header.items()}
+    for _ in range(rng.integers(1, 4)):
+        if rng.random() < 0.2:
+            name = list(arrays)[rng.integers(0, len(arrays))]
+            array = arrays[name]
+            match int(rng.integers(0, 6)):
+                case 0:
+                    arrays[name] = array[1:]
+                case 1:
+                    arrays[name] = np.concatenate([array, array])
+                case 2:
+                    arrays[name] = array.astype(rng.choice(["f2", "f8", "i4", "u1"]))
+                case 3:
+                    arrays[name] = array[..., None]
+                case 4 if len(arrays) > 1:
+                    del arrays[name]
+                case _:
+                    arrays[name] = np.frombuffer(rng.bytes(array.nbytes), array.dtype).reshape(array.shape)
+            continue
+        parent: Any = description
+        while True:
+            keys: list[Any] = list(parent) if isinstance(parent, dict) else list(range(len(parent)))
+            key = keys[rng.integers(0, len(keys))]
+            if not isinstance(parent[key], dict | list) or not parent[key] or rng.random() < 0.3:
+                break
+            parent = parent[key]
+        if rng.random() < 0.1:
+            del parent[key]
+        else:
+            parent[key] = _hostile_value(rng, parent[key])
+        if not description:
+            break
+    depth = int(rng.choice([50, 500, 5000, 200_000]))
+    left, right = ("[", "]") if rng.random() < 0.5 else ('{"a":', "}")
+    text = json.dumps(description)  # NaN and Infinity included, which JSON has not
+    return _inr(text.replace(f'"{DEEP}"', left * depth + "1" + right * depth), arrays)
+
+
+def _inr(text: str, arrays: dict[str, np.ndarray]) -> bytes:
+    header: dict[str, Any] = {"__metadata__": {"refinr": text, "digest": container._digest(arrays, text)}}
+    names, parts, end = {v: k for k, v in container._NAMES.items()}, [], 0
+    for name, array in arrays.items():
+        raw = np.ascontiguousarray(array).tobytes()
+        dtype = names[array.dtype]
+        header[name] = {"dtype": dtype, "shape": array.shape, "data_offsets": [end, end := end + len(raw)]}
+        parts.append(raw)
+    head = json.dumps(header).encode()
+    return struct.pack("<Q", len(head)) + head + b"".join(parts)
+
+
+def forge_png(content: bytes, rng: np.random.Generator) -> bytes:
+    """Other chunks, with the checksums to match."""
+    chunks, at = [], 8
+    while at < len(content):
+        (size,) = struct.unpack(">I", content[at : at + 4])
+        chunks.append([content[at + 4 : at + 8], bytearray(content[at + 8 : at + 8 + size])])
+        at += 12 + size
+    for _ in range(rng.integers(1, 4)):
+        which = int(rng.integers(0, len(chunks)))
+        name, data = chunks[which]
+        match int(rng.integers(0, 4)):
+            case 0 if name == b"IHDR" or rng.random() < 0.3:
+                field = int(rng.choice([0, 4]))
+                data[field : field + 4] = (int(rng.choice(NUMBERS[:11])) % 2**32).to_bytes(4, "big")
+            case 1:
+                chunks[which][1] = bytearray(mutate(bytes(data), rng))
+            case 2:
+                chunks.insert(which, [name, bytearray(data)])
+            case _ if len(chunks) > 1:
+                del chunks[which]
+    framed = (struct.pack(">I", len(d)) + n + d + struct.pack(">I", zlib.crc32(n + d)) for n, d in chunks)
+    return content[:8] + b"".join(framed)
+
+
+def hostile(seeds: list[Seed], seed: int, index: int) -> tuple[str, Seed, bytes]:
+    """File `index`: how it was made, from which good one, and its bytes."""
+    rng = np.random.default_rng([seed, index])
+    original = seeds[rng.integers(0, len(seeds))]
+    if original.suffix == ".inr" and rng.random() < 0.6:
+        return "forged .inr", original, forge_inr(original.content, rng)
+    if original.suffix == ".png" and rng.random() < 0.4:
+        return "forged .png", original, forge_png(original.content, rng)
+    if rng.random() < 0.05:  # the middle of another file
+        other = seeds[rng.integers(0, len(seeds))]
+        cut = int(rng.integers(0, min(len(other.content), len(original.content))))
+        content = original.content[:cut] + other.content[cut:]
+        whole = content == other.content and other.suffix == original.suffix  # they begin alike
+        return f"spliced {original.suffix}", other if whole else original, content
+    return f"mutated {original.suffix}", original, mutate(original.content, rng)
+
+
+# --- reading them ----------------------------------------------------------------------------------------------------
+
+
+def judge(kind: str, original: Seed, content: bytes, path: Path) -> tuple[str, str]:
+    """Read a file as users would: outcome and detail."""
+    path.write_bytes(content)
+    try:
+        if original.suffix == ".inr":
+            inr = refinr.load(path)
+            samples = inr.decode()
+            if not inr.lossless:
+                return "no promise", ""
+        else:
+            samples, _ = signals.read(path)
+    except (ValueError, refinr.LosslessError) as error:
+        cause: BaseException | None = error
+        while cause is not None:  # readers wrap what libraries raise
+            if isinstance(cause, MemoryError):
+                return "memory", str(error)
+            cause = cause.__cause__ or cause.__context__
+        return "refused", type(error).__name__
+    ours, theirs = (a.astype(a.dtype.newbyteorder("<")) for a in (samples, original.samples))  # the order is no value
+    same = (ours.dtype, ours.shape, ours.tobytes()) == (theirs.dtype, theirs.shape, theirs.tobytes())
+    if same:
+        return "samples", ""
+    if original.suffix == ".inr" or kind == "mutated .png":
+        return "wrong", f"{samples.dtype} {samples.shape}"
+    if kind.endswith(".wav"):
+        return _judge_wav(samples, content)
+    return ("samples" if samples.nbytes <= 1032 * len(content) else "wrong"), "others"
+
+
+def _judge_wav(samples: np.ndarray, content: bytes) -> tuple[str, str]:
+    """Other samples are right if the standard library reads the same, as far as it can."""
+    if samples.nbytes > 2 * len(content):
+        return "wrong", f"{samples.nbytes} bytes from {len(content)}"
+    try:
+        with wave.open(io.BytesIO(content)) as reader:
+            stored, width = reader.readframes(reader.getnframes()), reader.getsampwidth()
+    except Exception:  # formats that it does not know
+        return "samples", "others"
+    ours = np.ascontiguousarray(samples, samples.dtype.newbyteorder("<")).tobytes()
+    if width == 3:
+        ours = np.frombuffer(ours, np.uint8).reshape(-1, 4)[:, :3].tobytes()
+    return ("samples", "others") if ours == stored else ("wrong", f"{len(ours)} bytes, wave reads {len(stored)}")
+
+
+def _limit_memory() -> None:
+    fields = dict(line.split(":", 1) for line in Path("/proc/self/status").read_text().splitlines())
+    now = 1024 * int(fields["VmData"].split()[0])
+    resource.setrlimit(resource.RLIMIT_DATA, (now + BYTES, now + BYTES))
+
+
+def _too_long(*_: object) -> None:
+    raise TimeoutError
+
+
+def _child(pipe: Any, seeds: list[Seed], seed: int, indices: range, judge: Callable) -> None:
+    logging.disable()  # what tifffile has to say
+    warnings.simplefilter("ignore")  # numbers that overflow in forged networks
+    signal.signal(signal.SIGPROF, _too_long)
+    refinr.fit(np.zeros((2, 2), np.uint8), max_steps=1)  # loads what is loaded late
+    _limit_memory()
+    with tempfile.TemporaryDirectory() as folder:
+        for index in indices:
+            pipe.send((index, "being made"))
+            kind, original, content = hostile(seeds, seed, index)
+            pipe.send((index, kind))
+            signal.setitimer(signal.ITIMER_PROF, SECONDS)  # processor time: others may keep the machine busy
+            try:
+                outcome, detail = judge(kind, original, content, Path(folder) / f"a{original.suffix}")
+            except TimeoutError:
+                outcome, detail = "hang", traceback.format_exc()
+            except MemoryError:
+                outcome, detail = "memory", traceback.format_exc()
+            except Exception:
+                outcome, detail = "crash", traceback.format_exc()
+            finally:
+                signal.setitimer(signal.ITIMER_PROF, 0)
+            pipe.send(Found(index, kind, outcome, detail))
+    pipe.send(None)
+
+
+def campaign(
+    files: int, *, seed: int = 0, seconds: float = float("inf"), first: int = 0, judge: Callable = judge
+) -> Iterator[Found]:
+    """What comes of hostile files `first`, `first` + 1, ..., until there are enough or time is up."""
+    context, seeds, end = multiprocessing.get_context("spawn"), make_seeds(), time.monotonic() + seconds
+    index, last = first, first + files
+    while index < last and time.monotonic() < end:
+        ours, theirs = context.Pipe()
+        child = context.Process(target=_child, args=(theirs, seeds, seed, range(index, last), judge))
+        child.start()
+        theirs.close()
+        kind = "nothing yet"
+        try:
+            while time.monotonic() < end:
+                if not ours.poll(60):
+                    yield Found(index, kind, "hang", "no word for a minute")
+                    break
+                message = ours.recv()
+                if message is None:
+                    return
+                if isinstance(message, Found):
+                    yield message
+                    index = message.index + 1
+                else:
+                    index, kind = message
+            else:
+                return
+        except EOFError:
+            child.join()
+            yield Found(index, kind, "crash", f"the process ended with {child.exitcode}")
+        finally:
+            child.kill()
+            child.join()
+        index += 1
+
+
+def main() -> int:
+    """Run a campaign and print the summary; 0 if nothing happened that must not."""
+    parser = argparse.ArgumentParser("python -m tests.fuzz", description=__doc__)
+    parser.add_argument("--files", type=int, default=100_000)
+    parser.add_argument("--seconds", type=float, default=1200.0)
+    parser.add_argument("--seed", type=int, default=0)
+    parser.add_argument("--first", type=int, default=0, help="number of the first file: to see one again")
+    options = parser.parse_args()
+    table: dict[str, Counter[str]] = {}
+    start, bad = time.monotonic(), 0
+    for found in campaign(options.files, seed=options.seed, seconds=options.seconds, first=options.first):
+        table.setdefault(found.kind, Counter())[found.outcome] += 1
+        if found.outcome in BAD:
+            bad += 1
+            print(f"file {found.index}, {found.kind}: {found.outcome}\n{found.detail}", file=sys.stderr, flush=True)
+    outcomes = ["refused", "samples", "no promise", *BAD]
+    print("| files |" + "".join(f" {name} |" for name in outcomes))
+    print("|---|" + "---:|" * len(outcomes))
+    total: Counter[str] = sum(table.values(), Counter())
+    for kind, counts in [*sorted(table.items()), ("all", total)]:
+        print(f"| {kind} |" + "".join(f" {counts[name]} |" for name in outcomes))
+    print(f"{sum(total.values())} files in {time.monotonic() - start:.0f} s, seed {options.seed}")
+    return 1 if bad else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,172 @@
+"""docs/container.md, followed with the standard library alone: a reader that shares no line with refinr."""
+
+from __future__ import annotations
+
+import hashlib
+import itertools
+import json
+import lzma
+import math
+import struct
+import zlib
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+import refinr
+
+FORMATS = {"F32": ("f", 4, "<f4"), "F16": ("e", 2, "<f2"), "BF16": ("H", 2, "bfloat16"), "U8": ("B", 1, "|u1")}
+
+
+def read(path: Path) -> tuple[dict[str, Any], list[int], dict[str, Any]]:
+    """Shape and the codes of all samples after step 7, signed or unsigned or as bit patterns; and the description."""
+    content = path.read_bytes()
+    (length,) = struct.unpack("<Q", content[:8])
+    assert (8 + length) % 8 == 0
+    header, body = json.loads(content[8 : 8 + length]), content[8 + length :]
+    metadata = header.pop("__metadata__")
+    digest, arrays = hashlib.sha256(metadata["refinr"].encode()), {}
+    for name in sorted(header):
+        entry = header[name]
+        code, size, dtype = FORMATS[entry["dtype"]]
+        raw = body[slice(*entry["data_offsets"])]
+        digest.update(f"\n{name} {dtype} {','.join(map(str, entry['shape']))}\n".encode() + raw)
+        numbers = struct.unpack(f"<{len(raw) // size}{code}", raw)
+        if dtype == "bfloat16":
+            numbers = [struct.unpack("<f", struct.pack("<I", n << 16))[0] for n in numbers]
+        arrays[name] = (entry["shape"], numbers, raw)
+    assert digest.hexdigest() == metadata["digest"]
+    description = json.loads(metadata["refinr"])
+    assert (description["format"], description["version"]) == ("refinr", 1)
+    return description, _samples(description, arrays), arrays
+
+
+def _samples(description: dict[str, Any], arrays: dict[str, Any]) -> list[int]:
+    layout = description["layout"]
+    shape, tile, bits = layout["shape"], layout["tile"], layout["cut"]["bits"]
+    grid, channels = (shape[:-1], shape[-1]) if layout["channel_axis"] else (shape, 1)
+    kind, k = layout["decomposition"], layout["cut"].get("radix_bits", bits)
+    planes = -(-bits // k)
+    each = channels * (planes if kind == "planes" else 1)
+    starts = itertools.product(*[range(0, n, t) for n, t in zip(grid, tile, strict=True)])
+    residual = _residual(description, arrays)
+    codes = [0] * math.prod(shape)
+    for number, start in enumerate(starts):
+        extent = [min(t, n - s) for s, t, n in zip(start, tile, grid, strict=True)]
+        places = list(itertools.product(*[range(n) for n in extent]))
+        wrong = [0] * (len(places) * channels)
+        if residual is not None:
+            for plane in range(bits):
+                packed = [next(residual) for _ in range(-(-len(wrong) // 8))]
+                for i in range(len(wrong)):
+                    wrong[i] |= (packed[i // 8] >> (i % 8) & 1) << plane
+        for (p, place), c in itertools.product(enumerate(places), range(channels)):
+            x = [_coordinate(i, t) for i, t in zip(place, tile, strict=True)]
+            if kind == "planes":
+                outputs = [_network(arrays, layout, number * each + c * planes + q, x) for q in range(planes)]
+            elif kind == "bit-coordinate":
+                inputs = [[*x, _coordinate(q, planes)] for q in range(planes)]
+                outputs = [_network(arrays, layout, number * each + c, one) for one in inputs]
+            else:
+                outputs = [_network(arrays, layout, number * each + c, x)]
+            code = 0
+            for q, z in enumerate(outputs):
+                code |= min(_digit(z, k), 2 ** min(k, bits - q * k) - 1) << (q * k)
+            if layout["cut"].get("gray"):
+                shifted = code >> 1
+                while shifted:
+                    code, shifted = code ^ shifted, shifted >> 1
+            index = 0
+            for s, i, n in zip(start, place, grid, strict=True):
+                index = index * n + s + i
+            codes[index * channels + c] = code ^ wrong[p * channels + c]
+    assert residual is None or next(residual, None) is None
+    width = 8 * int(layout["dtype"][2:])
+    return [(code + layout["offset"]) % 2**width for code in codes]
+
+
+def _residual(description: dict[str, Any], arrays: dict[str, Any]) -> Any:
+    if "residual" not in description:
+        assert "residual" not in arrays
+        return None
+    inflate = {"zlib": zlib.decompress, "xz": lzma.decompress}[description["residual"]["codec"]]
+    return iter(inflate(arrays["residual"][2]))
+
+
+def _coordinate(i: int, length: int) -> float:
+    return struct.unpack("<f", struct.pack("<f", (2 * i - (length - 1)) / max(length - 1, 1)))[0]
+
+
+def _network(arrays: dict[str, Any], layout: dict[str, Any], network: int, h: list[float]) -> float:
+    spec = layout["spec"]
+    depth = len(spec["sizes"]) - 1
+    for i in range(depth):
+        (_, rows, columns), weights, _ = arrays[f"w{i}"]
+        biases = arrays[f"b{i}"][1]
+        first = network * rows * columns
+        z = [biases[network * columns + o] + sum(h[r] * weights[first + r * columns + o] for r in range(rows))
+             for o in range(columns)]  # fmt: skip
+        h = z if i == depth - 1 else [math.sin(spec["omega"] * v) for v in z]
+    return h[0]
+
+
+def _digit(z: float, k: int) -> int:
+    return int(z > 0) if k == 1 else round((min(max(z, -0.5), 0.5) + 0.5) * (2**k - 1))
+
+
+def _bits_of(samples: np.ndarray) -> list[int]:
+    """Codes of samples, by the page's step 7 the other way round."""
+    width = 8 * samples.itemsize
+    numbers = [int(v) for v in samples.astype(samples.dtype.newbyteorder("=")).view(f"u{samples.itemsize}").ravel()]
+    half = 2 ** (width - 1)
+    if samples.dtype.kind == "f":
+        return [n + half if n < half else 2**width - 1 - n for n in numbers]
+    return [(n + half) % 2**width for n in numbers] if samples.dtype.kind == "i" else numbers
+
+
+RNG = np.random.default_rng(0)
+SIGNALS = {
+    "image": RNG.integers(0, 200, (5, 6)).astype(np.uint8),
+    "colour": RNG.integers(0, 60, (3, 4, 3)).astype(np.uint16),
+    "signed": RNG.integers(-90, 40, (7,)).astype(">i2"),
+    "floats": RNG.normal(size=(3, 2)).astype(np.float32),
+    "bits": RNG.random((4, 5)) < 0.5,
+}
+
+
+@pytest.mark.parametrize("max_steps", [0, 300])
+@pytest.mark.parametrize(
+    ("name", "options"),
+    [
+        ("image", {}), ("image", {"gray": True, "tile": (2, 4)}), ("image", {"radix_bits": 3, "tile": 3}),
+        ("image", {"decomposition": "none"}), ("image", {"decomposition": "bit-coordinate"}),
+        ("colour", {"tile": (3, 3)}), ("colour", {"decomposition": "bit-coordinate", "radix_bits": 2, "tile": (2, 2)}),
+        ("image", {"store": "float16"}), ("floats", {"store": "bfloat16"}), ("signed", {"tile": (3,)}),
+        ("floats", {}), ("bits", {}), ("bits", {"decomposition": "none"}),
+    ],
+    ids=str,
+)  # fmt: skip
+def test_a_reader_that_follows_the_page_gets_the_samples(tmp_path, name, options, max_steps):
+    samples = SIGNALS[name]
+    inr = refinr.fit(samples, hidden=(8, 8), max_steps=max_steps, exact=True, info={"rate": 5}, **options)
+    assert (inr.residual is None) <= (max_steps > 0)
+    inr.save(tmp_path / "a.inr")
+    description, codes, _ = read(tmp_path / "a.inr")
+    assert description["layout"]["shape"] == list(samples.shape)
+    assert description["info"] == {"rate": 5}
+    assert codes == _bits_of(samples)
+    little = samples.astype(samples.dtype.newbyteorder("<"))
+    head = f"{little.dtype.str} {','.join(map(str, samples.shape))}\n"
+    assert description["checksum"] == hashlib.sha256(head.encode() + little.tobytes()).hexdigest()
+    assert "seconds" not in description["report"]
+
+
+def test_the_page_names_every_key_there_is(tmp_path):
+    page = (Path(__file__).parent.parent / "docs" / "container.md").read_text()
+    refinr.fit(SIGNALS["image"], max_steps=0, exact=True).save(tmp_path / "a.inr")
+    description, _, arrays = read(tmp_path / "a.inr")
+    layout = description["layout"]
+    names = [*description, *description["report"], *layout, *layout["cut"], *layout["spec"], *arrays]
+    assert [name for name in names if f"`{name}`" not in page and name not in ("w2", "b2", "w3", "b3")] == []

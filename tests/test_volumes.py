@@ -1,0 +1,185 @@
+"""Volumes and what is larger than memory: the stored numbers of NIfTI, memory maps, many channels."""
+
+from __future__ import annotations
+
+import gzip
+import io
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import nibabel
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+import refinr
+from refinr import cli, signals, volumes
+from tests.helpers import assert_equal_exact
+from tests.strategies import seeds
+
+FOLDER = Path(nibabel.__file__).parent / "tests" / "data"
+DTYPES = [order + kind for order in "<>" for kind in ("u1", "i1", "i2", "u2", "i4", "u4", "i8", "u8", "f4", "f8")]
+
+
+@given(st.sampled_from(DTYPES), st.lists(st.integers(1, 4), min_size=1, max_size=7).map(tuple), seeds,
+       st.sampled_from([".nii", ".nii.gz"]))  # fmt: skip
+def test_there_and_back_and_readable_elsewhere(tmp_path_factory, dtype, shape, seed, suffix):
+    raw = np.random.default_rng(seed).bytes(int(np.prod(shape)) * np.dtype(dtype).itemsize)
+    samples = np.frombuffer(raw, dtype).reshape(shape)
+    path = tmp_path_factory.getbasetemp() / f"a{suffix}"
+    signals.write(path, samples)
+    back, info = signals.read(path)
+    assert_equal_exact(back, samples, bitwise=True)
+    assert (info["format"], info["channels"]) == ("nifti", False)
+    json.dumps(info)
+    elsewhere = nibabel.load(path)
+    assert_equal_exact(np.ascontiguousarray(elsewhere.dataobj.get_unscaled()).astype(dtype), samples, bitwise=True)
+
+
+@pytest.mark.parametrize("name", ["functional.nii", "anatomical.nii", "example4d.nii.gz", "example_nifti2.nii.gz"])
+def test_files_of_others_come_back_byte_for_byte(tmp_path, name):
+    content = (FOLDER / name).read_bytes()
+    samples, info = signals.read(FOLDER / name)
+    expected = np.asarray(nibabel.load(FOLDER / name).dataobj.get_unscaled())
+    assert_equal_exact(samples, np.ascontiguousarray(expected))
+    signals.write(tmp_path / name, samples, json.loads(json.dumps(info)))
+    back = (tmp_path / name).read_bytes()
+    if name.endswith(".gz"):
+        content, back = gzip.decompress(content), gzip.decompress(back)
+    assert back == content
+
+
+def test_a_real_volume_through_the_command_line(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    image = nibabel.load(FOLDER / "functional.nii")
+    part = nibabel.Nifti1Image(np.asarray(image.dataobj.get_unscaled())[:5, :4, :2, :3], image.affine, image.header)
+    part.header.set_slope_inter(2.0, 1.0)
+    nibabel.save(part, "a.nii")
+    assert cli.main(["fit", "a.nii", "a.inr", "--quiet", "--hidden", "8,8", "--max-steps", "50"]) == 0
+    assert cli.main(["verify", "a.nii", "a.inr"]) == 0
+    assert cli.main(["decode", "a.inr", "b.nii"]) == 0
+    assert Path("a.nii").read_bytes() == Path("b.nii").read_bytes()
+    assert cli.main(["fit", "a.nii", "c.nii.gz", "--quiet"]) == 2, "the name of a signal"
+
+
+def _good() -> bytes:
+    file = io.BytesIO()
+    volumes.write(file, np.arange(24, dtype=np.int16).reshape(2, 3, 4), {})
+    return file.getvalue()
+
+
+@pytest.mark.parametrize(
+    ("at", "value"),
+    [(0, b"\0\0\0\0"), (40, b"\x09\0"), (40, b"\xff\xff"), (42, b"\xff\xff"), (42, b"\xff\x7f"), (70, b"\x80\0"),
+     (70, b"\x77\x77"), (108, b"\0\0\0\x7f"), (108, b"\0\0\0\0"), (108, b"\0\0\xc0\x7f"), (344, b"ni1\0")],
+    ids=str,
+)  # fmt: skip
+def test_headers_that_make_no_sense_are_refused(tmp_path, at, value):
+    content = bytearray(_good())
+    content[at : at + len(value)] = value
+    (tmp_path / "a.nii").write_bytes(content)
+    with pytest.raises(ValueError, match=r"a\.nii: cannot be read as NIFTI"):
+        signals.read(tmp_path / "a.nii")
+
+
+def test_cut_or_longer_files_are_refused(tmp_path):
+    content = _good()
+    for damaged in [*(content[:size] for size in range(0, len(content), 13)), content + b"\0"]:
+        for name, stored in (("a.nii", damaged), ("a.nii.gz", gzip.compress(damaged))):
+            (tmp_path / name).write_bytes(stored)
+            with pytest.raises(ValueError, match="cannot be read as NIFTI"):
+                signals.read(tmp_path / name)
+
+
+def test_what_nifti_cannot_hold(tmp_path):
+    _, info = volumes.read(_good())
+    for samples, extra in [(np.zeros((2, 2), bool), {}), (np.zeros((1,) * 8), {}), (np.zeros((2, 0)), {}),
+                           (np.zeros(3, np.float16), {}), (np.zeros((2, 3, 4), np.int32), info),
+                           (np.zeros((2, 3), np.int16), info), (np.zeros(40_000, np.int16), {})]:  # fmt: skip
+        with pytest.raises(ValueError, match=r"a\.nii: cannot be written as NIFTI"):
+            signals.write(tmp_path / "a.nii", samples, extra)
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_without_nibabel_it_is_said(monkeypatch, tmp_path):
+    (tmp_path / "a.nii").write_bytes(_good())
+    monkeypatch.setitem(sys.modules, "nibabel", None)
+    with pytest.raises(ValueError, match=r"NIfTI needs nibabel: pip install 'refinr\[volumes\]'"):
+        signals.read(tmp_path / "a.nii")
+
+
+# --- larger than memory ----------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("order", ["C", "F"])
+def test_large_npy_files_are_mapped(tmp_path, monkeypatch, order):
+    monkeypatch.setattr(signals, "MAPPED", 100)
+    samples = np.asarray(np.random.default_rng(0).integers(0, 99, (9, 20)).astype(">i2"), order=order)
+    np.save(tmp_path / "a.npy", samples)
+    mapped, info = signals.read(tmp_path / "a.npy")
+    assert isinstance(mapped, np.memmap)
+    assert info == {"format": "npy", "channels": None}
+    assert_equal_exact(np.array(mapped), np.array(samples))
+    inr = refinr.fit(mapped, max_steps=3, tile=5, exact=True)
+    out = np.lib.format.open_memmap(tmp_path / "b.npy", "w+", samples.dtype, samples.shape)
+    inr.decode(out=out)
+    assert_equal_exact(np.load(tmp_path / "b.npy"), np.array(samples))
+    (tmp_path / "a.npy").write_bytes((tmp_path / "a.npy").read_bytes()[:-1])
+    with pytest.raises(ValueError, match=r"a\.npy: cannot be read as NPY"):
+        signals.read(tmp_path / "a.npy")
+
+
+def test_a_fit_of_a_memory_map_takes_no_memory_that_grows_with_it(tmp_path):
+    """The anonymous memory of the driver: what is mapped from files, the system can take back at any moment."""
+    script = """
+import sys, threading, time
+import numpy as np, refinr
+from refinr import cpu
+side = int(sys.argv[1])
+samples = np.lib.format.open_memmap(sys.argv[2] + "/a.npy", "w+", "u2", (side, 512))
+peak = 0
+def watch():
+    global peak
+    while True:
+        fields = dict(line.split(":", 1) for line in open("/proc/self/status"))
+        peak = max(peak, int(fields["RssAnon"].split()[0]))
+        time.sleep(0.005)
+threading.Thread(target=watch, daemon=True).start()
+options = dict(bits=8, tile=(16, 16), hidden=(16, 16), max_steps=0, group=64)
+inr = refinr.fit(samples, exact=True, journal=sys.argv[2] + "/a.part", **options)
+inr.save(sys.argv[2] + "/a.inr")
+time.sleep(0.05)
+print(peak, sum(p.nbytes for p in inr.params.values()) // 1024)
+"""
+    peaks, stored = [], []
+    for side in (32, 1024):
+        (tmp_path / str(side)).mkdir()
+        command = [sys.executable, "-c", script, str(side), str(tmp_path / str(side))]
+        root = Path(refinr.__file__).parent.parent
+        run = subprocess.run(command, capture_output=True, text=True, check=True, cwd=root)
+        peak, size = map(int, run.stdout.split())
+        peaks.append(peak)
+        stored.append(size)
+    assert stored[1] == 32 * stored[0]
+    assert peaks[1] - peaks[0] < 0.5 * (stored[1] - stored[0])
+
+
+# --- channels --------------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("channels", [1, 2, 6])
+def test_recordings_of_many_channels(tmp_path, monkeypatch, channels):
+    monkeypatch.chdir(tmp_path)
+    sound = np.random.default_rng(0).integers(-99, 99, (50, channels)).astype(np.int16)
+    signals.write("a.wav", sound[:, 0] if channels == 1 else sound, {"rate": 44100})
+    assert cli.main(["fit", "a.wav", "a.inr", "--quiet", "--hidden", "8,8", "--max-steps", "20"]) == 0
+    inr = refinr.load("a.inr")
+    assert (inr.layout.grid, inr.layout.channels) == ((50,), channels)
+    assert cli.main(["verify", "a.wav", "a.inr"]) == 0
+    assert cli.main(["decode", "a.inr", "b.wav"]) == 0
+    assert Path("a.wav").read_bytes() == Path("b.wav").read_bytes()
+    assert os.path.getsize("a.wav") == 44 + 100 * channels
