@@ -89,16 +89,12 @@ def read(path: str | os.PathLike[str]) -> Signal:
     Signal(samples=array([-3,  5], dtype=int16), info={'format': 'wav', 'channels': False, 'rate': 8000, 'bits': 16})
     """
     path, name = _known(path)
-    mapped = name == "npy" and path.stat().st_size > MAPPED
     # all at once: an OSError is about the file, anything later about its content
-    content = b"" if mapped else path.read_bytes()
+    content: Any = path if name == "npy" and path.stat().st_size > MAPPED else path.read_bytes()
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("error", UserWarning)  # a library's doubt about the content
-            if mapped:
-                samples, info = np.lib.format.open_memmap(path, mode="r"), {"channels": None}
-            else:
-                samples, info = _READERS[name](content)
+            samples, info = _READERS[name](content)
         _check_dtype(samples)
     except Exception as error:  # the libraries let struct.error, zlib.error, IndexError, MemoryError and more through
         reason = " ".join(str(error).split()) or type(error).__name__  # libraries break lines and leave messages empty
@@ -185,7 +181,9 @@ def _kind(samples: np.ndarray) -> str:
 # --- NumPy arrays ----------------------------------------------------------------------------------------------------
 
 
-def _read_npy(content: bytes) -> tuple[np.ndarray, dict[str, Any]]:
+def _read_npy(content: bytes | Path) -> tuple[np.ndarray, dict[str, Any]]:
+    if isinstance(content, Path):  # too large to be read
+        return np.lib.format.open_memmap(content, mode="r"), {"channels": None}
     file = io.BytesIO(content)
     version = np.lib.format.read_magic(file)
     header = np.lib.format.read_array_header_1_0 if version == (1, 0) else np.lib.format.read_array_header_2_0
