@@ -121,11 +121,11 @@ def test_forged_layouts_are_refused_before_memory_is_asked_for(seeds, tmp_path, 
 
 def test_a_forged_tile_larger_than_the_grid_is_refused(tmp_path):
     """As many tiles as before, but coordinates for a million million samples in each."""
-    refinr.fit(np.zeros((4, 4), np.uint8), max_steps=0, exact=True).save(tmp_path / "a.inr")
+    refinr.fit(np.zeros((5, 5), np.uint8), max_steps=0, exact=True).save(tmp_path / "a.inr")
     arrays, description = container.read(tmp_path / "a.inr")
     description["layout"]["tile"] = [2**20, 2**20]
     container.write(tmp_path / "a.inr", arrays, description)
-    with pytest.raises(ValueError, match=r"tile: expected one within the grid of \(4, 4\)"):
+    with pytest.raises(ValueError, match=r"tile: expected one within the grid of \(5, 5\)"):
         refinr.load(tmp_path / "a.inr")
 
 
