@@ -6,8 +6,10 @@ the work (`single_threaded_blas`), and have the memory of freed arrays used agai
 
 from __future__ import annotations
 
+import ctypes
 import functools
 import os
+import sys
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -77,8 +79,13 @@ def recycle_memory() -> None:
     """Have the C library keep the memory of freed arrays for the next ones: a training step then runs twice as fast.
 
     By default glibc returns freed blocks to the system and asks for them again at the next allocation, and every page
-    must then be cleared anew.  Where that begins is a threshold that rises to the size of the largest block freed so
-    far, up to 32 MiB (mallopt(3), M_MMAP_THRESHOLD): freeing one such block, never touched, is all it takes.  Other C
-    libraries are not harmed.
+    must then be cleared anew.  Where that begins are two thresholds (mallopt(3): M_MMAP_THRESHOLD, of which 32 MiB is
+    the most, and M_TRIM_THRESHOLD).  They rise by themselves with the largest block freed so far, but not where the
+    environment sets one, and Dask's does.  Other C libraries are left alone.
     """
+    if sys.platform == "linux":
+        mallopt = getattr(ctypes.CDLL(None), "mallopt", None)
+        if mallopt is not None:
+            mallopt(-3, 32 << 20)
+            mallopt(-1, 64 << 20)
     np.empty(31 << 20, dtype=np.uint8)

@@ -32,8 +32,8 @@ class Octaves:
     octaves: int = 7
 
     def __post_init__(self) -> None:
-        if not 1 <= operator.index(self.octaves) <= 32:
-            raise ValueError(f"octaves: expected 1 to 32, got {self.octaves}")
+        if not 0 <= operator.index(self.octaves) <= 32:
+            raise ValueError(f"octaves: expected 0 to 32, got {self.octaves}")
 
     def width(self, axes: tuple[int, ...]) -> int:
         """Number of inputs I."""

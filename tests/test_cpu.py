@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import os
+import subprocess
+import sys
 import threading
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -136,3 +139,23 @@ def test_memory_is_recycled_once_or_more_often():
     before = np.ones(1 << 20)
     cpu.recycle_memory()
     assert (before == 1).all()
+
+
+@pytest.mark.parametrize("environment", [{}, {"MALLOC_TRIM_THRESHOLD_": "65536"}], ids=["as it is", "as Dask sets it"])
+def test_freed_memory_is_used_again_whatever_the_environment_says(environment):
+    """The first array of 20 MB costs a page fault for each of its 5,000 pages; twenty more cost hardly any."""
+    code = """
+import resource, numpy as np
+from refinr import cpu
+cpu.recycle_memory()
+faults = lambda: resource.getrusage(resource.RUSAGE_SELF).ru_minflt
+np.ones(5 << 20, dtype=np.float32)
+before = faults()
+for _ in range(20):
+    np.ones(5 << 20, dtype=np.float32)
+print(faults() - before)
+"""
+    run = subprocess.run(
+        [sys.executable, "-c", code], env=os.environ | environment, capture_output=True, text=True, check=True
+    )
+    assert int(run.stdout) < 5000

@@ -143,7 +143,10 @@ def test_nobody_waits_for_workers_after_an_error():
     def fails() -> None:
         with open_executor("processes", workers=1) as pool:
             pool.submit(time.sleep, 0).result()
-            pool.submit(time.sleep, 300)
+            future = pool.submit(time.sleep, 300)
+            while not future.running():
+                time.sleep(0.01)
+            time.sleep(0.2)  # a future runs from when the worker may take it
             raise KeyError
 
     start, others = time.monotonic(), multiprocessing.active_children()

@@ -57,6 +57,14 @@ def test_bfloat16_is_the_nearest_and_even_if_two_are(bits):
     assert math.copysign(1, found) == math.copysign(1, value)
 
 
+@pytest.mark.parametrize(("low", "up"), [(0x7FFF, [0, 0]), (0x8000, [0, 1]), (0x8001, [1, 1])])
+def test_bfloat16_around_all_ties(low, up):
+    upper = ALL_UPPER_HALVES[(ALL_UPPER_HALVES & 0x7FFF) < 0x7F7F]  # what rounds up to a finite number
+    found = storing.nearest(((upper << 16) | low).astype(np.uint32).view(np.float32), "bfloat16")
+    expected = (upper + np.array(up, dtype=np.uint32)[upper % 2]) << 16
+    assert_equal_exact(found.view(np.uint32), expected.astype(np.uint32))
+
+
 @pytest.mark.parametrize("store", ["float16", "bfloat16"])
 def test_what_is_not_rounded_is_not_stored(store, tmp_path):
     with pytest.raises(ValueError, match=f"store: the parameters are no {store} numbers"):
