@@ -8,6 +8,9 @@
 True
 """
 
+import importlib
+from typing import Any
+
 from refinr import activations, coords, layers, losses, metrics, mlp, optim, planes, theory
 from refinr.fitting import fit
 from refinr.inr import INR, LosslessError, load
@@ -24,7 +27,14 @@ __all__ = [
     "metrics",
     "mlp",
     "optim",
+    "oracle",
     "planes",
     "theory",
 ]
 __version__ = "0.1.0"
+
+
+def __getattr__(name: str) -> Any:
+    if name == "oracle":  # who fits an image needs no cases: loaded when asked for
+        return importlib.import_module("refinr.oracle")
+    raise AttributeError(f"module 'refinr' has no attribute {name!r}")

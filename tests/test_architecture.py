@@ -21,15 +21,18 @@ FLOORS = {
     for floor, names in enumerate(
         [
             "xp cpu",
-            "planes coords activations losses metrics optim decisions tiling container progress report",
-            "layers ternary decompositions theory",
+            "planes coords activations losses metrics optim decisions tiling container progress report compare",
+            "layers ternary decompositions theory conditioning",
             "mlp",
             "chunks",
             "training",
             "layout",
             "inr",
-            "fitting constructive certify signals",
-            "demo oracle",
+            "fitting constructive certify signals operations",
+            "demo cases",
+            "leaf_cases network_cases",
+            "families vectors",
+            "oracle",
             "cli",
             "__main__",
         ]
@@ -37,8 +40,19 @@ FLOORS = {
     for name in names.split()
 }
 LAZY = {"cupy", "torch", "jax", "scipy", "matplotlib", "tqdm"}
-# what a reader of the method needs not: files, screens, command lines
-EDGES = {"signals", "container", "progress", "demo", "oracle", "cli", "__main__", "__init__"}
+# what a reader of the method needs not: files, screens, command lines, and what checks other people's code
+ORACLE = {
+    "compare",
+    "conditioning",
+    "operations",
+    "cases",
+    "leaf_cases",
+    "network_cases",
+    "families",
+    "vectors",
+    "oracle",
+}
+EDGES = {"signals", "container", "progress", "demo", "cli", "__main__", "__init__"} | ORACLE
 LINES_A_FILE, LINES_OF_THE_METHOD = 200, 2000
 
 SOURCES = {path.stem: path.read_text(encoding="utf-8") for path in sorted(PACKAGE.glob("*.py"))}

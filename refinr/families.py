@@ -1,0 +1,43 @@
+"""All families of the oracle's cases.
+
+With this you can make every case (`generate`).
+"""
+
+from __future__ import annotations
+
+import functools
+from collections.abc import Callable, Iterator
+
+import numpy as np
+
+from refinr import leaf_cases, network_cases
+from refinr.cases import Draw
+from refinr.compare import Case
+
+FAMILIES: dict[str, Callable[[Draw], Iterator[Case]]] = {
+    "planes": leaf_cases.planes,
+    "coords": leaf_cases.coords,
+    "encodings": leaf_cases.encodings,
+    "activations": leaf_cases.activations,
+    "layers": leaf_cases.layers,
+    "losses": leaf_cases.losses,
+    "mlp": network_cases.mlp,
+    "optim": network_cases.optim,
+    "training": network_cases.training,
+    "metrics": network_cases.metrics,
+    "inr": network_cases.inr,
+    "container": network_cases.container,
+}
+
+
+@functools.cache
+def generate(seed: int = 0) -> tuple[Case, ...]:
+    """All cases; another seed gives other numbers in the same places.
+
+    Examples
+    --------
+    >>> len({case.name for case in generate()}) == len(generate()) > 200
+    True
+    """
+    families = enumerate(FAMILIES.values())
+    return tuple(case for i, family in families for case in family(np.random.default_rng([seed, i])))
