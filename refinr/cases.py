@@ -64,7 +64,7 @@ def make(
             outputs[key] = Output(value)
         else:
             error = units[key] + np.asarray((extra or {}).get(key, 0.0))
-            outputs[key] = Output(value, kind, np.array(error), float(np.max(floors[key], initial=0.0)))
+            outputs[key] = Output(value, kind, np.array(error), float(np.max(floors[key], initial=1.0)))
     fits = [dtype for dtype in EPS if _says_something(dtype, arrays, outputs, usual.slack, usual.peak)]
     return Case(name, operation, arrays, options, outputs, tuple(EPS) if fixed else tuple(fits), fixed)
 
@@ -117,7 +117,8 @@ def make_training(name: str, rng: Draw, spec: MLP, x: np.ndarray, *, lr: float =
 
     Rounding changes every step, and every step changes all that follow.  How much is measured: the run is repeated with
     gradients and parameters disturbed after every step by random shares ``d = 2^-20`` of their size, and the largest
-    distance of a repetition from the run, over d, counts as the units of the whole trajectory.
+    distance of a repetition from the run, over d, counts as the units of the whole trajectory.  The length of each step
+    is disturbed by 1 / (1 - beta) times as much, which is what 1 - beta^t loses when computed in the dtype itself.
     """
     params = {key: short(p) for key, p in mlp.init(spec, 2, int(rng.integers(2**31)), "float64").items()}
     arrays = {"x": short(x), "targets": rng.integers(0, 2, (2, len(x), 1)).astype(float), **params}
@@ -130,7 +131,7 @@ def make_training(name: str, rng: Draw, spec: MLP, x: np.ndarray, *, lr: float =
     values = operations.train(**arrays, **options, steps=steps)  # type: ignore[arg-type]
     changes: dict[str, list[float]] = {"losses": [], "z": []}
     for _ in range(8):
-        other = _run(spec, arrays, lr, steps, lambda a: a + d * abs(a).max() * rng.uniform(-1.0, 1.0, a.shape))
+        other = _run(spec, arrays, lr, steps, lambda *shape: d * rng.uniform(-1.0, 1.0, shape))
         changes["losses"].append(float(np.linalg.norm(values["losses"] - np.array([loss for loss, _ in other]))))
         changes["z"].append(float(np.linalg.norm(values["z"] - other[-1][1])))
     units = {key: max(found) / d + float(np.linalg.norm(values[key])) for key, found in changes.items()}
@@ -142,8 +143,8 @@ def make_training(name: str, rng: Draw, spec: MLP, x: np.ndarray, *, lr: float =
     return Case(name, "train", arrays, options | {"steps": steps}, outputs, tuple(fits))
 
 
-def _run(spec: MLP, arrays: dict, lr: float, steps: int, disturb: Callable | None) -> list[tuple[float, np.ndarray]]:
-    """Loss and outputs at every step of a training run, disturbed after each."""
+def _run(spec: MLP, arrays: dict, lr: float, steps: int, noise: Callable | None) -> list[tuple[float, np.ndarray]]:
+    """Loss and outputs at every step of a training run; with noise(*shape), disturbed at each."""
     params = {key: a for key, a in arrays.items() if key not in ("x", "targets")}
     state, found = optim.adam_init(params), []
     for _ in range(steps + 1):
@@ -151,9 +152,10 @@ def _run(spec: MLP, arrays: dict, lr: float, steps: int, disturb: Callable | Non
         loss, dz = losses.bce_with_logits(z, arrays["targets"])
         found.append((float(loss), z))
         grads, _ = mlp.backward(spec, params, cache, dz, input_gradient=False)
-        if disturb:
-            grads = {key: disturb(g) for key, g in grads.items()}
-        params, state = optim.adam_step(params, grads, state, lr)
-        if disturb:
-            params = {key: disturb(p) for key, p in params.items()}
+        length = 1.0
+        if noise:
+            grads = {key: g + abs(g).max() * noise(*g.shape) for key, g in grads.items()}
+            params = {key: p + abs(p).max() * noise(*p.shape) for key, p in params.items()}
+            length += float(1000.0 * noise())
+        params, state = optim.adam_step(params, grads, state, lr * length)
     return found

@@ -1,4 +1,4 @@
-"""The command line: ``refinr demo | fit | decode | verify | info``.
+"""The command line: ``refinr demo | fit | decode | verify | info | oracle``.
 
 Exit status 0 only when what was asked holds: 1 when it does not (samples differ, a fit is not exact though bit planes
 were asked for), 2 when it could not be tried (bad arguments, unreadable files), 130 when interrupted.
@@ -95,6 +95,15 @@ def _parser() -> argparse.ArgumentParser:
 
     about = command("info", _info, "Say what an .inr file holds.")
     about.add_argument("input", metavar="FILE.inr")
+
+    oracle = command("oracle", _oracle, "Check somebody else's backend against the reference, or export the cases.")
+    oracle.add_argument("what", choices=["check", "export"], help="check MODULE[:OBJECT], or export FOLDER")
+    oracle.add_argument("target", metavar="MODULE[:OBJECT] | FOLDER")
+    oracle.add_argument(
+        "--families", type=lambda text: text.split(","), help="layers,mlp or patterns: 'mlp.mlp.siren*'"
+    )
+    oracle.add_argument("--dtype", choices=["float64", "float32", "float16", "bfloat16"], default="float32")
+    oracle.add_argument("--cases", metavar="FOLDER", help="check the cases exported there")
     return parser
 
 
@@ -181,6 +190,17 @@ def _info(options: argparse.Namespace) -> int:
     if inr.info:
         print("carried along  " + ", ".join(f"{key} {value}" for key, value in inr.info.items()))
     return 0
+
+
+def _oracle(options: argparse.Namespace) -> int:
+    from refinr import oracle  # many cases: loaded for this command alone
+
+    if options.what == "export":
+        oracle.export(options.target, oracle.cases(options.families))
+        return 0
+    backend = oracle.find_backend(options.target)
+    given = oracle.load(options.cases) if options.cases else None
+    return 0 if oracle.check_backend(backend, options.families, options.dtype, given=given) else 1
 
 
 def _summary(inr: INR) -> str:

@@ -74,12 +74,11 @@ def planes(rng: Draw) -> Iterator[Case]:
 def coords(rng: Draw) -> Iterator[Case]:
     """Grids of one to three axes, some of length one."""
     for shape in ([1], [2], [7], [3, 5], [4, 1, 3], [2, 3, 16], [33]):
+        ends, x = np.array([-1.0, 1.0]), operations.grid(np.ones(2), shape)["x"]
 
-        def grid(ends: Tracked, shape: list[int]) -> dict[str, Tracked]:
-            x = ends.model.array(operations.grid(np.ones(2), shape)["x"])
-            return {"x": x + (ends.model.array(np.ones(1)) - 1.0)}  # a step added to an end: an error of size 1
+        def grid(ends: Tracked, shape: list[int], x: np.ndarray = x) -> dict[str, Tracked]:
+            return {"x": ends.model.array(x, abs(x) + 1.0)}  # steps added to an end of size 1
 
-        ends = np.array([-1.0, 1.0])
         yield make(f"coords.grid.{'x'.join(map(str, shape))}", {"ends": ends}, track=grid, shape=shape)
 
 
@@ -116,6 +115,8 @@ def activations(rng: Draw) -> Iterator[Case]:
             arrays = {"z": uniform(rng, rows, 3, scale=scale), "dy": uniform(rng, rows, 3)}
             yield make(f"activations.{name}.{variant or 'random'}-{rows}", arrays, **options)
         for what, values in (("special", special), ("subnormal", small)):
+            if (name, what) == ("relu", "subnormal"):
+                continue  # its gradient there hangs on whether the machine has such numbers
             arrays = {"z": np.array(values)[:, None], "dy": np.array([1.0, -1.0, 1.0, 0.5, -1.0, 1.0, 1.0])[:, None]}
             yield make(f"activations.{name}.{variant or 'random'}-{what}", arrays, **options)
 

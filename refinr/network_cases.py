@@ -45,13 +45,13 @@ def mlp(rng: Draw) -> Iterator[Case]:
         ("siren-deep", {"sizes": (3, 8, 8, 8, 8, 1)}, (1, 7)),
         ("siren-width-1", {"sizes": (1, 1, 1)}, (2, 3)),
         ("finer", {"sizes": (2, 8, 8, 1), "activation": "finer", "omega": 5.0}, (2, 7)),
-        ("finer-stopped", {"sizes": (2, 8, 8, 1), "activation": "finer-stopped", "omega": 5.0}, (2, 7)),
-        ("gauss", {"sizes": (2, 7, 7, 1), "activation": "gauss", "scale": 2.0}, (2, 7)),
-        ("wire", {"sizes": (2, 7, 7, 1), "activation": "wire", "omega": 4.0, "scale": 2.0}, (2, 7)),
+        ("finer-stopped", {"sizes": (2, 7, 1), "activation": "finer-stopped", "omega": 5.0}, (2, 7)),
+        ("gauss", {"sizes": (2, 7, 1), "activation": "gauss", "scale": 2.0}, (2, 7)),
+        ("wire", {"sizes": (2, 7, 1), "activation": "wire", "omega": 4.0, "scale": 2.0}, (2, 7)),
         ("relu-encoded", {"sizes": (10, 7, 7, 1), "activation": "relu"}, (2, 7, True, 2)),
-        ("tanh-encoded", {"sizes": (6, 7, 7, 1), "activation": "tanh"}, (1, 7, True, 1)),
+        ("tanh-encoded", {"sizes": (6, 7, 1), "activation": "tanh"}, (1, 7, True, 1)),
         ("tanh", {"sizes": (2, 5, 1), "activation": "tanh"}, (2, 7)),
-        ("gelu-encoded", {"sizes": (6, 7, 7, 2), "activation": "gelu"}, (2, 3, True, 1)),
+        ("gelu-encoded", {"sizes": (6, 7, 2), "activation": "gelu"}, (2, 3, True, 1)),
         ("tanh-1", {"sizes": (2, 2, 1), "activation": "tanh"}, (1, 1)),
         ("linear", {"sizes": (3, 1)}, (2, 7)),
         ("linear-1", {"sizes": (3, 1)}, (2, 1)),
@@ -59,7 +59,7 @@ def mlp(rng: Draw) -> Iterator[Case]:
     for name, fields, shape in settings:
         spec = MLP(**fields)
         octaves = shape[3] if len(shape) > 3 else 0
-        for loss in ("bce", "mse") if name in ("siren-7", "relu-encoded", "tanh") else ("bce",):
+        for loss in ("bce", "mse") if name in ("siren-7", "tanh") else ("bce",):
             arrays = _network(rng, spec, *shape)
             common: dict[str, Any] = {"activation": spec.activation, "omega": spec.omega, "scale": spec.scale}
             variant = name + "-mse" * (loss == "mse")
@@ -150,10 +150,10 @@ def _given(values: dict[str, Any], relative: float, absolute: float = 0.0) -> Ca
 def inr(rng: Draw) -> Iterator[Case]:
     """Decisions at the threshold, and fitted networks to codes."""
     special = np.array([0.0, -0.0, 2.0**-24, -(2.0**-24), np.inf, -np.inf, np.nan])
-    small = np.array([2.0**-140, -(2.0**-140), 2.0**-149, 2.0**-126])
+    small = np.array([2.0**-126, -(2.0**-126), 2.0**-100])  # below these, many machines see zeros
     for name, z in (
         ("ties", special),
-        ("subnormal", small),
+        ("small", small),
         ("random", uniform(rng, 3, 7)),
         ("empty", np.zeros((0, 2))),
     ):

@@ -1,16 +1,19 @@
 """The oracle: someone else's fast backend, checked against the reference until the first wrong number.
 
-With this you can check a backend (`check_backend`), use the cases in tests of your own (`parametrize_cases`,
-`assert_matches`), and keep cases in files that any language reads (`refinr.vectors`).
+With this you can find a backend by name (`find_backend`), check it (`check_backend`), use the cases in tests of your
+own (`parametrize_cases`, `assert_matches`), and keep them in files that any language reads (`export`, `load`).
 
 A backend is a module or an object with functions named and called like those of `refinr.operations`.
 """
 
 from __future__ import annotations
 
+import importlib
+import sys
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 from fnmatch import fnmatch
+from types import FunctionType
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -19,7 +22,17 @@ from refinr.compare import Case, compare, first_difference, numpy_dtype
 from refinr.families import FAMILIES, generate
 from refinr.vectors import export, load
 
-__all__ = ["Report", "Result", "assert_matches", "cases", "check_backend", "export", "load", "parametrize_cases"]
+__all__ = [
+    "Report",
+    "Result",
+    "assert_matches",
+    "cases",
+    "check_backend",
+    "export",
+    "find_backend",
+    "load",
+    "parametrize_cases",
+]
 STATES = ("passed", "differ", "raised", "not implemented", "not offered")
 
 
@@ -119,6 +132,36 @@ def _select(every: Iterable[Case], families: str | Iterable[str] | None) -> list
 
 def _matches(case: Case, pattern: str) -> bool:
     return fnmatch(case.name, pattern if "." in pattern else f"{pattern}.*")
+
+
+def find_backend(path: str) -> Any:
+    """The backend at ``module`` or ``module:object``; modules are looked for in the current folder too.
+
+    Classes and functions are called, without arguments, to get the backend.
+
+    Raises
+    ------
+    ValueError
+        If there is none.
+
+    Examples
+    --------
+    >>> find_backend("refinr.operations").__name__
+    'refinr.operations'
+    """
+    module, _, name = path.partition(":")
+    sys.path.insert(0, "")
+    try:
+        backend = importlib.import_module(module)
+    except ModuleNotFoundError as error:
+        raise ValueError(f"backend: cannot import {module}: {error}") from None
+    finally:
+        sys.path.remove("")
+    for part in name.split(".") if name else []:
+        if not hasattr(backend, part):
+            raise ValueError(f"backend: {module} has no {name}")
+        backend = getattr(backend, part)
+    return backend() if isinstance(backend, type | FunctionType) else backend
 
 
 # --- checking --------------------------------------------------------------------------------------------------------
