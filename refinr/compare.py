@@ -212,13 +212,13 @@ def _shares(got: np.ndarray, output: Output, dtype: str) -> tuple[np.ndarray, np
     """Error over bound of every value; infinite wherever something is not a number."""
     exact, value = output.values.astype(np.float64), got.astype(np.float64)
     bound = np.broadcast_to(tolerance(output, dtype), exact.shape)
+    same = (value == exact) | (np.isnan(value) & np.isnan(exact))  # infinity minus itself is no number
+    special = ~(np.isfinite(value) & np.isfinite(exact))
     with np.errstate(invalid="ignore", over="ignore", divide="ignore"):
-        error = abs(value - exact)
+        error = np.where(special, 0.0, abs(value - exact))
         if output.kind == "trajectory":
             error = np.full(exact.shape, np.sqrt((error * error).sum()))
         share = np.where(error == 0.0, 0.0, error / bound)
-    same = (value == exact) | (np.isnan(value) & np.isnan(exact))  # infinity minus itself is no number
-    special = ~(np.isfinite(value) & np.isfinite(exact))
     return np.where(special, np.where(same, 0.0, np.inf), np.where(np.isnan(share), np.inf, share)), bound
 
 

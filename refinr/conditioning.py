@@ -91,7 +91,8 @@ class Rounding:
         return self.rounded(y, (1.0 - y) * (1.0 + y) * z.error)
 
     def log1p(self, z: Tracked) -> Tracked:
-        return self.rounded(np.log1p(z.value), z.error / (1.0 + z.value))
+        # the unit of 1 allows for log(1 + z), as some libraries have it
+        return self.rounded(np.log1p(z.value), (z.error + self.relative) / (1.0 + z.value))
 
     def sqrt(self, z: Tracked) -> Tracked:
         y = np.sqrt(z.value)

@@ -30,7 +30,7 @@ FAMILIES: dict[str, Callable[[Draw], Iterator[Case]]] = {
 }
 
 
-@functools.cache
+@functools.lru_cache(maxsize=2)
 def generate(seed: int = 0) -> tuple[Case, ...]:
     """All cases; another seed gives other numbers in the same places.
 

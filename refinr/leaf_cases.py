@@ -136,7 +136,9 @@ def layers(rng: Draw) -> Iterator[Case]:
 
 def losses(rng: Draw) -> Iterator[Case]:
     """Random logits, confidently right and wrong ones, ties."""
-    extreme = np.array([0.0, -0.0, 16.75, -16.75, 88.5, -88.5, 104.0, -104.0, 800.0, -800.0, 2.0**-24, 1e4, -1e4])
+    extreme = np.array(
+        [0.0, -0.0, 16.75, -16.75, 88.5, -88.5, 104.0, -104.0, 800.0, -800.0, 2.0**-24, 2.0**13, -(2.0**13)]
+    )
     extreme, wide = short(extreme)[:, None], np.array([2.0**99, -(2.0**99), 2.0**-140, -(2.0**-140), 3.0])[:, None]
     for loss in ("bce_with_logits", "mse", "mae"):
         for shape in ((1, 1), (3, 2), (7, 1), (2, 7, 3), (3, 1, 1)):

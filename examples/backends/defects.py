@@ -2,8 +2,8 @@
 
     python -m examples.backends.defects
 
-The reference with one fault planted, of the kinds that fast code has.  The family of cases that ought to find it must do
-so, by a number: a backend that raises would not count.  The table says which case did, in which tensor, and how far
+The reference with one fault planted, of the kinds that fast code has.  The family of cases that ought to find it must
+do so, by a number: a backend that raises would not count.  The table says which case did, in which tensor, and how far
 beyond its bound.
 """
 
@@ -137,7 +137,7 @@ def _tanh_gelu(z: np.ndarray, dy: np.ndarray) -> Result:
 
 def _half_sums(x: np.ndarray, w: np.ndarray, b: np.ndarray, dy: np.ndarray) -> Result:
     products = (x[..., :, None] * dy[..., None, :]).astype(np.float16)  # (E, N, I, O)
-    total = np.zeros_like(products[..., 0, :, :])
+    total = np.zeros((*products.shape[:-3], *products.shape[-2:]), np.float16)
     for n in range(products.shape[-3]):
         total = total + products[..., n, :, :]
     return operations.linear(x, w, b, dy) | {"dw": total.astype(x.dtype)}
@@ -322,7 +322,9 @@ DEFECTS = [
         "most significant plane first", "planes", _after("to_planes", lambda r, a: {"planes": r["planes"][..., ::-1]})
     ),
     Defect(
-        "planes read in the other order", "planes", _before("from_planes", lambda a: {"planes": a["planes"][..., ::-1]})
+        "planes read in the other order",
+        "planes",
+        _before("from_planes", lambda a: {"planes": a["planes"][..., :: -1 if a["radix_bits"] == 1 else 1]}),
     ),
     Defect("planes cut from floats", "planes", {"to_planes": _float_planes}),
     Defect("Gray code forgotten", "planes", _before("to_planes", lambda a: {"gray": False})),

@@ -28,7 +28,7 @@ def main():
     bad = False
     for dtype, (differ, offered, largest) in alarms(seeds).items():
         print(
-            f"{dtype}: {len(seeds)} seeds, {offered} cases, {differ} false alarms, at most {largest:.2g} of a bound used"
+            f"{dtype}: {len(seeds)} seeds, {offered} cases, {differ} false alarms, largest error / bound {largest:.2g}"
         )
         bad |= differ > 0 or (dtype == "float32" and largest > 0.25)
     return int(bad)
