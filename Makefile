@@ -4,7 +4,7 @@ PYTHON ?= python3
 BIN := .venv/bin
 PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check
 
-.PHONY: demo test lint bench clean
+.PHONY: demo test lint bench oracle clean
 
 demo: .venv/demo
 	$(BIN)/refinr demo
@@ -21,6 +21,9 @@ bench: .venv/bench
 	$(BIN)/python -m benchmarks.step_time
 	$(BIN)/python -m benchmarks.time_to_lossless
 	$(BIN)/python -m benchmarks.scaling
+
+oracle: .venv/bench
+	$(BIN)/python -m examples.backends.report
 
 clean:
 	rm -rf .venv .mypy_cache .ruff_cache .pytest_cache .hypothesis demo-output
