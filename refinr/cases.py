@@ -75,9 +75,16 @@ def _errors(track: Callable, arrays: dict, options: dict, model: Rounding) -> di
     return {key: value.error for key, value in result.items() if isinstance(value, Tracked)}
 
 
+def _exact(array: np.ndarray, dtype: str) -> bool:
+    if dtype != "bfloat16":
+        return np.array_equal(cast(array, dtype).astype(float), array, equal_nan=True)
+    lower = cast(array, "float32").view(np.uint32) & 0xFFFF  # NumPy alone does not know it: the upper half of float32
+    return _exact(array, "float32") and not lower.any()
+
+
 def _says_something(dtype: str, arrays: dict, outputs: dict[str, Output], slack: float, peak: float) -> bool:
     for array in arrays.values():
-        if array.dtype == np.float64 and not np.array_equal(cast(array, dtype).astype(float), array, equal_nan=True):
+        if array.dtype == np.float64 and not _exact(array, dtype):
             return False
     if peak > LARGEST[dtype] or slack <= FACTOR * EPS[dtype]:
         return False

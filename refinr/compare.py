@@ -105,6 +105,8 @@ def numpy_dtype(name: str) -> np.dtype:
     ------
     ValueError
         For a dtype that has no bounds here.
+    RuntimeError
+        For "bfloat16" without that package.
 
     Examples
     --------
@@ -115,8 +117,10 @@ def numpy_dtype(name: str) -> np.dtype:
         raise ValueError(f"dtype: expected one of {', '.join(EPS)}, got {name!r}")
     if name != "bfloat16":
         return np.dtype(name)
-    import ml_dtypes
-
+    try:
+        import ml_dtypes
+    except ImportError:
+        raise RuntimeError("dtype: bfloat16 needs the package ml_dtypes, which is not installed") from None
     return np.dtype(ml_dtypes.bfloat16)
 
 

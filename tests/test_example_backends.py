@@ -14,6 +14,7 @@ import pytest
 from examples.backends import array_api, first, jax_backend
 from refinr import losses, mlp, oracle
 from refinr.mlp import MLP
+from tests.conftest import BACKENDS
 from tests.helpers import assert_close
 
 ROOT = Path(__file__).parent.parent
@@ -38,8 +39,9 @@ def test_jax(dtype, cases):
 
 
 @pytest.mark.parametrize("dtype", ["float32", "float64"])
-def test_array_api_strict(dtype):
-    report = oracle.check_backend(array_api.strict(), dtype=dtype, quiet=True)
+@pytest.mark.parametrize("library", [array_api.strict, *([array_api.cupy] if "cupy" in map(str, BACKENDS) else [])])
+def test_array_libraries(library, dtype):
+    report = oracle.check_backend(library(), dtype=dtype, quiet=True)
     assert report.ok, str(report)
     assert report.count("passed") == len(report.results)
 

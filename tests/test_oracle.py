@@ -286,6 +286,18 @@ def test_no_pytest_plugin_is_installed_and_nothing_is_loaded_unasked():
     assert run.stdout.split() == ["False", "False"]
 
 
+def test_a_package_that_only_some_have_is_needed_for_its_own_dtype_alone():
+    script = (
+        "import sys; sys.modules['ml_dtypes'] = None\n"
+        "from refinr import cli\n"
+        "for dtype in ('float32', 'float16', 'bfloat16'):\n"
+        "    print(cli.main(['oracle', 'check', 'refinr.operations', '--families', 'losses', '--dtype', dtype]))"
+    )
+    run = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=True, cwd=ROOT)
+    assert [line for line in run.stdout.splitlines() if line in ("0", "1", "2")] == ["0", "0", "2"]
+    assert run.stderr == "refinr: dtype: bfloat16 needs the package ml_dtypes, which is not installed\n"
+
+
 # --- files -----------------------------------------------------------------------------------------------------------
 
 
