@@ -39,5 +39,6 @@ def generate(seed: int = 0) -> tuple[Case, ...]:
     >>> len({case.name for case in generate()}) == len(generate()) > 200
     True
     """
-    families = enumerate(FAMILIES.values())
-    return tuple(case for i, family in families for case in family(np.random.default_rng([seed, i])))
+    # a stream of its own for each family, by its name: adding one changes no other
+    streams = {name: np.random.default_rng([seed, *name.encode()]) for name in FAMILIES}
+    return tuple(case for name, family in FAMILIES.items() for case in family(streams[name]))

@@ -147,6 +147,13 @@ def test_a_jump_notes_its_distance_over_the_error(jump):
     assert model.slack == 2.0
 
 
+def test_the_nearest_jump_of_all_counts():
+    model = Rounding()
+    for distance in (8.0, 2.0, 4.0):
+        model.sign(model.array([distance], [1.0]))
+    assert model.slack == 2.0
+
+
 def test_the_largest_number_is_noted():
     model = Rounding()
     a = model.array([3.0])
