@@ -84,9 +84,9 @@ def test_a_case_says_something_in_every_dtype_it_is_offered_in():
 
 
 def _kink(distance):
-    """One ReLU whose argument, 1/2 - 1/2 + distance, is that far from its kink."""
-    one = np.ones((1, 1, 1))
-    arrays = {"x": one[0], "targets": one, "w0": 0.5 * one, "b0": distance - 0.5 * one, "w1": one, "b1": one}
+    """One ReLU at two samples; at the first its argument, 1/2 - 1/2 + distance, is that far from the kink."""
+    one, x = np.ones((1, 1, 1)), np.array([[1.0], [8.0]])
+    arrays = {"x": x, "targets": 0.5 * x[None], "w0": 0.5 * one, "b0": distance - 0.5 * one, "w1": one, "b1": one}
     options = {"activation": "relu", "omega": 1.0, "scale": 1.0, "loss": "mse", "octaves": 0}
     return make("mlp.mlp.kink", arrays, "reduction", **options).dtypes
 
