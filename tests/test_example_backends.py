@@ -134,6 +134,12 @@ def test_the_official_loss_saturates_where_the_one_on_logits_does_not(dtype, sat
     assert float(losses.bce_of_sigmoid(-2000.0 * z[:1], 1.0 - targets[:1])[0]) == 100.0  # and nothing overflows
 
 
+@pytest.mark.parametrize(("dtype", "logit"), [("float32", -102.0), ("float64", -700.0)])
+def test_the_official_logarithm_stops_at_minus_100(dtype, logit):
+    z = np.array([[logit]], dtype=dtype)  # the sigmoid is not zero yet
+    assert float(losses.bce_of_sigmoid(z, np.ones_like(z))[0]) == 100.0
+
+
 @pytest.mark.parametrize("dtype", ["float32", "float64"])
 def test_both_cross_entropies_agree_while_the_sigmoid_is_far_from_its_ends(dtype):
     z = np.linspace(-4.0, 4.0, 41, dtype=dtype)[:, None]

@@ -144,6 +144,15 @@ def test_the_tensors_between_are_consistent_with_each_other(name):
     np.testing.assert_allclose(got[f"db{depth - 1}"], got["dz"].sum(axis=1, keepdims=True), rtol=1e-12, atol=1e-15)
 
 
+def test_training_ends_in_clear_decisions_and_counts_those_that_are_wrong():
+    for case in oracle.cases("training"):
+        z, bits, wrong = (case.outputs[key].values for key in ("z", "bits", "wrong"))
+        assert abs(z).min() > 0.25
+        np.testing.assert_array_equal(bits, z > 0)
+        assert wrong == (bits != case.arrays["targets"]).sum()
+        assert len(case.outputs["losses"].values) == case.options["steps"] + 1 > 5
+
+
 def test_another_seed_gives_other_numbers_in_the_same_places():
     one, other = oracle.cases("layers"), oracle.cases("layers", seed=1)
     assert [case.name for case in one] == [case.name for case in other]
