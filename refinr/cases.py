@@ -69,6 +69,18 @@ def make(
     return Case(name, operation, arrays, options, outputs, tuple(EPS) if fixed else tuple(fits), fixed)
 
 
+def given(values: dict[str, Any], relative: float, absolute: float = 0.0) -> Callable:
+    """Bounds that are known, as `track` for `make`: so many units of the values' size, and so many of 1.
+
+    Examples
+    --------
+    >>> given({"y": np.array([3.0])}, 2.0, 1.0)()["y"].error.tolist()
+    [7.0]
+    """
+    sizes = {key: abs(np.where(np.isfinite(value), value, 0.0)) for key, value in values.items()}
+    return lambda **_: {key: Rounding().array(value, relative * sizes[key] + absolute) for key, value in values.items()}
+
+
 def _errors(track: Callable, arrays: dict, options: dict, model: Rounding) -> dict[str, np.ndarray]:
     tracked = {key: model.array(a) if a.dtype == np.float64 else a for key, a in arrays.items()}
     result = track(**tracked, **options)

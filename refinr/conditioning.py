@@ -120,12 +120,36 @@ class Rounding:
         error = abs(a.value) @ b.error + a.error @ abs(b.value)
         return self.rounded(a.value @ b.value, error, math.sqrt(a.shape[-1]) * (abs(a.value) @ abs(b.value)))
 
+    def mean(self, z: Tracked, axis: int, keepdims: bool) -> Tracked:
+        parts = [np.mean(part, axis, keepdims=keepdims) for part in (z.value, z.error, abs(z.value))]
+        return self.rounded(parts[0], parts[1], math.sqrt(z.shape[axis]) * parts[2])
+
+    def max(self, z: Tracked, axis: int, keepdims: bool) -> Tracked:
+        return self.array(*(np.max(part, axis, keepdims=keepdims) for part in (z.value, z.error)))
+
+    def clip(self, z: Tracked, low: float, high: float = math.inf) -> Tracked:
+        return self.array(np.clip(z.value, low, high), z.error)
+
+    def round(self, z: Tracked) -> Tracked:
+        self.jump(z.value - np.floor(z.value) - 0.5, z.error)
+        return self.array(np.rint(z.value))
+
+    def floor(self, z: Tracked) -> Tracked:
+        self.jump(z.value - np.rint(z.value), z.error)
+        return self.array(np.floor(z.value))
+
     def matrix_transpose(self, z: Tracked) -> Tracked:
         return self.array(np.matrix_transpose(z.value), np.matrix_transpose(z.error))
 
     def concat(self, arrays: list[Tracked], axis: int = 0) -> Tracked:
         values, errors = ([getattr(a, part) for a in arrays] for part in ("value", "error"))
         return self.array(np.concatenate(values, axis), np.concatenate(errors, axis))
+
+    def reshape(self, z: Tracked, shape: tuple[int, ...]) -> Tracked:
+        return self.array(np.reshape(z.value, shape), np.reshape(z.error, shape))
+
+    def asarray(self, z: Tracked, copy: bool) -> Tracked:
+        return z
 
     def zeros_like(self, z: Tracked) -> Tracked:
         return self.array(np.zeros_like(z.value))
@@ -165,6 +189,8 @@ class Tracked:
 
     def __mul__(self, other: Any) -> Tracked:
         b, rb = self._other(other)
+        if self.model.relative and not isinstance(other, Tracked) and abs(math.frexp(b)[0]) == 0.5:
+            return self.model.array(self.value * b, self.error * abs(b))  # a power of two: nothing is rounded
         return self.model.rounded(self.value * b, abs(self.value) * rb + self.error * abs(b))
 
     def __truediv__(self, other: Any) -> Tracked:
@@ -193,6 +219,9 @@ class Tracked:
 
     def __lt__(self, other: Any) -> np.ndarray:
         return self.value < self._compare(other)
+
+    def __le__(self, other: Any) -> np.ndarray:
+        return self.value <= self._compare(other)
 
     def __getitem__(self, index: Any) -> Tracked:
         return self.model.array(self.value[index], self.error[index])

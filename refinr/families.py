@@ -21,6 +21,7 @@ FAMILIES: dict[str, Callable[[Draw], Iterator[Case]]] = {
     "activations": leaf_cases.activations,
     "layers": leaf_cases.layers,
     "losses": leaf_cases.losses,
+    "ternary": leaf_cases.ternary,
     "mlp": network_cases.mlp,
     "optim": network_cases.optim,
     "training": network_cases.training,

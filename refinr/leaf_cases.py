@@ -1,8 +1,8 @@
-"""Cases of the leaves: planes, coordinates, encodings, activations, layers, losses.
+"""Cases of the leaves: planes, coordinates, encodings, activations, layers, losses, ternary layers.
 
-With this you can make each family's cases (`planes`, `coords`, `encodings`, `activations`, `layers`, `losses`), in
-small and odd sizes, with extreme values and ties.  A family draws inputs; `refinr.cases.make` asks the reference for
-the rest.
+With this you can make each family's cases (`planes`, `coords`, `encodings`, `activations`, `layers`, `losses`,
+`ternary`), in small and odd sizes, with extreme values and ties.  A family draws inputs; `refinr.cases.make` asks the
+reference for the rest.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 
 from refinr import operations
-from refinr.cases import Draw, make, short, uniform
+from refinr.cases import Draw, given, make, short, uniform
 from refinr.compare import Case
 from refinr.conditioning import Tracked
 
@@ -155,3 +155,29 @@ def losses(rng: Draw) -> Iterator[Case]:
         targets = np.where(np.arange(7)[:, None] % 3 == 0, ties + 1.0, ties)
         if loss != "bce_with_logits":
             yield make(f"losses.{loss}.ties", {"z": ties, "targets": short(targets)}, "reduction")
+
+
+def ternary(rng: Draw) -> Iterator[Case]:
+    """Codes of weights and activations, with exact halves; the layers made of them."""
+    for name, w in (("random", uniform(rng, 2, 7, 3)), ("one", uniform(rng, 5, 1)), ("zeros", np.zeros((1, 3, 2)))):
+        yield make(f"ternary.weight_codes.{name}", {"w": w}, "reduction")
+    for name, x in (("random", uniform(rng, 3, 5)), ("empty", np.zeros((0, 3)))):
+        yield make(f"ternary.activation_codes.{name}", {"x": x}, bits=4)
+    # scales of exactly 1, however they are computed: these are ties that everybody sees
+    w = np.array([[2.0, -0.5], [0.5, -2.0], [1.5, -1.5], [0.0, 0.0]])
+    track = given(operations.weight_codes(w), 0.0)
+    yield make("ternary.weight_codes.halves", {"w": w}, "reduction", track=track)
+    x = np.array([[7.0, 0.5, 1.5, -2.5], [-7.0, -0.5, -1.5, 2.5], [0.0, 0.0, 0.0, 0.0]])
+    track = given(operations.activation_codes(x, 4), 0.0)
+    yield make("ternary.activation_codes.halves", {"x": x}, "reduction", track=track, bits=4)
+    for E, N, fan_in, fan_out in ((1, 1, 3, 1), (2, 3, 7, 2), (2, 7, 5, 1)):
+        arrays = {"x": uniform(rng, N, fan_in), "dy": uniform(rng, N, fan_in)}
+        yield make(f"ternary.layer_norm.{N}x{fan_in}", arrays, "reduction")
+        size = f"{E}x{N}x{fan_in}x{fan_out}"
+        for name, number, bits, faithful in (("integer_linear", 8, 8, ""), ("ternary_linear", 8, 4, None),
+                                             ("ternary_linear", 24, 16, "official")):  # fmt: skip
+            arrays = {"x": uniform(rng, N, fan_in, bits=number), "w": uniform(rng, E, fan_in, fan_out, bits=number)}
+            arrays["dy"] = uniform(rng, E, N, fan_out, bits=number)
+            options: dict[str, Any] = {"bits": bits} | ({} if faithful == "" else {"faithful": faithful})
+            variant = f"{faithful}-{size}" if faithful else size
+            yield make(f"ternary.{name}.{variant}", arrays, "reduction", **options)

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import math
 import tempfile
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from itertools import pairwise
 from pathlib import Path
 from typing import Any
@@ -16,9 +16,9 @@ import numpy as np
 
 from refinr import mlp as networks
 from refinr import operations
-from refinr.cases import Draw, make, make_training, short, uniform
+from refinr.cases import Draw, given, make, make_training, short, uniform
 from refinr.compare import Case
-from refinr.conditioning import Rounding, Tracked
+from refinr.conditioning import Tracked
 from refinr.fitting import fit
 from refinr.mlp import MLP
 
@@ -71,7 +71,7 @@ def mlp(rng: Draw) -> Iterator[Case]:
             scales = list(spec.first_scale) if isinstance(spec.first_scale, tuple) else spec.first_scale
             known = operations.init(**common, first_scale=scales, **draws)
             # a bound times a draw, the bound from a quotient, a root and a quotient: four roundings
-            yield make(f"mlp.init.{name}", draws, track=_given(known, 4.0), **common, first_scale=scales)
+            yield make(f"mlp.init.{name}", draws, track=given(known, 4.0), **common, first_scale=scales)
 
 
 def optim(rng: Draw) -> Iterator[Case]:
@@ -124,10 +124,10 @@ def metrics(rng: Draw) -> Iterator[Case]:
                 getattr(operations, key)(**arrays, **options)
                 for key, options in (("bit_error_rate", {"bits": bits}), ("rmse", {}))
             )
-            yield make(f"metrics.bit_error_rate.{name}", arrays, track=_given(rate, 1.0), fixed=True, bits=bits)
-            yield make(f"metrics.rmse.{name}", arrays, track=_given(error, n), fixed=True)
+            yield make(f"metrics.bit_error_rate.{name}", arrays, track=given(rate, 1.0), fixed=True, bits=bits)
+            yield make(f"metrics.rmse.{name}", arrays, track=given(error, n), fixed=True)
             ratio = operations.psnr(**arrays, bits=bits)
-            yield make(f"metrics.psnr.{name}", arrays, track=_given(ratio, n, 20.0 * n), fixed=True, bits=bits)
+            yield make(f"metrics.psnr.{name}", arrays, track=given(ratio, n, 20.0 * n), fixed=True, bits=bits)
     for shape, bits in (((12, 13), 8), ((11, 11, 3), 16)):
         a, b = rng.integers(0, 2**bits, (2, *shape), dtype=f"uint{bits}")
         similar = (0.9 * a + 0.1 * b).astype(a.dtype)
@@ -135,16 +135,8 @@ def metrics(rng: Draw) -> Iterator[Case]:
         units = 4.0 * math.sqrt(121) / 0.03**2
         value = operations.ssim(a, similar, bits)
         yield make(
-            f"metrics.ssim.{bits}", {"a": a, "b": similar}, track=_given(value, 0.0, units), fixed=True, bits=bits
+            f"metrics.ssim.{bits}", {"a": a, "b": similar}, track=given(value, 0.0, units), fixed=True, bits=bits
         )
-
-
-def _given(values: dict[str, Any], relative: float, absolute: float = 0.0) -> Callable:
-    """Bounds that are known: so many units of the value, and so many of 1."""
-    return lambda **arguments: {
-        key: Rounding().array(v, relative * abs(np.where(np.isfinite(v), v, 0.0)) + absolute)
-        for key, v in values.items()
-    }
 
 
 def inr(rng: Draw) -> Iterator[Case]:

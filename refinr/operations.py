@@ -17,7 +17,7 @@ from typing import Any
 
 import numpy as np
 
-from refinr import activations, coords, decisions, decompositions, inr, layers, losses, metrics, optim, planes
+from refinr import activations, coords, decisions, decompositions, inr, layers, losses, metrics, optim, planes, ternary
 from refinr import mlp as networks
 from refinr.mlp import MLP
 from refinr.xp import Array, namespace, to_host
@@ -121,6 +121,38 @@ def linear(x: Array, w: Array, b: Array, dy: Array) -> Result:
     y, cache = layers.linear(x, w, b)
     dw, db, dx = layers.linear_backward(dy, cache)
     return {"y": y, "dw": dw, "db": db, "dx": dx}
+
+
+def weight_codes(w: Array) -> Result:
+    """`refinr.ternary.weight_codes`: codes -1, 0, 1 in the dtype of w, and the scale."""
+    t, s = ternary.weight_codes(w)
+    return {"s": s, "t": t}
+
+
+def activation_codes(x: Array, bits: int) -> Result:
+    """`refinr.ternary.activation_codes`: whole numbers in the dtype of x, and a scale a row."""
+    a, s = ternary.activation_codes(x, bits)
+    return {"s": s, "a": a}
+
+
+def layer_norm(x: Array, dy: Array) -> Result:
+    """``y = (x - mean) / sqrt(var + 1e-5)`` of every row."""
+    y, cache = ternary.layer_norm(x)
+    return {"y": y, "dx": ternary.layer_norm_backward(dy, cache)}
+
+
+def ternary_linear(x: Array, w: Array, dy: Array, bits: int, faithful: str | None) -> Result:
+    """`refinr.ternary.linear`; faithful: None, or "official" for the quantisers of the paper's code."""
+    y, cache = ternary.linear(x, w, bits=bits, faithful=faithful)
+    dw, dx = ternary.linear_backward(dy, cache)
+    return {"y": y, "dw": dw, "dx": dx}
+
+
+def integer_linear(x: Array, w: Array, dy: Array, bits: int) -> Result:
+    """`refinr.ternary.integer_linear`: fixed point."""
+    y, cache = ternary.integer_linear(x, w, bits=bits)
+    dw, dx = ternary.integer_linear_backward(dy, cache)
+    return {"y": y, "dw": dw, "dx": dx}
 
 
 def bce_with_logits(z: Array, targets: Array) -> Result:

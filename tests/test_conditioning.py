@@ -28,6 +28,12 @@ RULES = {
     "where": lambda xp, a, b, c: xp.where(np.eye(3, 4) > 0, a, b),
     "sum": lambda xp, a, b, c: xp.sum(a),
     "sum, one axis": lambda xp, a, b, c: xp.sum(a, axis=0),
+    "mean": lambda xp, a, b, c: xp.mean(a, axis=-1, keepdims=True),
+    "max": lambda xp, a, b, c: xp.max(a, axis=-1, keepdims=True),
+    "clip": lambda xp, a, b, c: xp.clip(a, 0.3, 0.9),
+    "reshape": lambda xp, a, b, c: xp.reshape(a, (2, 6)),
+    "asarray": lambda xp, a, b, c: xp.asarray(a, copy=True),
+    "* power of two": lambda xp, a, b, c: 8.0 * a,
     "matmul": lambda xp, a, b, c: xp.matmul(a, c),
     "matrix_transpose": lambda xp, a, b, c: xp.matrix_transpose(a),
     "concat": lambda xp, a, b, c: xp.concat([a, b], axis=-1),
@@ -102,7 +108,9 @@ def test_the_error_covers_what_single_precision_does(rule, seed):
 
 def test_no_rule_is_forgotten():
     own = {name for name, _ in inspect.getmembers(Rounding, inspect.isfunction) if not name.startswith("_")}
-    assert own - {"array", "rounded", "jump", "sign", "zeros_like", "ones_like"} <= {r.split(",")[0] for r in RULES}
+    assert own - {"array", "rounded", "jump", "sign", "round", "floor", "zeros_like", "ones_like"} <= {
+        r.split(",")[0] for r in RULES
+    }
 
 
 def test_rules_by_hand():
@@ -111,7 +119,8 @@ def test_rules_by_hand():
     assert (a + b).error.tolist() == [1.0 + 10.0 + 1.0]
     assert (a * b).error.tolist() == [3.0 * 10.0 + 2.0 * 1.0 + 6.0]
     assert (a / b).error.tolist() == [(1.0 + 1.5 * 10.0) / 2.0 + 1.5]
-    assert (a * 0.5).error.tolist() == [0.5 + 1.5]  # a constant of few bits is exact ...
+    assert (a * 0.5).error.tolist() == [0.5]  # a power of two rounds nothing
+    assert (a * 1.5).error.tolist() == [1.5 + 4.5]  # a constant of few bits is exact ...
     assert (a * 0.1).error[0] == pytest.approx(0.1 + 0.3 + 0.3)  # ... another is rounded too
     assert model.sum(model.array(np.ones(4))).error == 2.0 * 4.0
     assert model.matmul(model.array(np.ones((1, 9))), model.array(np.ones((9, 1)))).error.tolist() == [[3.0 * 9.0]]
@@ -145,6 +154,18 @@ def test_a_jump_notes_its_distance_over_the_error(jump):
     model = Rounding()
     jump(model.array([-3.0, 0.5, 0.0], [1.0, 0.25, 0.0]))  # an exact 0 is a tie that everybody sees
     assert model.slack == 2.0
+
+
+@pytest.mark.parametrize(
+    ("name", "values", "whole", "distance"),
+    [("round", [2.25, -0.5, 3.5], [2.0, -0.0, 4.0], 0.25), ("floor", [2.25, -0.5, 3.0], [2.0, -1.0, 3.0], 0.25)],
+)
+def test_rounding_is_exact_and_a_jump(name, values, whole, distance):
+    model = Rounding()
+    result = getattr(model, name)(model.array(values, [0.125, 0.0, 0.0]))
+    assert result.value.tolist() == whole
+    assert result.error.tolist() == [0.0, 0.0, 0.0]
+    assert model.slack == distance / 0.125
 
 
 def test_the_nearest_jump_of_all_counts():

@@ -43,7 +43,7 @@ def test_jax(dtype, cases):
 def test_array_libraries(library, dtype):
     report = oracle.check_backend(library(), dtype=dtype, quiet=True)
     assert report.ok, str(report)
-    assert report.count("passed") == len(report.results)
+    assert report.count("passed") + report.count("not offered") == len(report.results)
 
 
 def test_the_first_backend_is_wrong_where_its_page_says():

@@ -179,6 +179,29 @@ def _single_sums(x: np.ndarray, w: np.ndarray, b: np.ndarray, dy: np.ndarray) ->
     return {name: a.astype(x.dtype) for name, a in result.items()}
 
 
+# --- ternary layers --------------------------------------------------------------------------------------------------
+
+
+def _half_up(w: np.ndarray) -> Result:
+    s = operations.weight_codes(w)["s"]
+    return {"s": s, "t": np.clip(np.floor(w / np.where(s > 0, s, 1) + w.dtype.type(0.5)), -1, 1)}
+
+
+def _twice(result: Result, arguments: dict) -> Result:
+    return operations.weight_codes(result["s"] * result["t"])
+
+
+def _sample_variance(x: np.ndarray, dy: np.ndarray) -> Result:
+    y = x - x.mean(-1, keepdims=True)
+    variance = (y * y).sum(-1, keepdims=True) / max(x.shape[-1] - 1, 1)
+    return {"y": y / np.sqrt(variance + x.dtype.type(1e-5))}
+
+
+def _eps_outside(x: np.ndarray, dy: np.ndarray) -> Result:
+    y = x - x.mean(-1, keepdims=True)
+    return {"y": y / (np.sqrt((y * y).mean(-1, keepdims=True)) + 1e-5)}
+
+
 # --- losses and networks ---------------------------------------------------------------------------------------------
 
 
@@ -426,6 +449,24 @@ DEFECTS = [
         _after(
             "mae", lambda r, a: {"dz": np.where(a["z"] == a["targets"], abs(r["dz"]).max() + (r["dz"] * 0), r["dz"])}
         ),
+    ),
+    Defect("half rounded up, not to even", "ternary", {"weight_codes": _half_up}),
+    Defect("quantised values quantised again", "ternary", _after("weight_codes", _twice)),
+    Defect(
+        "levels up to 2^(b-1), not one less", "ternary", _after("activation_codes", lambda r, a: {"s": r["s"] * 7 / 8})
+    ),
+    Defect("variance over n - 1", "ternary", {"layer_norm": _sample_variance}),
+    Defect("eps of the norm outside the root", "ternary", {"layer_norm": _eps_outside}, "float64"),
+    Defect(
+        "no gradient through the rounding",
+        "ternary",
+        _after("ternary_linear", lambda r, a: {"dw": np.zeros_like(r["dw"])}),
+    ),
+    Defect(
+        "normalisation taken for a constant", "ternary", _after("ternary_linear", lambda r, a: {"dx": a["x"] * 0 + 1})
+    ),
+    Defect(
+        "half of the fixed point left out", "ternary", _after("integer_linear", lambda r, a: {"y": np.floor(r["y"])})
     ),
     Defect("omega forgotten in the network", "mlp", _before("mlp", lambda a: {"omega": 1.0})),
     Defect(
