@@ -5,7 +5,7 @@ BIN := .venv/bin
 EXACT := tests/theorems $(addprefix tests/test_,$(addsuffix .py,planes decisions decompositions tiling container signals inr))
 PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check
 
-.PHONY: demo test lint bench fuzz mutants nightly notebooks figures clean
+.PHONY: demo test lint bench fuzz oracle mutants nightly notebooks figures clean
 
 demo: .venv/demo
 	$(BIN)/refinr demo
@@ -49,6 +49,9 @@ mutants: .venv/mutants
 # What claims to be exact, on a hundred thousand examples and more: the last line counts them.
 nightly: .venv/test
 	HYPOTHESIS_PROFILE=nightly $(BIN)/python -m pytest -n 2 -q -m hypothesis $(EXACT)
+
+oracle: .venv/bench
+	$(BIN)/python -m examples.backends.report
 
 clean:
 	rm -rf .venv mutants .mypy_cache .ruff_cache .pytest_cache .hypothesis demo-output

@@ -8,6 +8,9 @@
 True
 """
 
+import importlib
+from typing import Any
+
 from refinr import (
     activations,
     certify,
@@ -41,8 +44,15 @@ __all__ = [
     "metrics",
     "mlp",
     "optim",
+    "oracle",
     "planes",
     "ternary",
     "theory",
 ]
 __version__ = "0.1.0"
+
+
+def __getattr__(name: str) -> Any:
+    if name == "oracle":  # who fits an image needs no cases: loaded when asked for
+        return importlib.import_module("refinr.oracle")
+    raise AttributeError(f"module 'refinr' has no attribute {name!r}")

@@ -9,6 +9,7 @@ tanh) also run on complex arrays, so that the complex step can check their gradi
 
 from __future__ import annotations
 
+import functools
 import math
 from collections.abc import Callable, Mapping
 from types import MappingProxyType
@@ -192,6 +193,7 @@ _ERFCX = (
 )  # fmt: skip
 
 
+@functools.singledispatch  # arrays that carry error bounds have a rule of their own (refinr.conditioning)
 def normal_cdf(z: Array) -> Array:
     """The normal distribution function ``Phi(z) = erfc(-z / sqrt 2) / 2``, to rounding, without an erf to call.
 

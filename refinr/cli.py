@@ -1,4 +1,4 @@
-"""The command line: ``refinr demo | fit | decode | verify | certify | info | expand``.
+"""The command line: ``refinr demo | fit | decode | verify | certify | info | expand | oracle``.
 
 Exit status 0 only when what was asked holds: 1 when it does not (samples differ, a fit is not exact though bit planes
 were asked for, decoding is not certified), 2 when it could not be tried (bad arguments, unreadable files), 130 when
@@ -8,18 +8,25 @@ interrupted.
 from __future__ import annotations
 
 import argparse
-import math
-import os
 import sys
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-
-from refinr import activations, certify, decompositions, encodings, executors, expansion, losses, mlp, signals, storing
-from refinr.fitting import fit
-from refinr.inr import INR, LosslessError, load
+from refinr import (
+    activations,
+    certify,
+    commands,
+    decompositions,
+    encodings,
+    executors,
+    expansion,
+    losses,
+    mlp,
+    signals,
+    storing,
+)
+from refinr.inr import LosslessError
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -56,18 +63,18 @@ def _complain(what: object, status: int) -> int:
 
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="refinr", description="Exact implicit neural representations of signals.")
-    commands = parser.add_subparsers(required=True, metavar="COMMAND")
+    subparsers = parser.add_subparsers(required=True, metavar="COMMAND")
 
     def command(name: str, run: Any, text: str) -> argparse.ArgumentParser:
-        sub = commands.add_parser(name, help=text, description=text)
+        sub = subparsers.add_parser(name, help=text, description=text)
         sub.set_defaults(run=run)
         return sub
 
     known = ", ".join(signals.FORMATS)
-    demo = command("demo", _demo, "Represent real measurements exactly, and look at the result.")
+    demo = command("demo", commands.demo, "Represent real measurements exactly, and look at the result.")
     demo.add_argument("--output", type=Path, default=Path("demo-output"), help="folder for files and picture")
 
-    fitting = command("fit", _fit, "Fit a signal and write it as an .inr file.")
+    fitting = command("fit", commands.fit, "Fit a signal and write it as an .inr file.")
     fitting.add_argument("input", metavar="IN", help=f"signal to fit: {known}")
     fitting.add_argument("output", metavar="OUT.inr")
     text = "bit-coordinate wants --hidden 64,64,64,64 --lr 1e-3"
@@ -100,11 +107,11 @@ def _parser() -> argparse.ArgumentParser:
     fitting.add_argument("--xp", default="numpy", help="array library: numpy, cupy")
     fitting.add_argument("--quiet", action="store_true", help="no progress bar")
 
-    decoding = command("decode", _decode, "Decode an .inr file and write the signal.")
+    decoding = command("decode", commands.decode, "Decode an .inr file and write the signal.")
     decoding.add_argument("input", metavar="FILE.inr")
     decoding.add_argument("output", metavar="BACK", help=f"signal to write: {known}")
 
-    expanding = command("expand", _expand, "Give an image more bits: those below are extrapolated.")
+    expanding = command("expand", commands.expand, "Give an image more bits: those below are extrapolated.")
     expanding.add_argument("input", metavar="IN", help="image of unsigned integers")
     expanding.add_argument("output", metavar="OUT", help=f"signal to write: {known}")
     expanding.add_argument("--bits", type=int, default=16, help="what it is to have")
@@ -113,18 +120,33 @@ def _parser() -> argparse.ArgumentParser:
     expanding.add_argument("--method", choices=methods, default="network")
     expanding.add_argument("--max-steps", type=int, default=1000, help="steps a network may take")
 
-    verifying = command("verify", _verify, "Compare a signal with what an .inr file decodes to, sample by sample.")
+    verifying = command(
+        "verify", commands.verify, "Compare a signal with what an .inr file decodes to, sample by sample."
+    )
     verifying.add_argument("original", metavar="IN")
     verifying.add_argument("input", metavar="FILE.inr")
 
-    certifying = command("certify", _certify, "Say whether an .inr file decodes to the same bits on every machine.")
+    certifying = command(
+        "certify", commands.certify, "Say whether an .inr file decodes to the same bits on every machine."
+    )
     certifying.add_argument("input", metavar="FILE.inr")
     certifying.add_argument("--dtype", choices=list(certify.FLOAT_TYPES), default="float32", help="type that must")
 
-    about = command("info", _info, "Say what an .inr file holds.")
+    about = command("info", commands.info, "Say what an .inr file holds.")
     about.add_argument("input", metavar="FILE.inr")
     for sub in (decoding, verifying, about):
         sub.add_argument("--trusted", action="store_true", help="take a small file that stands for a large signal, too")
+
+    oracle = command(
+        "oracle", commands.oracle, "Check somebody else's backend against the reference, or export the cases."
+    )
+    oracle.add_argument("what", choices=["check", "export"], help="check MODULE[:OBJECT], or export FOLDER")
+    oracle.add_argument("target", metavar="MODULE[:OBJECT] | FOLDER")
+    oracle.add_argument(
+        "--families", type=lambda text: text.split(","), help="layers,mlp or patterns: 'mlp.mlp.siren*'"
+    )
+    oracle.add_argument("--dtype", choices=["float64", "float32", "float16", "bfloat16"], default="float32")
+    oracle.add_argument("--cases", metavar="FOLDER", help="check the cases exported there")
     return parser
 
 
@@ -137,127 +159,3 @@ def lengths(text: str) -> int | tuple[int, ...]:
 def widths(text: str) -> tuple[int, ...]:
     """``16,16,16``."""
     return tuple(int(n) for n in text.split(",") if n)
-
-
-# --- the commands ----------------------------------------------------------------------------------------------------
-
-
-def _demo(options: argparse.Namespace) -> int:
-    from refinr import demo  # draws pictures: matplotlib is loaded for it alone
-
-    return demo.main(options.output)
-
-
-def _fit(options: argparse.Namespace) -> int:
-    ours = ("run", "input", "output", "quiet", "resume", "executor", "workers", "address")
-    settings = {k: v for k, v in vars(options).items() if k not in ours}
-    if signals.format_of(options.output):  # perhaps the only copy of a signal
-        raise ValueError(f"{options.output}: the name of a signal, expected one like OUT.inr")
-    folder = Path(options.output).absolute().parent
-    if not os.access(folder, os.W_OK):  # better known before the fit than after it
-        raise OSError(f"{folder}: cannot be written to" if folder.is_dir() else f"{folder}: no such folder")
-    samples, info = signals.read(options.input)
-    if settings["channels"] is None:
-        settings["channels"] = info.get("channels")
-    journal = Path(f"{options.output}.part") if options.resume else None
-    try:
-        with executors.open_executor(options.executor, workers=options.workers, address=options.address) as executor:
-            inr = fit(samples, progress=not options.quiet, info=info, journal=journal, executor=executor, **settings)
-        inr.save(options.output)
-    except KeyboardInterrupt as error:
-        kept = f"what is done is in {journal}, and the same command goes on" if journal else "nothing was written"
-        raise KeyboardInterrupt(f"{str(error) or 'interrupted'}; {kept}") from None
-    if journal:
-        journal.unlink()
-    print(_summary(inr))
-    return 0 if inr.lossless or options.decomposition == "none" else 1
-
-
-def _expand(options: argparse.Namespace) -> int:
-    image, info = signals.read(options.input)
-    bits = options.from_bits or info.get("bitdepth", 8 * image.dtype.itemsize)
-    if options.method == "network":
-        expanded = expansion.expand(image, bits, options.bits, max_steps=options.max_steps)
-    else:
-        expanded = expansion.BASELINES[options.method.replace("-", " ")](image, bits, options.bits)
-    signals.write(options.output, expanded, {"channels": info["channels"]})
-    return 0
-
-
-def _decode(options: argparse.Namespace) -> int:
-    inr = load(options.input, trusted=options.trusted)
-    signals.write(options.output, inr.decode(), inr.info)
-    if not inr.lossless:
-        print(f"refinr: not exact, bit error rate {inr.report.ber:.3g}", file=sys.stderr)
-    return 0
-
-
-def _verify(options: argparse.Namespace) -> int:
-    original, _ = signals.read(options.original)
-    decoded = load(options.input, trusted=options.trusted).decode()
-    if (original.shape, original.dtype) != (decoded.shape, decoded.dtype):
-        print(
-            f"differs: {options.original} holds {original.dtype} {original.shape}, "
-            f"{options.input} decodes to {decoded.dtype} {decoded.shape}"
-        )
-        return 1
-    # compare bytes, so that NaN equals itself and -0.0 does not equal 0.0
-    a, b = (np.ascontiguousarray(x).view(np.uint8).reshape(*x.shape, -1) for x in (original, decoded))
-    wrong = np.argwhere((a != b).any(axis=-1))
-    if len(wrong) == 0:
-        print(f"equal: all {original.size} samples")
-        return 0
-    first = tuple(int(i) for i in wrong[0])
-    print(
-        f"differs: {len(wrong)} of {original.size} samples, the first at {list(first)}: "
-        f"{original[first]} in {options.original}, {decoded[first]} decoded"
-    )
-    return 1
-
-
-def _certify(options: argparse.Namespace) -> int:
-    inr = load(options.input)
-    certify.castable(inr.params, options.dtype)  # raises, where the table would only say that there is no bound
-    certificate = certify.certify(inr)
-    print(certificate)
-    return 0 if certificate.types[options.dtype].guaranteed else 1
-
-
-def _info(options: argparse.Namespace) -> int:
-    inr = load(options.input, trusted=options.trusted)
-    layout, spec = inr.layout, inr.layout.spec
-    print(f"samples        {np.dtype(layout.dtype)} {layout.shape}, {layout.channels} channel(s)")
-    print(f"decomposition  {type(layout.cut).__name__}, {layout.cut.bits} bits, {layout.cut.levels} levels an output")
-    print(f"tiles          {len(layout.tiles)} of {layout.tile}")
-    print(f"networks       {layout.networks} of sizes {spec.sizes}, {spec.activation}")
-    if layout.encoding is not None:
-        print(f"encoding       {type(layout.encoding).__name__}, {spec.sizes[0]} inputs")
-    print(_summary(inr))
-    if spec.layer != "linear":
-        trits = [p for p in inr.params.values() if p.dtype == np.int8]
-        scales = sum(p.size for p in inr.params.values()) - sum(p.size for p in trits)
-        packed = sum(storing.pack(p, inr.store).nbytes for p in trits)
-        count = sum(p.size for p in trits)
-        print(f"weights        {spec.layer}: {count} trits in {packed} bytes, {scales} scales in {4 * scales}")
-    alone, all_of_it = inr.report.samples * np.dtype(layout.dtype).itemsize, Path(options.input).stat().st_size
-    network = sum(storing.pack(p, inr.store).nbytes for p in inr.params.values())
-    rest = 0 if inr.residual is None else inr.residual.data.nbytes
-    larger = "LARGER than the samples" if all_of_it > alone else "smaller than the samples"
-    print(f"file           {all_of_it} bytes: networks {network} ({inr.store}), residual {rest}")
-    print(f"               {larger}, which are {alone} bytes")
-    if inr.info:
-        print("carried along  " + ", ".join(f"{key} {value}" for key, value in inr.info.items()))
-    return 0
-
-
-def _summary(inr: INR) -> str:
-    report = inr.report
-    alone = f"bit error rate {report.ber:.3g}, {report.psnr:.2f} dB"
-    state = "lossless" if inr.lossless else f"NOT lossless, {alone}"
-    if inr.residual is not None:
-        state += f" with a residual of {inr.residual.data.nbytes} bytes (the networks alone: {alone})"
-    duration = "" if math.isnan(report.seconds) else f"{report.seconds:.1f} s, "  # files do not say
-    return (
-        f"{state}: {report.total_bits} bits, {report.parameters} parameters ({report.parameters_per_bit:.2f} a bit), "
-        f"{report.steps:.0f} steps on average, {duration}smallest margin {inr.margin:.3g}"
-    )

@@ -1,7 +1,7 @@
 """How wrong the outputs are: losses and their gradients.
 
 With this you can compare outputs with targets by binary cross-entropy on logits (`bce_with_logits`), by squared error
-(`mse`) or by absolute error (`mae`).
+(`mse`) or by absolute error (`mae`), and by what the paper's code computes (`bce_of_sigmoid`).
 
 Each returns ``(loss, dz)``: the loss is the mean over samples and outputs, summed over networks, and ``dz`` is its
 gradient.  ``count`` replaces the number of values a network's mean runs over, for outputs that are one chunk of a
@@ -67,6 +67,36 @@ def bce_with_logits(z: Array, targets: Array, count: int | None = None) -> tuple
     loss = xp.sum(xp.maximum(z, xp.zeros_like(z)) - z * targets + xp.log1p(e)) / count
     sigmoid = xp.where(z >= 0, xp.ones_like(e), e) / (1.0 + e)
     return loss, (sigmoid - targets) / count
+
+
+def bce_of_sigmoid(z: Array, targets: Array, count: int | None = None) -> tuple[Array, Array]:
+    """Binary cross-entropy as the paper's code has it: of the rounded sigmoid, logarithms at least -100.
+
+    ``loss = -mean(t max(log p, -100) + (1 - t) max(log(1 - p), -100))`` with ``p = sigmoid(z)``, and, as in PyTorch,
+    ``dz = (p - t) p (1 - p) / max(p (1 - p), 1e-12) / count``.
+
+    The same as `bce_with_logits` while ``p (1 - p) > 1e-12``; beyond, in float32 from a logit of 17 on, the gradient of
+    a confidently wrong bit is zero.  For comparison; to train, take the other.
+
+    Parameters, returns and errors as in `bce_with_logits`.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> loss, dz = bce_of_sigmoid(np.array([[0.0], [20.0]], dtype="float32"), np.array([[1.0], [0.0]], dtype="float32"))
+    >>> round(float(loss), 3), dz.tolist()
+    (50.347, [[-0.25], [0.0]])
+    """
+    xp = namespace(z)
+    count = _count(z, targets, count)
+    e = xp.exp(-xp.abs(z))
+    p = xp.where(z >= 0, xp.ones_like(e), e) / (1.0 + e)
+    ones, least = xp.ones_like(p), -100.0 * xp.ones_like(p)
+    log_p = xp.where(p > 0, xp.maximum(xp.log(xp.where(p > 0, p, ones)), least), least)
+    log_q = xp.where(p < 1, xp.maximum(xp.log1p(-xp.where(p < 1, p, 0.5 * ones)), least), least)
+    loss = -xp.sum(targets * log_p + (1.0 - targets) * log_q) / count
+    slope = p * (1.0 - p)
+    return loss, (p - targets) * (slope / xp.maximum(slope, 1e-12 * ones)) / count
 
 
 def mse(z: Array, targets: Array, count: int | None = None) -> tuple[Array, Array]:

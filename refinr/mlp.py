@@ -152,6 +152,20 @@ class MLP:
                 f"got {self.activation} and {largest}"
             )
 
+    @classmethod
+    def official(cls, inputs: int = 3, outputs: int = 1, width: int = 512, hidden: int = 5) -> MLP:
+        """The network of the paper's code: one sine layer and `hidden` further ones, omega 30, SIREN's first layer.
+
+        With `refinr.losses.bce_of_sigmoid` for its loss, the same parameters and coordinates give its outputs and
+        gradients.  (It counts only the further layers as hidden, and its coordinates end with the bit's.)
+
+        Examples
+        --------
+        >>> MLP.official().sizes
+        (3, 512, 512, 512, 512, 512, 512, 1)
+        """
+        return cls((inputs, *[width] * (hidden + 1), outputs), "sine", omega=30.0)
+
     @property
     def depth(self) -> int:
         """Number of layers."""

@@ -100,6 +100,7 @@ FLOAT_CASES: dict[str, tuple[Callable, tuple]] = {
     },
     "normal_cdf": (activations.normal_cdf, (5 * _z,)),
     **{name: (loss, (4 * _z, _bits)) for name, loss in losses.LOSSES.items()},
+    "bce_of_sigmoid": (losses.bce_of_sigmoid, (4 * _z, _bits)),
     "linear": (_linear, (_x, _weights, _biases, _dy)),
     "linear, one network": (_linear, (_x, _weights[0], _biases[0], _dy[0])),
     "linear, one output": (_linear, (_x, _weights[..., :1], _biases[..., :1], _dy[..., :1])),

@@ -333,7 +333,7 @@ def test_too_little_memory_is_said_in_words(folder, capsys, monkeypatch):
     def greedy(*arguments, **options):
         raise MemoryError
 
-    monkeypatch.setattr(cli, "fit", greedy)
+    monkeypatch.setattr("refinr.fitting.fit", greedy)
     assert cli.main(["fit", "image.npy", "out.inr"]) == 2
     assert capsys.readouterr().err == "refinr: not enough memory\n"
 
@@ -376,7 +376,7 @@ def test_an_interrupt_anywhere_ends_with_130(folder, capsys, monkeypatch):
     def interrupted(*arguments, **options):
         raise KeyboardInterrupt
 
-    monkeypatch.setattr(cli, "load", interrupted)
+    monkeypatch.setattr("refinr.commands.load", interrupted)
     assert cli.main(["info", "out.inr"]) == 130
     assert capsys.readouterr().err.startswith("refinr: interrupted")
 

@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 ROOT = Path(__file__).parent.parent
-DOCUMENTS = sorted([*ROOT.glob("*.md"), *ROOT.glob("docs/*.md")])
+DOCUMENTS = sorted([*ROOT.glob("*.md"), *ROOT.glob("docs/*.md"), *ROOT.glob("examples/**/*.md")])
 
 
 def test_the_example_in_readme_gives_what_it_says(tmp_path, monkeypatch):
@@ -21,7 +21,7 @@ def test_the_example_in_readme_gives_what_it_says(tmp_path, monkeypatch):
     assert outcome.failed == 0
 
 
-@pytest.mark.parametrize("document", DOCUMENTS, ids=lambda path: path.name)
+@pytest.mark.parametrize("document", DOCUMENTS, ids=lambda path: str(path.relative_to(ROOT)))
 def test_links_lead_somewhere(document):
     links = re.findall(r"\]\(([^)]+)\)", document.read_text())
     missing = [link for link in links if not link.startswith("http") and not (document.parent / link).exists()]

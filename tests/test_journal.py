@@ -244,7 +244,7 @@ def test_an_interrupt_says_where_the_rest_is(folder, capsys, monkeypatch):
     def interrupted(*arguments: object, **options: object) -> None:
         raise KeyboardInterrupt("interrupted: so far")
 
-    monkeypatch.setattr(cli, "fit", interrupted)
+    monkeypatch.setattr("refinr.fitting.fit", interrupted)
     assert cli.main([*COMMAND, "--resume"]) == 130
     said = "refinr: interrupted: so far; what is done is in out.inr.part, and the same command goes on\n"
     assert capsys.readouterr().err == said

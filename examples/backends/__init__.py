@@ -1,0 +1,1 @@
+"""Backends, and how to check one: README.md."""

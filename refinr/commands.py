@@ -1,0 +1,160 @@
+"""What the command line's commands do.
+
+Each takes the parsed options and returns the exit status; what goes wrong is raised, and said by `refinr.cli.main`.
+"""
+
+from __future__ import annotations
+
+import argparse
+import math
+import os
+import sys
+from pathlib import Path
+
+import numpy as np
+
+from refinr import certify as certificates
+from refinr import executors, expansion, fitting, signals, storing
+from refinr.inr import INR, load
+
+
+def demo(options: argparse.Namespace) -> int:
+    """Represent real measurements, and compare with what they were."""
+    from refinr import demo  # draws pictures: matplotlib is loaded for it alone
+
+    return demo.main(options.output)
+
+
+def fit(options: argparse.Namespace) -> int:
+    """Fit a signal and write the file."""
+    ours = ("run", "input", "output", "quiet", "resume", "executor", "workers", "address")
+    settings = {k: v for k, v in vars(options).items() if k not in ours}
+    if signals.format_of(options.output):  # perhaps the only copy of a signal
+        raise ValueError(f"{options.output}: the name of a signal, expected one like OUT.inr")
+    folder = Path(options.output).absolute().parent
+    if not os.access(folder, os.W_OK):  # better known before the fit than after it
+        raise OSError(f"{folder}: cannot be written to" if folder.is_dir() else f"{folder}: no such folder")
+    samples, info = signals.read(options.input)
+    if settings["channels"] is None:
+        settings["channels"] = info.get("channels")
+    journal = Path(f"{options.output}.part") if options.resume else None
+    try:
+        with executors.open_executor(options.executor, workers=options.workers, address=options.address) as executor:
+            inr = fitting.fit(
+                samples, progress=not options.quiet, info=info, journal=journal, executor=executor, **settings
+            )
+        inr.save(options.output)
+    except KeyboardInterrupt as error:
+        kept = f"what is done is in {journal}, and the same command goes on" if journal else "nothing was written"
+        raise KeyboardInterrupt(f"{str(error) or 'interrupted'}; {kept}") from None
+    if journal:
+        journal.unlink()
+    print(_summary(inr))
+    return 0 if inr.lossless or options.decomposition == "none" else 1
+
+
+def expand(options: argparse.Namespace) -> int:
+    """Give an image more bits."""
+    image, info = signals.read(options.input)
+    bits = options.from_bits or info.get("bitdepth", 8 * image.dtype.itemsize)
+    if options.method == "network":
+        expanded = expansion.expand(image, bits, options.bits, max_steps=options.max_steps)
+    else:
+        expanded = expansion.BASELINES[options.method.replace("-", " ")](image, bits, options.bits)
+    signals.write(options.output, expanded, {"channels": info["channels"]})
+    return 0
+
+
+def decode(options: argparse.Namespace) -> int:
+    """Write the signal that a file stands for."""
+    inr = load(options.input, trusted=options.trusted)
+    signals.write(options.output, inr.decode(), inr.info)
+    if not inr.lossless:
+        print(f"refinr: not exact, bit error rate {inr.report.ber:.3g}", file=sys.stderr)
+    return 0
+
+
+def verify(options: argparse.Namespace) -> int:
+    """Compare a signal with what a file decodes to."""
+    original, _ = signals.read(options.original)
+    decoded = load(options.input, trusted=options.trusted).decode()
+    if (original.shape, original.dtype) != (decoded.shape, decoded.dtype):
+        print(
+            f"differs: {options.original} holds {original.dtype} {original.shape}, "
+            f"{options.input} decodes to {decoded.dtype} {decoded.shape}"
+        )
+        return 1
+    # compare bytes, so that NaN equals itself and -0.0 does not equal 0.0
+    a, b = (np.ascontiguousarray(x).view(np.uint8).reshape(*x.shape, -1) for x in (original, decoded))
+    wrong = np.argwhere((a != b).any(axis=-1))
+    if len(wrong) == 0:
+        print(f"equal: all {original.size} samples")
+        return 0
+    first = tuple(int(i) for i in wrong[0])
+    print(
+        f"differs: {len(wrong)} of {original.size} samples, the first at {list(first)}: "
+        f"{original[first]} in {options.original}, {decoded[first]} decoded"
+    )
+    return 1
+
+
+def certify(options: argparse.Namespace) -> int:
+    """Say whether a file decodes to the same bits everywhere."""
+    inr = load(options.input)
+    certificates.castable(inr.params, options.dtype)  # raises, where the table would only say that there is no bound
+    certificate = certificates.certify(inr)
+    print(certificate)
+    return 0 if certificate.types[options.dtype].guaranteed else 1
+
+
+def info(options: argparse.Namespace) -> int:
+    """Say what a file holds."""
+    inr = load(options.input, trusted=options.trusted)
+    layout, spec = inr.layout, inr.layout.spec
+    print(f"samples        {np.dtype(layout.dtype)} {layout.shape}, {layout.channels} channel(s)")
+    print(f"decomposition  {type(layout.cut).__name__}, {layout.cut.bits} bits, {layout.cut.levels} levels an output")
+    print(f"tiles          {len(layout.tiles)} of {layout.tile}")
+    print(f"networks       {layout.networks} of sizes {spec.sizes}, {spec.activation}")
+    if layout.encoding is not None:
+        print(f"encoding       {type(layout.encoding).__name__}, {spec.sizes[0]} inputs")
+    print(_summary(inr))
+    if spec.layer != "linear":
+        trits = [p for p in inr.params.values() if p.dtype == np.int8]
+        scales = sum(p.size for p in inr.params.values()) - sum(p.size for p in trits)
+        packed = sum(storing.pack(p, inr.store).nbytes for p in trits)
+        count = sum(p.size for p in trits)
+        print(f"weights        {spec.layer}: {count} trits in {packed} bytes, {scales} scales in {4 * scales}")
+    alone, all_of_it = inr.report.samples * np.dtype(layout.dtype).itemsize, Path(options.input).stat().st_size
+    network = sum(storing.pack(p, inr.store).nbytes for p in inr.params.values())
+    rest = 0 if inr.residual is None else inr.residual.data.nbytes
+    larger = "LARGER than the samples" if all_of_it > alone else "smaller than the samples"
+    print(f"file           {all_of_it} bytes: networks {network} ({inr.store}), residual {rest}")
+    print(f"               {larger}, which are {alone} bytes")
+    if inr.info:
+        print("carried along  " + ", ".join(f"{key} {value}" for key, value in inr.info.items()))
+    return 0
+
+
+def oracle(options: argparse.Namespace) -> int:
+    """Check somebody else's backend, or export the cases."""
+    from refinr import oracle  # many cases: loaded for this command alone
+
+    if options.what == "export":
+        oracle.export(options.target, oracle.cases(options.families))
+        return 0
+    backend = oracle.find_backend(options.target)
+    given = oracle.load(options.cases) if options.cases else None
+    return 0 if oracle.check_backend(backend, options.families, options.dtype, given=given) else 1
+
+
+def _summary(inr: INR) -> str:
+    report = inr.report
+    alone = f"bit error rate {report.ber:.3g}, {report.psnr:.2f} dB"
+    state = "lossless" if inr.lossless else f"NOT lossless, {alone}"
+    if inr.residual is not None:
+        state += f" with a residual of {inr.residual.data.nbytes} bytes (the networks alone: {alone})"
+    duration = "" if math.isnan(report.seconds) else f"{report.seconds:.1f} s, "  # files do not say
+    return (
+        f"{state}: {report.total_bits} bits, {report.parameters} parameters ({report.parameters_per_bit:.2f} a bit), "
+        f"{report.steps:.0f} steps on average, {duration}smallest margin {inr.margin:.3g}"
+    )

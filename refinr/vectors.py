@@ -1,0 +1,113 @@
+"""The oracle's cases as files: safetensors and a manifest, readable from every language.
+
+With this you can write cases (`export`) and read them back (`load`).  docs/oracle-format.md describes the files.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from refinr.compare import EPS, FACTOR, TINY, Case, Output
+
+FORMAT, VERSION = "refinr-oracle", 1
+
+
+def export(folder: str | Path, cases: Sequence[Case]) -> None:
+    """Write cases: a safetensors file a family, ``manifest.json``, and ``manifest.tsv`` for simple readers.
+
+    Raises
+    ------
+    OSError
+        If the folder cannot be written to.
+    """
+    from safetensors.numpy import save
+
+    from refinr import __version__
+
+    folder = Path(folder)
+    folder.mkdir(parents=True, exist_ok=True)
+    families, lines = {}, ["case\trole\ttensor\tdtype\tshape\tfile\toffset\tbytes\tclass\tfloor"]
+    for family in dict.fromkeys(case.family for case in cases):
+        chosen = [case for case in cases if case.family == family]
+        tensors, outputs = {}, {}
+        for case in chosen:
+            for name, array in case.arrays.items():
+                tensors[f"{case.name}/input/{name}"] = np.ascontiguousarray(array).reshape(array.shape)
+            for name, output in case.outputs.items():
+                key = f"{case.name}/output/{name}"
+                outputs[key] = output
+                tensors[key] = np.ascontiguousarray(output.values).reshape(output.values.shape)
+                if output.kind != "exact":
+                    tensors[f"{case.name}/units/{name}"] = np.array(output.units, dtype=np.float64)
+        content = save(tensors)
+        file = f"{family}.safetensors"
+        (folder / file).write_bytes(content)
+        families[family] = {
+            "file": file,
+            "sha256": hashlib.sha256(content).hexdigest(),
+            "cases": [_describe(case) for case in chosen],
+        }
+        lines += _index(file, content, outputs)
+    manifest = {"format": FORMAT, "version": VERSION, "refinr": __version__}
+    manifest |= {"factor": FACTOR, "eps": EPS, "tiny": TINY, "families": families}
+    (folder / "manifest.json").write_text(json.dumps(manifest, indent=1, allow_nan=False) + "\n")
+    (folder / "manifest.tsv").write_text("\n".join(lines) + "\n")
+
+
+def _describe(case: Case) -> dict[str, Any]:
+    outputs = [{"tensor": name, "class": o.kind, "floor": o.floor} for name, o in case.outputs.items()]
+    named = {"name": case.name, "operation": case.operation, "options": case.options, "inputs": list(case.arrays)}
+    return named | {"outputs": outputs, "dtypes": list(case.dtypes), "fixed": case.fixed}
+
+
+def _index(file: str, content: bytes, outputs: dict[str, Output]) -> list[str]:
+    """A line a tensor: where it lies in its file."""
+    size = int.from_bytes(content[:8], "little")
+    lines = []
+    for key, entry in json.loads(content[8 : 8 + size]).items():
+        first, last = entry["data_offsets"]
+        shape = "x".join(map(str, entry["shape"])) or "-"
+        output = outputs.get(key, Output(np.zeros(0), "-"))
+        where = [file, str(8 + size + first), str(last - first)]
+        lines.append("\t".join([*key.split("/"), entry["dtype"], shape, *where, output.kind, repr(output.floor)]))
+    return lines
+
+
+def load(folder: str | Path) -> tuple[Case, ...]:
+    """The cases that `export` wrote.
+
+    Raises
+    ------
+    OSError
+        If a file cannot be read.
+    ValueError
+        If the folder holds something else, or newer, or a file was changed.
+    """
+    from safetensors.numpy import load as tensors_of
+
+    folder = Path(folder)
+    manifest = json.loads((folder / "manifest.json").read_text())
+    if manifest.get("format") != FORMAT or not 1 <= manifest["version"] <= VERSION:
+        raise ValueError(f"{folder}: expected {FORMAT} of version {VERSION} or older")
+    found = []
+    for family in manifest["families"].values():
+        content = (folder / family["file"]).read_bytes()
+        if hashlib.sha256(content).hexdigest() != family["sha256"]:
+            raise ValueError(f"{folder / family['file']}: damaged, its content is not what was written")
+        tensors = tensors_of(content)
+        for entry in family["cases"]:
+            name = entry["name"]
+            arrays = {key: tensors[f"{name}/input/{key}"] for key in entry["inputs"]}
+            outputs = {}
+            for o in entry["outputs"]:
+                units = tensors.get(f"{name}/units/{o['tensor']}", 0.0)
+                outputs[o["tensor"]] = Output(tensors[f"{name}/output/{o['tensor']}"], o["class"], units, o["floor"])
+            dtypes = tuple(entry["dtypes"])
+            found.append(Case(name, entry["operation"], arrays, entry["options"], outputs, dtypes, entry["fixed"]))
+    return tuple(found)

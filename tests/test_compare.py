@@ -1,0 +1,206 @@
+"""Comparing tensors: shape, dtype, values; what may differ and what may not; what the report says."""
+
+from __future__ import annotations
+
+import ml_dtypes
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from refinr.compare import EPS, LARGEST, TINY, Case, Output, cast, compare, first_difference, numpy_dtype, tolerance
+
+DTYPES = pytest.mark.parametrize("dtype", EPS)
+
+
+def _elementwise(values, units=1.0, kind="elementwise", floor=0.0):
+    values = np.array(values, dtype=np.float64)
+    return Output(values, kind, np.broadcast_to(np.array(units, dtype=np.float64), values.shape), floor)
+
+
+def _passes(got, output, dtype="float64"):
+    lines, share = compare(got, output, dtype)
+    assert (not lines) == (share <= 1.0)
+    return not lines
+
+
+# --- the dtypes ------------------------------------------------------------------------------------------------------
+
+
+@DTYPES
+def test_constants_are_those_of_the_dtype(dtype):
+    info = ml_dtypes.finfo(numpy_dtype(dtype))
+    assert EPS[dtype] == float(info.eps)
+    assert TINY[dtype] == float(info.smallest_subnormal if dtype == "float16" else info.smallest_normal)
+    assert float(info.max) / 2 < LARGEST[dtype] <= float(info.max)
+
+
+def test_an_unknown_dtype_is_refused():
+    with pytest.raises(ValueError, match="dtype: expected one of float64, float32, float16, bfloat16, got 'int8'"):
+        numpy_dtype("int8")
+
+
+@DTYPES
+def test_only_double_precision_is_cast(dtype):
+    assert cast(np.zeros(2), dtype).dtype == numpy_dtype(dtype)
+    for other in ("float32", "uint8", "int64", "bool"):
+        assert cast(np.zeros(2, other), dtype).dtype == other
+
+
+# --- one tensor ------------------------------------------------------------------------------------------------------
+
+
+@DTYPES
+@given(value=st.floats(-100, 100), units=st.floats(1.0, 1e6), share=st.floats(0.0, 0.99))
+def test_within_the_bound_passes_and_beyond_fails(dtype, value, units, share):
+    output = Output(np.array([value]), "elementwise", np.array([units]))
+    bound = 8.0 * EPS[dtype] * units
+    assert tolerance(output, dtype) == bound
+    grid = numpy_dtype(dtype)
+    spacing = EPS[dtype] * max(abs(value) + bound, TINY[dtype])  # what rounding to the dtype may add
+    inside = np.array([value + share * (bound - spacing)]).astype(grid)
+    outside = np.array([value + 2.0 * bound + 2.0 * spacing]).astype(grid)
+    if bound > spacing:
+        assert _passes(inside, output, dtype)
+    assert not _passes(outside, output, dtype)
+
+
+@pytest.mark.parametrize("kind", ["exact", "elementwise", "reduction", "trajectory"])
+@pytest.mark.parametrize("special", [np.nan, np.inf, -np.inf])
+def test_what_is_no_number_passes_only_where_it_is_expected(kind, special):
+    ordinary = _elementwise([1.0, 2.0], 1e300, kind)
+    assert not _passes(np.array([1.0, special]), ordinary)
+    expected = _elementwise([1.0, special], 1e300, kind)
+    assert _passes(np.array([1.0, special]), expected)
+    assert not _passes(np.array([special, special]), expected)
+    assert not _passes(np.array([1.0, 2.0]), expected)
+    if not np.isnan(special):
+        assert not _passes(np.array([1.0, -special]), expected)
+        assert not _passes(np.array([1.0, np.nan]), expected)
+
+
+def test_exact_means_every_bit():
+    floats = Output(np.array([0.0, 1.0], dtype="float32"))
+    assert _passes(np.array([0.0, 1.0], dtype="float32"), floats)
+    assert not _passes(np.array([-0.0, 1.0], dtype="float32"), floats)
+    payload = np.array([0x7FC00001, 0x7FC00002], dtype="uint32").view("float32")
+    assert _passes(payload[:1].copy(), Output(payload[:1]))
+    assert not _passes(payload[1:].copy(), Output(payload[:1]))
+    large = np.array([2**63 + 1], dtype="uint64")  # as floats these two are the same
+    assert not _passes(large - np.uint64(1), Output(large))
+
+
+@pytest.mark.parametrize(
+    ("got", "said"),
+    [
+        (np.zeros((2, 1)), "shape (2, 1), expected (2,)"),
+        (np.zeros(2, dtype="float32"), "dtype float32, expected float64"),
+        (np.zeros(2, dtype="int64"), "dtype int64, expected float64"),
+        (0.0, "shape (), expected (2,)"),
+    ],
+)
+def test_shape_comes_first_then_dtype(got, said):
+    assert compare(got, _elementwise([0.0, 0.0], 1e300), "float64")[0] == [said]
+
+
+def test_without_values_shape_and_dtype_remain():
+    empty = _elementwise(np.zeros((0, 2)))
+    assert _passes(np.zeros((0, 2)), empty)
+    assert not _passes(np.zeros((0, 3)), empty)
+    assert not _passes(np.zeros((0, 2), dtype="float32"), empty)
+
+
+def test_a_trajectory_is_compared_by_the_norm_of_all_differences():
+    output = Output(np.zeros(4), "trajectory", 1.0)
+    bound = float(tolerance(output, "float64"))
+    assert _passes(np.array([0.9 * bound, 0.0, 0.0, 0.0]), output)
+    assert not _passes(np.full(4, 0.9 * bound), output)
+    assert _passes(np.full(4, 0.9 * bound), _elementwise(np.zeros(4)))
+
+
+def test_nothing_passes_because_a_bound_is_not_a_number():
+    assert not _passes(np.array([1.0]), _elementwise([2.0], np.nan))
+
+
+def test_what_vanishes_is_allowed_for():
+    output = _elementwise([2.0**-130], 2.0**-130, floor=1.0)
+    assert _passes(np.array([0.0], dtype="float32"), output, "float32")
+    assert not _passes(np.array([0.0]), output, "float64")
+
+
+def test_the_lines_say_how_many_how_much_and_where():
+    output = _elementwise([[1.0, 2.0], [3.0, 4.0]], [[1.0, 2.0], [3.0, 4.0]], "reduction")
+    lines, share = compare(np.array([[1.0, 2.5], [3.0, 3.5]], dtype="float32"), output, "float32")
+    assert lines == [
+        "2 of 4 values differ; shape (2, 2), float32, reduction",
+        "largest error: 0.5 absolute, 0.25 relative, 2.1e+06 ulp",
+        "worst at [0, 1]: got 2.5, expected 2.0, bound 1.91e-06, exceeded 2.62e+05 times",
+    ]
+    assert share == 0.5 / (8 * 2.0**-23 * 2.0)
+
+
+def test_integers_are_subtracted_as_integers():
+    lines, _ = compare(
+        np.array([7, 2**64 - 1], dtype="uint64"), Output(np.array([7, 2**64 - 2], dtype="uint64")), "float32"
+    )
+    assert lines[1:] == ["largest error: 1", "first at [1]: got 18446744073709551615, expected 18446744073709551614"]
+
+
+@pytest.mark.parametrize("got", [np.nan, np.inf])
+def test_the_lines_survive_what_is_no_number(got):
+    lines, share = compare(np.array([1.0, got]), _elementwise([1.0, 2.0]), "float64")
+    assert share == np.inf
+    assert lines[0].startswith("1 of 2 values differ")
+    assert f"worst at [1]: got {got}, expected 2.0" in lines[2]
+    assert lines[2].endswith("exceeded by far")
+
+
+# --- a case ----------------------------------------------------------------------------------------------------------
+
+CASE = Case(
+    "family.operation.variant",
+    "operation",
+    {"x": np.ones(2), "n": np.ones(2, dtype="uint8")},
+    {},
+    {name: _elementwise([1.0, 2.0]) for name in ("z0", "h1", "loss", "dw0")},
+)
+
+
+def test_the_first_difference_in_forward_order_is_named():
+    good, bad = np.array([1.0, 2.0]), np.array([1.0, 3.0])
+    # given in another order
+    difference = first_difference({"dw0": bad, "loss": good, "h1": bad, "z0": good}, CASE, "float64")
+    assert difference.tensor == "h1"
+    assert str(difference).splitlines() == [
+        "family.operation.variant: h1 differs",
+        "  in forward order, agree before it: z0",
+        "  1 of 2 values differ; shape (2,), float64, elementwise",
+        "  largest error: 1 absolute, 0.5 relative, 2.25e+15 ulp",
+        "  worst at [1]: got 3.0, expected 2.0, bound 1.78e-15, exceeded 5.63e+14 times",
+        "  after it differ as well: dw0",
+    ]
+
+
+def test_tensors_left_out_are_no_difference_but_unknown_names_are():
+    good = np.array([1.0, 2.0])
+    assert first_difference({"h1": good}, CASE, "float64") is None
+    assert first_difference({}, CASE, "float64") is None
+    difference = first_difference({"h1": good, "dW0": good}, CASE, "float64")
+    assert (
+        str(difference) == "family.operation.variant: returned 'dW0', which is none of its tensors: z0, h1, loss, dw0"
+    )
+
+
+@DTYPES
+def test_inputs_and_expected_come_in_the_dtype_and_are_copies(dtype):
+    inputs = CASE.inputs(dtype)
+    assert [a.dtype for a in inputs.values()] == [numpy_dtype(dtype), np.uint8]
+    for name, array in inputs.items():
+        assert not np.shares_memory(array, CASE.arrays[name])
+    assert {a.dtype for a in CASE.expected(dtype).values()} == {numpy_dtype(dtype)}
+
+
+def test_a_fixed_case_keeps_its_dtypes_and_the_bounds_of_double_precision():
+    fixed = Case("a.b.c", "b", {"x": np.ones(1)}, {}, {"y": _elementwise([1.0])}, fixed=True)
+    assert fixed.inputs("float16")["x"].dtype == fixed.expected("float16")["y"].dtype == np.float64
+    assert first_difference({"y": np.array([1.0 + 1e-9])}, fixed, "float16") is not None
