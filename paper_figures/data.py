@@ -16,7 +16,7 @@ astronaut    8
 coffee       8
 elevation    10    a measurement: terrain heights in metres                                matplotlib
 bathymetry   12    a measurement: sea floor and land in metres                             matplotlib
-fmri         16    a measurement: brain slices side by side, scaled by the scanner         nibabel
+fmri         16    a measurement: brain slices side by side, in all of 16 bits             nibabel
 synthetic    16    two sinusoids, and noise that fills the 8 low planes                    refinr
 noise        16    every bit a coin toss                                                   -
 ===========  ====  ======================================================================  ========================

@@ -22,8 +22,8 @@ TITLE = "k bits a plane"
 SHOWS = "Table 3"
 PICTURES = {
     "nary": "Left: bit error rate against steps of one network with 8 / k outputs of k bits each, and of the "
-    "bit-coordinate network. Right: steps to zero wrong bits (crosses: not reached at the limit) for every seed, and "
-    "the mean.",
+    "bit-coordinate network. Right: steps to zero wrong bits (crosses: not reached at the limit) for every "
+    "seed.",
 }
 
 PRESETS: dict[str, dict[str, Any]] = {
