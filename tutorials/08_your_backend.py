@@ -121,9 +121,9 @@ assert "agree before it: m, v\n  6 of 21 values differ" in eps_inside["adam"]
 #
 # ## How wide is a bound?
 # A right backend is off too, by rounding. How far may it be? The usual answer is `np.allclose`, its tolerances widened
-# until the tests pass. In float32 the default ones refuse right results: sums of 300 products, sines of large numbers.
+# until the tests pass. In float32 the default ones refuse right results: sums of 300 products, layers of a network.
 # With 1e-5 all of ours pass. But so does the gradient of *clipped* logits, a habit against overflow: where it should be
-# 1e-39 it is 5e-7, and an absolute tolerance does not see the difference.
+# 3e-40 it is 5e-7, and an absolute tolerance does not see the difference.
 
 
 # %%
@@ -154,7 +154,7 @@ assert list(failures(Clipped())) == ["bce_with_logits"]
 #     bound = 8 eps (|omega z| + |y|)
 #
 # The 8 is for what careful authors do in another order; a floor for results too small for the type comes on top. These
-# rules run through whole networks, forward and back (`refinr/conditioning.py`). In another type only eps is another.
+# rules run through whole networks, forward and back (`refinr/conditioning.py`), and each type puts in its own eps.
 
 # %%
 (case,) = oracle.cases("activations.sine.30-7")
