@@ -158,7 +158,7 @@ def losses(rng: Draw) -> Iterator[Case]:
 
 
 def ternary(rng: Draw) -> Iterator[Case]:
-    """Codes of weights and activations, with exact halves; the layers made of them."""
+    """Codes of weights and activations, with exact halves; the layers made of them, and two whole networks."""
     for name, w in (("random", uniform(rng, 2, 7, 3)), ("one", uniform(rng, 5, 1)), ("zeros", np.zeros((1, 3, 2)))):
         yield make(f"ternary.weight_codes.{name}", {"w": w}, "reduction")
     for name, x in (("random", uniform(rng, 3, 5)), ("empty", np.zeros((0, 3)))):
@@ -181,3 +181,9 @@ def ternary(rng: Draw) -> Iterator[Case]:
             options: dict[str, Any] = {"bits": bits} | ({} if faithful == "" else {"faithful": faithful})
             variant = f"{faithful}-{size}" if faithful else size
             yield make(f"ternary.{name}.{variant}", arrays, "reduction", **options)
+    # a sum of codes is often 0, where ReLU has no slope: only whole numbers, which have a half added, come with it
+    for layer, activation, bits in (("ternary", "tanh", 4), ("ternary-integer", "relu", 8)):
+        arrays = {"x": uniform(rng, 3, 5), "targets": rng.integers(0, 2, (2, 3, 1)).astype(float)}
+        arrays |= {f"w{i}": uniform(rng, 2, *shape) for i, shape in enumerate(((5, 6), (6, 6), (6, 1)))}
+        options = {"activation": activation, "layer": layer, "bits": bits}
+        yield make(f"ternary.ternary_mlp.{layer}", arrays, "reduction", **options)

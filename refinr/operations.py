@@ -228,6 +228,26 @@ def mlp(
     return result | {"dx": coords.positional_encoding_backward(dx, x, octaves) if octaves else dx}
 
 
+def ternary_mlp(x: Array, targets: Array, activation: str, layer: str, bits: int, **params: Array) -> Result:
+    """A whole network of ternary layers, its cross-entropy and all gradients, with the names of `mlp`.
+
+    ``layer`` is "ternary" or "ternary-integer"; the weights are those that are trained, not their codes.
+    """
+    spec = spec_of(params, activation=activation, layer=layer, bits=bits)
+    z, cache = networks.forward(spec, params, x)
+    value, dz = losses.bce_with_logits(z, targets)
+    grads, dx = networks.backward(spec, params, cache, dz)
+    result, h = {}, x
+    for i in range(spec.depth):
+        z, _ = networks.get_layer(layer).forward(h, params[f"w{i}"], bits=bits)
+        result[f"z{i}"] = z
+        if i < spec.depth - 1:
+            h, _ = activations.get(activation).forward(z)
+            result[f"h{i + 1}"] = h
+    result |= {"loss": value, "dz": dz}
+    return result | {f"dw{i}": grads[f"w{i}"] for i in reversed(range(spec.depth))} | {"dx": dx}
+
+
 # --- optimisation ----------------------------------------------------------------------------------------------------
 
 

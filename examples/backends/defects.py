@@ -191,6 +191,11 @@ def _twice(result: Result, arguments: dict) -> Result:
     return operations.weight_codes(result["s"] * result["t"])
 
 
+def _later_twice(arguments: dict) -> dict:
+    codes = {name: operations.weight_codes(arguments[name]) for name in arguments if name in ("w1", "w2")}
+    return {name: code["s"] * code["t"] for name, code in codes.items()}
+
+
 def _sample_variance(x: np.ndarray, dy: np.ndarray) -> Result:
     y = x - x.mean(-1, keepdims=True)
     variance = (y * y).sum(-1, keepdims=True) / max(x.shape[-1] - 1, 1)
@@ -467,6 +472,12 @@ DEFECTS = [
     ),
     Defect(
         "half of the fixed point left out", "ternary", _after("integer_linear", lambda r, a: {"y": np.floor(r["y"])})
+    ),
+    Defect("quantised again from the second layer on", "ternary", _before("ternary_mlp", _later_twice)),
+    Defect(
+        "gradient of a network's weights at their codes",
+        "ternary",
+        _after("ternary_mlp", lambda r, a: {"dw0": r["dw0"] * abs(operations.weight_codes(a["w0"])["t"])}),
     ),
     Defect("omega forgotten in the network", "mlp", _before("mlp", lambda a: {"omega": 1.0})),
     Defect(
