@@ -1,11 +1,6 @@
 """How many parameters do n bits of an image take?  The paper's bound, two exact networks, and the least possible.
 
-    python -m paper_figures.bounds      # compute, print a table, draw: about a minute
-
-With this you can compute the numbers (`compute`), which writes `results/bounds.json`, and draw them from that file
-(`plot`), which writes `results/bounds.png`.
-
-For n = 1, ..., 16, on the top n bits of a 32 x 32 image:
+For n = 1, 2, ... on the top n bits of a square image:
 
 - ``U_2(n) = C eps(n)^(-4)``, Eq. (6), for C = 1, and for a C that is proved to hold for the slope of this image;
 - the network of `refinr.constructive.exact`: all parameters, and those that are not zero by construction;
@@ -15,140 +10,204 @@ For n = 1, ..., 16, on the top n bits of a 32 x 32 image:
 
 from __future__ import annotations
 
-import json
 from fractions import Fraction
-from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-import refinr
-from refinr import constructive, demo, theory
+from paper_figures import claims, data
+from paper_figures.claims import Claim, Finding
+from paper_figures.resume import each
+from refinr import constructive, theory
+from refinr.fitting import fit
 
-RESULTS = Path(__file__).parent / "results"
-SIZE, BITS, FITTED = 32, 16, (1, 2, 4, 8, 12, 16)
+TITLE = "Parameters against bits"
+SHOWS = "Equation 6"
+PICTURES = {
+    "bounds": "Parameters that represent the top n bits of an image: the bound of Eq. (6), networks written down and "
+    "trained, and the least possible.",
+}
+
+PRESETS: dict[str, dict[str, Any]] = {
+    "tiny": {"signal": "synthetic", "size": 4, "bits": [1, 2], "fitted": [1, 2]},
+    "small": {"signal": "synthetic", "size": 32, "bits": list(range(1, 17)), "fitted": [1, 2, 4, 8, 12, 16]},
+    "paper": {"signal": "synthetic", "size": 64, "bits": list(range(1, 17)), "fitted": list(range(1, 17))},
+}
 
 
-def compute(path: Path = RESULTS / "bounds.json") -> dict[str, Any]:
-    """Count, fit, write down, and keep the numbers as JSON."""
-    image = demo.synthetic(SIZE)
-    step, _ = theory.neighbour_gain(image)
-    slope = Fraction(step, 2**BITS - 1) * Fraction(SIZE - 1, 2)  # of values in [0, 1] on [-1, 1]^2
+def compute(preset: str, rng: np.random.Generator) -> dict[str, Any]:
+    """Count, fit, write down."""
+    settings = PRESETS[preset]
+    signal = data.image(settings["signal"], settings["size"])
+    step, _ = theory.neighbour_gain(signal.codes)
+    slope = Fraction(step, 2**signal.bits - 1) * Fraction(settings["size"] - 1, 2)  # values in [0, 1] on [-1, 1]^2
     constant = theory.lipschitz_constant(2, slope)
-    rows = []
-    for n in range(1, BITS + 1):
-        top = image >> (BITS - n)
+
+    def measure(case: dict[str, Any], stream: np.random.Generator) -> dict[str, Any]:
+        n = case["bits"]
+        top = signal.codes >> (signal.bits - n)
         written = constructive.exact(top)
         row = {
-            "bits": n,
             "U": int(theory.upper_bound(n, 2)),
             "C U": float(theory.upper_bound(n, 2, constant)),
             "written": written.report.parameters,
-            "written, not zero": constructive.nonzeros(image.size, 2),
+            "written, not zero": constructive.nonzeros(top.size, 2),
             "written, wrong bits": sum(written.report.wrong_bits),
-            "least": theory.counting_bound(image.size, n, 32),
+            "least": theory.counting_bound(top.size, n, 32),
         }
-        if n in FITTED:
-            trained = refinr.fit(top, bits=n)
+        if n in settings["fitted"]:
+            report = fit(top, bits=n, seed=int(stream.integers(2**31))).report
             row |= {
-                "trained": trained.report.parameters,
-                "trained, wrong bits": sum(trained.report.wrong_bits),
-                "steps": trained.report.steps,
-            }
-        rows.append(row)
-    result = {
-        "image": f"refinr.demo.synthetic({SIZE}), its top n bits",
+                "trained": report.parameters, "trained, wrong bits": sum(report.wrong_bits), "steps": report.steps,
+            }  # fmt: skip
+        return row
+
+    rows = each(measure, [{"bits": n} for n in settings["bits"]], rng, workers=1)
+    return {
+        "size": settings["size"],
         "slope": float(slope),
         "C": float(constant),
-        "refinr": refinr.__version__,
-        "numpy": np.__version__,
+        "U_5(8)": int(theory.upper_bound(8, 5)),
         "rows": rows,
     }
-    path.parent.mkdir(parents=True, exist_ok=True)
-    path.write_text(json.dumps(result, indent=1) + "\n")
-    return result
 
 
-def table(result: dict[str, Any]) -> str:
-    """Parameters of what was fitted, beside those of what was written down."""
-    lines = [f"{'bits':>4} {'C U_2(n)':>9} {'written down':>12} {'not zero':>8} {'trained':>7} {'at least':>8}"]
-    for row in result["rows"]:
-        if "trained" in row:
-            lines.append(
-                f"{row['bits']:4} {row['C U']:9.1e} {row['written']:12,} {row['written, not zero']:8,} "
-                f"{row['trained']:7,} {row['least']:8,}"
-            )
-    return "\n".join(lines)
+def tables(data: dict[str, Any]) -> dict[str, list[dict[str, Any]]]:
+    """Parameters of what was trained, beside those of what was written down."""
+    columns = {
+        "bits": "bits", "C U_2(n)": "C U", "written down": "written", "not zero": "written, not zero",
+        "trained": "trained", "at least": "least", "steps": "steps",
+    }  # fmt: skip
+    rows = [{name: row[key] for name, key in columns.items()} for row in _judge_trained_rows(data)]
+    rows = [row | {"C U_2(n)": f"{row['C U_2(n)']:.1e}"} for row in rows]
+    return {f"{data['size']} x {data['size']}, the top bits": rows}
 
 
-def plot(source: Path = RESULTS / "bounds.json", path: Path = RESULTS / "bounds.png") -> None:
-    """Draw what `compute` kept."""
+def plot(data: dict[str, Any]) -> dict[str, Any]:
+    """All numbers of parameters against bits."""
     from matplotlib.figure import Figure
 
-    result = json.loads(source.read_text())
-    rows = result["rows"]
+    rows = data["rows"]
     bits = [row["bits"] for row in rows]
-    fitted = [row for row in rows if "trained" in row]
-    each = fitted[0]["trained"] // fitted[0]["bits"]
+    fitted = _judge_trained_rows(data)
+    each_plane = fitted[0]["trained"] // fitted[0]["bits"]
     figure = Figure(figsize=(9, 5.6), layout="constrained")
     axes = figure.subplots()
 
-    def line(key: str, colour: str, style: str, width: float = 2.0) -> None:
-        axes.plot(bits, [row[key] for row in rows], style, color=colour, linewidth=width)
+    def line(key: str, colour: str, dashes: str, width: float = 2.0) -> None:
+        axes.plot(bits, [row[key] for row in rows], dashes, color=colour, linewidth=width)
 
     def say(n: float, height: float, text: str, colour: str, **options: Any) -> None:
-        axes.text(n, height, text, color=colour, fontsize=10, **options)
+        axes.text(n, height, text, color=colour, fontsize=10, in_layout=False, **options)
 
-    # colours by Okabe and Ito, which the colour-blind tell apart; every line has its own dashes besides
+    # darker than the colours of `style`, as text has them too; every line has its own dashes besides
     vermilion, orange, blue, sky, green, grey = "#D55E00", "#B07800", "#0072B2", "#2A7FB0", "#007A5A", "#444444"
     line("C U", vermilion, "-")
     line("U", orange, "--")
     line("written", blue, "-")
     line("written, not zero", sky, "-.")
-    axes.plot(bits, [each * n for n in bits], ":", color=green, linewidth=2)
+    axes.plot(bits, [each_plane * n for n in bits], ":", color=green, linewidth=2)
     axes.plot([row["bits"] for row in fitted], [row["trained"] for row in fitted], "o", color=green, markersize=7)
     line("least", grey, "-", 1.2)
     axes.fill_between(bits, 1, [row["least"] for row in rows], color="#dddddd")
 
-    last = rows[-1]
-    text = f"enough for anything as\nsteep as this image:\nC U$_2$(n), C = {result['C']:,.0f};"
-    say(0.75, 2e12, f"{text}\n{_power(last['C U'])} at n = 16", vermilion, va="center")
-    text = f"Eq. (6) with C = 1: U$_2$(n) = (2$^{{n+1}}$ - 2)$^4$;\n{_power(last['U'])} at n = 16"
-    say(8.4, 2e10, text, orange, va="center")
+    last, most = rows[-1], bits[-1]
+    text = f"enough for anything as\nsteep as this image:\nC U$_2$(n), C = {data['C']:,.0f};"
+    say(0.75, 2e12, f"{text}\n{_draw_power(last['C U'])} at n = {most}", vermilion, va="center")
+    text = f"Eq. (6) with C = 1: U$_2$(n) = (2$^{{n+1}}$ - 2)$^4$;\n{_draw_power(last['U'])} at n = {most}"
+    say(0.525 * most, 2e10, text, orange, va="center")
     text = f"written down, no training, exact: {last['written']:,} for every n"
-    say(16, last["written"] * 1.5, text, blue, ha="right")
-    say(
-        16,
-        last["written, not zero"] * 1.5,
-        f"of these not zero: at most {last['written, not zero']:,}",
-        sky,
-        ha="right",
-    )
-    text = f"trained, exact: {each} n, one network a plane (dots: measured)"
-    say(16, 2.6e3, text, green, ha="right", va="top")
-    say(16, 45, "impossible: fewer than N n / 32 float32\nparameters cannot tell all images apart", grey,
-        ha="right", va="center")  # fmt: skip
+    say(most, last["written"] * 1.5, text, blue, ha="right")
+    text = f"of these not zero: at most {last['written, not zero']:,}"
+    say(most, last["written, not zero"] * 1.5, text, sky, ha="right")
+    text = f"trained, exact: {each_plane} n, one network a plane (dots: measured)"
+    say(most, 0.27 * each_plane * most, text, green, ha="right", va="top")
+    text = "impossible: fewer than N n / 32 float32\nparameters cannot tell all images apart"
+    say(most, 0.09 * last["least"], text, grey, ha="right", va="center")
 
     axes.set_yscale("log")
-    axes.set_xlim(0.5, 16.3)
+    axes.set_xlim(0.5, most + 0.3)
     axes.set_ylim(10, 1e14)
     axes.set_xticks(bits)
     axes.set_yticks([10.0**k for k in range(1, 15)])
     axes.minorticks_off()
-    axes.set_xlabel("bits a sample, n")
-    axes.set_ylabel("parameters")
-    axes.set_title(f"Parameters that represent the top n bits of a {SIZE} x {SIZE} image", loc="left")
-    axes.spines[["top", "right"]].set_visible(False)
-    axes.grid(axis="y", color="#eeeeee")
+    axes.tick_params(labelsize=9)
+    axes.set_xlabel("bits a sample, n", fontsize=10)
+    axes.set_ylabel("parameters", fontsize=10)
+    size = data["size"]
+    axes.set_title(f"Parameters that represent the top n bits of a {size} x {size} image", loc="left", fontsize=11)
+    axes.grid(visible=False, axis="x")
     axes.set_axisbelow(True)
-    figure.savefig(path, dpi=130)
+    return {"bounds": figure}
 
 
-def _power(number: float) -> str:
+def _draw_power(number: float) -> str:
     digits, exponent = f"{number:.1e}".split("e+")
-    return rf"${digits} \cdot 10^{{{exponent}}}$"
+    return rf"${digits} \cdot 10^{{{int(exponent)}}}$"
 
 
-if __name__ == "__main__":
-    print(table(compute()))
-    plot()
+def _judge_trained_rows(data: dict[str, Any]) -> list[dict[str, Any]]:
+    return [row for row in data["rows"] if "trained" in row]
+
+
+def _judge_printed(data: dict[str, Any]) -> Finding:
+    ratio = data["U_5(8)"] / 1.23e27
+    return Finding(f"510^10 = {data['U_5(8)']:.3e}", claims.verdict(abs(ratio - 1) <= 0.005, 0.5 <= ratio <= 2))
+
+
+def _judge_growth(data: dict[str, Any]) -> Finding:
+    first, last = _judge_trained_rows(data)[0], _judge_trained_rows(data)[-1]
+    growth = (last["trained"] / first["trained"]) ** (1 / (last["bits"] - first["bits"]))
+    linear = last["trained"] * first["bits"] == first["trained"] * last["bits"]
+    ours = (
+        f"from n = {first['bits']} to {last['bits']} the bound grows {last['U'] / first['U']:.1e}-fold, trained "
+        f"networks {last['trained'] / first['trained']:.0f}-fold{', in proportion to n' if linear else ''}"
+    )
+    return Finding(ours, claims.verdict(growth >= 8, last["U"] / first["U"] >= 8 ** (last["bits"] - first["bits"])))
+
+
+def _judge_written(data: dict[str, Any]) -> Finding:
+    numbers = {row["written"] for row in data["rows"]}
+    wrong = sum(row["written, wrong bits"] for row in data["rows"])
+    bits = [row["bits"] for row in data["rows"]]
+    ours = f"written down: {' or '.join(f'{n:,}' for n in sorted(numbers))} parameters for n = {bits[0]} to {bits[-1]}"
+    return Finding(f"{ours}, {wrong} wrong bits in all", claims.verdict(len(numbers) == 1 and wrong == 0, wrong == 0))
+
+
+def _judge_trained(data: dict[str, Any]) -> Finding:
+    rows = _judge_trained_rows(data)
+    factor = max(row["trained"] / row["least"] for row in rows)
+    wrong = sum(row["trained, wrong bits"] for row in rows)
+    ours = f"at most {factor:.1f} times as many parameters as any method needs, {wrong} wrong bits in all"
+    return Finding(ours, claims.verdict(wrong == 0 and factor <= 20, wrong == 0 and factor <= 100))
+
+
+CLAIMS = (
+    Claim(
+        "Eq. (6) for 8 bits in 5 dimensions.",
+        "U = 1.23e27 C",
+        "holds if the formula gives the printed digits, differs if it is within a factor of 2",
+        _judge_printed,
+    ),
+    Claim(
+        "The more bits, the more parameters a network needs, exponentially.",
+        "U_d(n) = C (2^(n+1) - 2)^(2d), an upper bound",
+        "holds if trained networks grow by a factor of 8 or more a bit, about half of the bound's 16; differs if only "
+        "the bound does",
+        _judge_growth,
+    ),
+    Claim(
+        "(Ours.) The number of parameters of an exact network for N samples need not grow with n.",
+        "",
+        "holds if a network written down for every n has always the same number and no wrong bit, differs if only no "
+        "wrong bit",
+        _judge_written,
+    ),
+    Claim(
+        "(Ours.) One trained network a plane is exact with a small multiple of the parameters that any method needs to "
+        "tell all signals apart.",
+        "",
+        "holds if all are exact with at most 20 times as many, differs if with at most 100 times as many",
+        _judge_trained,
+    ),
+)

@@ -1,4 +1,4 @@
-"""The picture of the bounds: what is kept is what the functions give, and a small one can be made anew."""
+"""The picture of the bounds: what is kept is what the functions give, and verdicts follow from it."""
 
 from __future__ import annotations
 
@@ -6,11 +6,13 @@ import json
 from fractions import Fraction
 
 import numpy as np
+import pytest
 
-from paper_figures import bounds
+from paper_figures import bounds, claims, registry, results
 from refinr import constructive, demo, theory
 
-KEPT = json.loads((bounds.RESULTS / "bounds.json").read_text())
+KEPT = results.read(registry.data_path(registry.RESULTS / "small", "bounds")).data
+SMALL = bounds.PRESETS["small"]
 
 
 def test_kept_numbers_are_what_the_functions_give():
@@ -18,6 +20,7 @@ def test_kept_numbers_are_what_the_functions_give():
     slope = Fraction(theory.neighbour_gain(image)[0], 2**16 - 1) * Fraction(31, 2)
     constant = theory.lipschitz_constant(2, slope)
     assert (KEPT["slope"], KEPT["C"]) == (float(slope), float(constant))
+    assert KEPT["U_5(8)"] == 510**10
     assert [row["bits"] for row in KEPT["rows"]] == list(range(1, 17))
     for row in KEPT["rows"]:
         assert row["U"] == (2 ** (row["bits"] + 1) - 2) ** 4
@@ -30,24 +33,41 @@ def test_kept_numbers_are_what_the_functions_give():
 def test_what_was_drawn_as_exact_was_exact():
     assert all(row["written, wrong bits"] == 0 for row in KEPT["rows"])
     trained = {row["bits"]: row for row in KEPT["rows"] if "trained" in row}
-    assert tuple(trained) == bounds.FITTED
+    assert list(trained) == SMALL["fitted"]
     assert all(row["trained, wrong bits"] == 0 for row in trained.values())
     assert all(row["trained"] == 609 * n for n, row in trained.items())
 
 
 def test_the_table_has_a_line_for_what_was_trained():
-    header, *lines = bounds.table(KEPT).splitlines()
-    assert len(lines) == len(bounds.FITTED)
-    assert lines[-1].split() == ["16", "4.7e+24", "7,879,675", "24,056", "9,744", "512"]
-    assert len({len(line) for line in (header, *lines)}) == 1
+    (rows,) = bounds.tables(KEPT).values()
+    assert [row["bits"] for row in rows] == SMALL["fitted"]
+    assert list(rows[-1].values())[2:6] == [7_879_675, 24_056, 9_744, 512]
 
 
-def test_a_small_one(tmp_path, monkeypatch):
-    for name, value in {"SIZE": 4, "BITS": 2, "FITTED": (1, 2)}.items():
-        monkeypatch.setattr(bounds, name, value)
-    monkeypatch.setattr(demo, "synthetic", lambda size: (np.arange(size**2).reshape(size, size) % 4).astype("uint16"))
-    result = bounds.compute(tmp_path / "bounds.json")
+@pytest.mark.parametrize(
+    ("change", "verdicts"),
+    [
+        ({}, [claims.DIFFERS, claims.DIFFERS, claims.HOLDS, claims.HOLDS]),
+        ({"written, wrong bits": 1}, [claims.DIFFERS, claims.DIFFERS, claims.FAILS, claims.HOLDS]),
+        ({"trained, wrong bits": 1}, [claims.DIFFERS, claims.DIFFERS, claims.HOLDS, claims.FAILS]),
+        ({"least": 100}, [claims.DIFFERS, claims.DIFFERS, claims.HOLDS, claims.DIFFERS]),
+        ({"U": 1}, [claims.DIFFERS, claims.FAILS, claims.HOLDS, claims.HOLDS]),
+    ],
+)
+def test_verdicts_follow_the_data(change, verdicts):
+    changed = json.loads(json.dumps(KEPT))
+    changed["rows"][-1] |= change
+    assert [claim.judge(changed).verdict for claim in bounds.CLAIMS] == verdicts
+
+
+def test_a_printed_bound_that_agrees_holds():
+    verdicts = [bounds.CLAIMS[0].judge(KEPT | {"U_5(8)": number}).verdict for number in (1.231e27, 2.5e27)]
+    assert verdicts == [claims.HOLDS, claims.FAILS]
+
+
+def test_a_small_one(monkeypatch):
+    monkeypatch.setattr(demo, "synthetic", lambda size: (np.arange(size**2).reshape(size, size) << 12).astype("uint16"))
+    result = bounds.compute("tiny", np.random.default_rng(0))
     assert [row["trained, wrong bits"] for row in result["rows"]] == [0, 0]
-    assert result == json.loads((tmp_path / "bounds.json").read_text())
-    bounds.plot(tmp_path / "bounds.json", tmp_path / "bounds.png")
-    assert (tmp_path / "bounds.png").read_bytes().startswith(b"\x89PNG")
+    assert [row["written, wrong bits"] for row in result["rows"]] == [0, 0]
+    assert result["slope"] == 4 * 2**12 / (2**16 - 1) * 1.5

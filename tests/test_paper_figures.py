@@ -13,7 +13,19 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from paper_figures import bit_bias, bit_spectral, channels, claims, curves, data, gallery, registry, results, resume
+from paper_figures import (
+    bit_bias,
+    bit_spectral,
+    channels,
+    claims,
+    curves,
+    data,
+    expansion,
+    gallery,
+    registry,
+    results,
+    resume,
+)
 from paper_figures.__main__ import main
 from refinr import planes, signals, theory
 from tests.helpers import assert_equal_exact
@@ -452,6 +464,81 @@ def test_verdicts_follow_the_data():
     assert verdicts("audio", one_residual) == [claims.FAILS]
     exact, *_, hidden, iterations = verdicts("comparison", nothing_exact)
     assert (exact, hidden, iterations) == (claims.FAILS, claims.FAILS, claims.FAILS)
+
+
+def test_verdicts_about_weights_and_expansion_follow_the_data():
+    def verdicts(name: str, change) -> list[str]:
+        kept = json.loads(json.dumps(results.read(registry.data_path(SMALL, name)).data))
+        change(kept)
+        return [claim.judge(kept).verdict for claim in registry.find(name).CLAIMS]
+
+    def a_wrong_bit(kept: dict) -> None:
+        kept["rows"][0]["wrong bits"] = 1
+
+    def large_trits(kept: dict) -> None:
+        kept["paper"] = {"bytes": 1e3, "operations as built": 1, "operations as said": 2}
+        for row in kept["rows"]:
+            row["stored bytes"] = 100
+
+    def as_said(kept: dict) -> None:
+        kept["paper"]["operations as built"] = kept["paper"]["operations as said"]
+
+    def two_bits_exact(kept: dict) -> None:
+        for row in kept["rows"]:
+            row |= {"2 bits": {"ber": 0.0, "psnr": None}} if "2 bits" in row else {}
+        kept["stored"] = [row | {"ber": 0.0} for row in kept["stored"]]
+
+    def ternary_wrong(kept: dict) -> None:
+        for row in kept["rows"]:
+            row |= {"ternary": {"ber": 0.2, "psnr": 9.0}} if "ternary" in row else {}
+        kept["stored"] = [row | {"ber": 0.1} for row in kept["stored"]]
+
+    def exact_network(kept: dict) -> None:
+        for row in kept["rows"]:
+            row["psnr"]["network"] = None
+        kept["8 to 16: replication is the ideal gain"] = False
+
+    def dark_gain(kept: dict) -> None:
+        for row in kept["rows"]:
+            row["psnr"] |= {"ideal gain": 16.0, "zero padding": 20.0, "network": 15.0, "half a step": 5.0}
+
+    holds, differs, fails = claims.HOLDS, claims.DIFFERS, claims.FAILS
+    assert verdicts("ternary", a_wrong_bit) == [holds, differs, differs, holds]
+    assert verdicts("ternary", large_trits) == [fails, fails, holds, fails]
+    assert verdicts("ternary", as_said) == [holds, holds, holds, holds]
+    assert verdicts("weight_precision", two_bits_exact) == [holds, fails, holds]
+    assert verdicts("weight_precision", ternary_wrong) == [fails, holds, fails]
+    assert verdicts("expansion", exact_network) == [holds, differs, holds, fails, fails]
+    assert verdicts("expansion", dark_gain) == [fails, fails, fails, fails, holds]
+
+
+@pytest.mark.parametrize("added", [6, 8])
+def test_what_arithmetic_says_of_uniform_low_bits_is_counted_on_all_of_them(added):
+    step, low = 2**added, np.arange(2**added)
+    given = {"zero padding": low, "random bits": low[:, None] - low, "half a step": low - step // 2}
+    for method, errors in given.items():
+        psnr = 10 * np.log10((2**16 - 1) ** 2 / np.mean(errors.astype(float) ** 2))
+        said = expansion._judge_arithmetic(16 - added, 16, method)
+        assert psnr == pytest.approx(said, abs=10 * np.log10(1 + 2 / step))  # sums are integrals up to 3 / (2 step)
+
+
+@pytest.mark.parametrize("name", ["elevation", "bathymetry"])
+def test_methods_of_expansion_have_the_psnr_that_is_kept(name):
+    signal = data.image(name, expansion.PRESETS["small"]["size"])
+    codes = signal.codes.astype(int)
+    for row in results.read(registry.data_path(SMALL, "expansion")).data["rows"]:
+        if row["signal"] == name:
+            step = 2 ** row["added"]
+            low = {key: results.unpack(value).astype(int) for key, value in row["low"].items()}
+            assert_equal_exact(low["true"], codes % step)
+            errors = {
+                "zero padding": low["true"],
+                "half a step": low["true"] - step // 2,
+                "network": low["true"] - low["network"],
+            }
+            for method, error in errors.items():
+                psnr = 10 * np.log10((2**signal.bits - 1) ** 2 / np.mean(error.astype(float) ** 2))
+                assert row["psnr"][method] == pytest.approx(psnr, rel=1e-12)
 
 
 def test_the_printed_bounds_are_the_papers():
