@@ -634,6 +634,66 @@ def test_layers_that_have_not_been_analysed_have_no_bound():
     assert np.isinf(found.rad).all()
 
 
+# --- no wider than it need be, and no narrower -----------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(("function", "top", "zero"), [("sin", math.pi / 2, 0.0), ("cos", 0.0, math.pi / 2)])
+def test_waves_spread_by_their_slope_and_never_by_more_than_what_comes_in(function, top, zero):
+    on = Machines(["float64"])
+    of = getattr(on, function)
+    assert of(_ball(zero, 0.5)).rad.item() == pytest.approx(0.5, rel=1e-8)  # slope 1
+    assert of(_ball(top, 0.1)).rad.item() == pytest.approx(0.1**2 / 2, rel=1e-8)  # slope 0 in the middle
+    assert of(_ball(top, 1.9)).rad.item() == pytest.approx(min(1.9, 1.9**2 / 2), rel=1e-8)
+    assert of(_ball(top, 50.0)).rad.item() == pytest.approx(2.0, rel=1e-8)
+
+
+def test_one_rounding_is_counted_once():
+    on, u = Machines(["float32"]), 2.0**-24
+    assert u <= on.product(_ball(1.0, 0.0), _ball(1.0, 0.0)).rad.item() <= 1.001 * u
+    assert 2 * u <= on.scaled(_ball(1.0, 0.0), 1.0).rad.item() <= 2.001 * u
+
+
+def test_what_may_overflow_in_one_type_has_a_bound_in_another():
+    on = Machines(["float16", "float32"])
+    found = on.rounded(np.full((1, 1, 1), 65000.0), np.full((2, 1, 1, 1), 1000.0)).rad.ravel()
+    assert np.isinf(found[0])
+    assert 1000.0 < found[1] < 1000.1
+
+
+def test_relu_cuts_off_what_is_surely_negative():
+    on = Machines(["float32"])
+    assert [on.relu(_ball(mid, 0.5)).rad.item() for mid in (-1.0, -0.25, 1.0)] == [0.0, 0.5, 0.5]
+
+
+@pytest.mark.parametrize(("fan_in", "held"), [(255, True), (256, False)])
+def test_whole_numbers_up_to_what_the_type_holds(fan_in, held):
+    on = Machines(["float16"])  # whole numbers up to 2^11; twice the largest sum and one is 2041, or 2049
+    h = Ball(np.ones((1, 2, fan_in)), np.zeros((1, 1, 2, fan_in)))
+    z = on.integer_linear(h, np.ones((1, fan_in, 3), np.int8), 2)
+    assert z.rad.shape == (1, 1, 2, 3)
+    assert (z.rad == 0.0).all() if held else np.isinf(z.rad).all()
+
+
+def test_the_largest_number_of_a_type_can_be_cast_to_it():
+    assert certify.castable({"w0": np.array([-65504.0])}, "float16") == ("float16",)
+
+
+def test_the_table_as_printed():
+    types = {
+        "float32": certify.Guarantee(True, 0.0123, (0.25, 0.125)),
+        "float16": certify.Guarantee(False, math.inf, (-math.inf, -math.inf)),
+    }
+    assert str(certify.Certificate(types, (0.5, 1.25))).split("\n") == [
+        "float type  same bits everywhere   rounding, at most    to spare",
+        "float32     yes                                0.012       0.125",
+        "float16     not certain                     no bound           -",
+        "",
+        "plane       smallest margin       to spare in float32     float16",
+        "0           0.5                                 0.25           -",
+        "1           1.25                               0.125           -",
+    ]
+
+
 # --- the command -----------------------------------------------------------------------------------------------------
 
 
