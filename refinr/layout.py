@@ -146,10 +146,7 @@ class Layout:
     def from_json(cls, value: dict[str, Any]) -> Layout:
         """The inverse of `to_json`."""
         value = dict(value)
-        for dtype in (
-            value["dtype"],
-            value["cut"].get("dtype") or "<f4",
-        ):  # NumPy takes more for dtypes than a file may
+        for dtype in (value["dtype"], value["cut"].get("dtype") or "<f4"):  # NumPy takes more than a file may
             if not re.fullmatch("[<>|][biuf][1248]", dtype):
                 raise ValueError(f"dtype: expected one like <u2, got {dtype!r:.40}")
         cut = (DECOMPOSITIONS | WRITTEN_DOWN)[value.pop("decomposition")](**value.pop("cut"))
