@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import math
 from fractions import Fraction
 
@@ -50,6 +51,18 @@ def test_maximum(dtype, K):
     assert_equal_exact(mlp.forward(spec, params, x)[0][0, :, 0], x.max(axis=1))
 
 
+def test_dtypes():
+    """float32 for the pieces, float64 for what approximates, and what is asked for."""
+    for network in (constructive.one_norm(2), constructive.maximum(3)):
+        assert {p.dtype.name for p in network[1].values()} == {"float32"}
+    for call in (
+        lambda **dtype: constructive.maximum_convolution(_nodes(3, 2), **dtype)[1],
+        lambda **dtype: constructive.lipschitz(lambda x: x[:, 0], 1, 0.5, 1, **dtype)[1],
+    ):
+        assert {p.dtype.name for p in call().values()} == {"float64"}
+        assert {p.dtype.name for p in call(dtype="float32").values()} == {"float32"}
+
+
 def test_parameters_are_ordinary_ones():
     """Stacked, packed, differentiated and optimised like any others."""
     spec, params = constructive.maximum_convolution(_nodes(5, 2), "float32")
@@ -76,6 +89,16 @@ def test_nodes_of_integers_and_lists():
     assert constructive.tree(nodes, x).tolist() == [3.0, 4.0, 5.0]
 
 
+def test_nodes_of_narrow_types_are_computed_with_in_float64():
+    points, values = np.array([[-100], [100]], dtype="int8"), np.array([0, 2**24], dtype="float32")
+    nodes = Nodes(points, values, np.float32(1))
+    for found in (
+        mlp.forward(*constructive.maximum_convolution(nodes), points)[0].ravel(),
+        constructive.tree(nodes, points * 1.0),
+    ):
+        assert found.tolist() == [2.0**24 - 200, 2.0**24]
+
+
 def test_what_is_given_is_not_written_to():
     nodes = _nodes(5, 2)
     for array in nodes[:2]:
@@ -95,6 +118,20 @@ def test_the_tree_is_the_network_to_the_bit(shape):
     x = nodes.points.astype("float32")
     z, _ = mlp.forward(*constructive.maximum_convolution(nodes, "float32"), x)
     assert_equal_exact(constructive.tree(nodes, x), z[0, :, 0], bitwise=True)
+
+
+@pytest.mark.parametrize(
+    "nodes",
+    [
+        Nodes(np.array([[0.0], [1.0]]), np.array([0.0, 2.0**24]), 1.0),  # raised by 1
+        Nodes(np.array([[0.0], [2.0**24 + 1]]), np.zeros(2), 1.0),
+    ],
+    ids=["values", "points"],
+)
+def test_the_tree_rounds_what_the_network_rounds(nodes):
+    x = nodes.points.astype("float32")
+    z, _ = mlp.forward(*constructive.maximum_convolution(nodes, "float32"), x)
+    assert_equal_exact(constructive.tree(nodes, x), z[0, :, 0])
 
 
 @pytest.mark.parametrize("dtype", ["float32", "float64"])
@@ -192,6 +229,12 @@ def test_a_machine_that_rounds_is_found_out(monkeypatch):
         constructive.exact(_image((3, 3)))
 
 
+def test_the_report_has_the_seconds_it_took(monkeypatch):
+    moments = iter([10.0, 12.5])
+    monkeypatch.setattr(constructive.time, "perf_counter", lambda: next(moments))
+    assert constructive.exact(_image((3, 3))).report.seconds == 2.5
+
+
 def test_fewer_parameters_in_smaller_tiles():
     samples = _image((8, 8))
     counts = [constructive.exact(samples, tile).report.parameters for tile in (None, 4, 2, 1)]
@@ -272,20 +315,35 @@ def test_steps_too_steep_for_the_size():
 
 def test_dense_networks_that_are_too_large():
     count = constructive.parameters(128 * 128, 2)
-    with pytest.raises(ValueError, match=rf"{count} numbers are {4 * count} bytes.*tile=.*constructive\.tree"):
+    way_out = r"; give smaller tiles \(tile=\), or use constructive\.tree of integer_nodes, which needs no matrices$"
+    with pytest.raises(ValueError, match=rf"{count} numbers are {4 * count} bytes.*{way_out}"):
         constructive.exact(_image((128, 128)))
-    with pytest.raises(ValueError, match=r"dense network for 16384 nodes in 2 dimensions"):
+    with pytest.raises(
+        ValueError, match=r"16384 nodes in 2 dimensions.*; use constructive\.tree, which needs no matrices$"
+    ):
         constructive.maximum_convolution(constructive.integer_nodes(_image((128, 128)) // 2))
-    with pytest.raises(ValueError, match=r"cover by 1048576 nodes an axis in 2 dimensions.*larger eps"):
+    with pytest.raises(
+        ValueError, match=r"cover by 1048576 nodes an axis in 2 dimensions.*; a larger eps needs fewer$"
+    ):
         constructive.lipschitz(lambda x: x[:, 0], 1, 2**-19, 2)
 
 
 def test_the_limit_is_what_arrays_take(monkeypatch):
-    monkeypatch.setattr(constructive, "LIMIT", 4 * 2 * constructive.parameters(9, 2))
-    assert constructive.exact(_image((3, 6)), (3, 3)).lossless
-    monkeypatch.setattr(constructive, "LIMIT", constructive.LIMIT - 1)
-    with pytest.raises(ValueError, match=r"dense networks, 2 for 9 nodes in 2 dimensions"):
-        constructive.exact(_image((3, 6)), (3, 3))
+    def cover():
+        return constructive.cover(lambda x: x[:, 0], 1, 0.5, 2)  # 4 x 4 nodes, of two coordinates and a value
+
+    dense = constructive.parameters(9, 2)
+    for call, size in [
+        (lambda: constructive.exact(_image((3, 6)), (3, 3)), 2 * 4 * dense),
+        (lambda: constructive.maximum_convolution(_nodes(9, 2), "float32"), 4 * dense),
+        (lambda: constructive.maximum_convolution(_nodes(9, 2)), 8 * dense),
+        (cover, 16 * 3 * 8),
+    ]:
+        monkeypatch.setattr(constructive, "LIMIT", size)
+        call()
+        monkeypatch.setattr(constructive, "LIMIT", size - 1)
+        with pytest.raises(ValueError, match=rf"numbers are {size} bytes, more than constructive\.LIMIT {size - 1}"):
+            call()
 
 
 @pytest.mark.parametrize("number", [0, -1])
@@ -343,6 +401,7 @@ def test_points_that_are_none(x):
         ({"d": 0}, "d: expected 1 or more, got 0"),
         ({"low": 1.0}, "low, high: expected the ends of an interval, got 1.0 and 1.0"),
         ({"high": math.inf}, "low, high"),
+        ({"low": -math.inf}, "low, high"),
         ({"f": lambda x: x}, r"f: expected 4 finite values for points \(4, 1\), got shape \(4, 1\)"),
         ({"f": lambda x: x[:, 0] * np.nan}, "f: expected 4 finite values"),
     ],
@@ -364,3 +423,10 @@ def test_a_cover_for_the_tree():
     assert (f(x) - 0.125 <= F).all()
     assert (f(x) + 1e-12 >= F).all()
     assert theory.lipschitz_constant(2, 1) / 0.125**4 >= constructive.parameters(32**2, 2)
+
+
+def test_a_cover_is_of_the_unit_cube_in_row_major_order():
+    nodes = constructive.cover(lambda x: (x[:, 0] > 0.5).astype(int), 1, 0.5, 2)
+    expected = list(itertools.product([0.125, 0.375, 0.625, 0.875], repeat=2))
+    assert_equal_exact(nodes.points, np.array(expected))
+    assert_equal_exact(nodes.values, np.repeat([0.0, 1.0], 8))

@@ -53,7 +53,7 @@ def test_waves_reach_nyquist_and_no_further(seed, axes, features):
     wave = encodings.choose("fourier", axes, features, seed)
     assert len(wave.steps) == len(axes)
     assert all(2 * abs(step) <= wave.period for axis in wave.steps for step in axis)
-    assert wave.period >= 4 * max(axes)  # a slow wave does not come back within the tile
+    assert 8 * max(axes) <= wave.period < 16 * max(axes)
     assert encodings.choose("fourier", axes, features, seed) == wave
 
 
@@ -122,3 +122,12 @@ def test_waves_that_nobody_means():
         encodings.Fourier(((1, -9),), 8)
     with pytest.raises(ValueError, match="steps: expected 2 axes, got 1"):
         encodings.Fourier(((1, 2),), 8).width((3, 3))
+
+
+def test_the_most_and_the_least_that_is_allowed():
+    assert Octaves(0).inputs((4,)).tolist() == coords.grid((4,), "float32").tolist()
+    assert Octaves(32).width((4,)) == 65
+    for period in (4, 2**30):
+        assert Fourier(((period, -period),), period).inputs((3,)).tolist() == [[1.0, 1.0, 0.0, 0.0]] * 3
+    with pytest.raises(ValueError, match=r"period: expected a power of two from 4 to 2\^30"):
+        Fourier(((1,),), 2**31)

@@ -88,6 +88,17 @@ def test_powers_of_two_go_into_the_scale(seed, samples, width, dtype, bits, powe
         assert_equal_exact(scaled[1], factor * there[1], bitwise=True)
 
 
+@given(seeds, sides, sides, dtypes, activation_bits, st.integers(-12, 12))
+def test_official_activations_vs_the_definition(seed, samples, width, dtype, bits, power):
+    x = 2.0**power * _rows(seed, samples, width, dtype)
+    for row, found in zip(x, ternary.official_activations(x, bits), strict=True):
+        step = np.maximum(abs(row).max(), np.asarray(1e-5, dtype)) / np.asarray(2**bits - 1, dtype)
+        size = abs(row) + step  # the half of a step that rounding may turn over
+        assert (abs(found - row) <= 0.5 * step + 8 * float(np.finfo(dtype).eps) * 2**bits * size).all()
+        levels = np.rint(found / step)
+        assert_close(found, levels * step, dtype=dtype, conditioning=abs(found), terms=4)
+
+
 @given(seeds, sides, sides, dtypes, activation_bits)
 def test_activation_codes_use_their_range_and_are_half_a_step_off_at_most(seed, samples, width, dtype, bits):
     x = _rows(seed, samples, width, dtype)
@@ -368,6 +379,19 @@ def test_shift_is_the_power_of_two_nearest_to_half_the_root():
 # --- storage and cost ------------------------------------------------------------------------------------------------
 
 
+def test_codes_and_their_scale_are_the_layer_of_their_weights():
+    rng = np.random.default_rng(0)
+    x, w = rng.standard_normal((3, 5, 4)), rng.standard_normal((3, 4, 2))
+    assert_equal_exact(ternary.linear(x, *ternary.weight_codes(w))[0], ternary.linear(x, w)[0])
+
+
+def test_gradients_of_one_sample_and_at_the_ends_of_the_range():
+    x, w = np.array([[-1.25, -1.0, 1.0, 1.25]]), np.ones((4, 3))
+    y, cache = ternary.integer_linear(x, w, bits=4)
+    _, dx = ternary.integer_linear_backward(np.ones_like(y), cache)
+    assert dx.tolist() == [[0.0, 3.0, 3.0, 0.0]]  # clipping begins beyond 1; three outputs
+
+
 @pytest.mark.parametrize("size", range(7))
 def test_all_trits_of_a_length_have_packings_of_their_own(size):
     everything = [np.array(trits, dtype=np.int8) for trits in itertools.product((-1, 0, 1), repeat=size)]
@@ -425,5 +449,6 @@ def test_the_columns_of_table_4():
     assert cost.trits == networks * weights
     assert round(cost.bytes / 1e3, 2) == 656.18
     assert round(cost.operations / 1e6, 2) == 50.66
-    as_they_are = ternary.cost((30, 256, 256, 256, 256, 3), networks, bits=16)
+    as_they_are = ternary.cost((30, 256, 256, 256, 256, 3), networks)
     assert as_they_are.operations == 16 * networks * weights
+    assert ternary.cost((30, 5, 7, 3), 1, bits=1, coordinates=2).operations == 2 * 5 + 5 * 7 + 7 * 3
