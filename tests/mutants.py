@@ -2,7 +2,8 @@
 
 mutmut writes the mutants into ``mutants/``, a copy of refinr and tests, and learns which test reaches which function.
 ``run`` (in that copy) then tries every mutant in a fork of one pytest session that has collected the tests, so that no
-mutant pays for imports and collection; without an argument, the verdicts are counted and printed.
+mutant pays for imports and collection; if interrupted, it goes on where it was.  Without an argument, the verdicts are
+counted and printed.
 
 A mutant that no test can tell from the code is listed in ``tests/survivors.txt`` with a reason.  It is known there by
 its function and by the lines that it changes, not by its number, which moves with the code:
@@ -56,12 +57,13 @@ class Forks:
         for path in sorted(Path("refinr").glob("*.meta")):
             module = json.loads(path.read_text(encoding="utf-8"))
             verdicts, running = module["exit_code_by_key"], {}
-            for mutant in verdicts:
+            for mutant in [name for name, verdict in verdicts.items() if verdict is None]:
                 names = stats["tests_by_mangled_function_name"].get(mutant.rpartition("__mutmut_")[0], ())
                 reaching = [item for item in items if item.nodeid in set(names)]
                 if len(running) == os.cpu_count():
                     verdicts.update([_wait(running)])
-                limit = 30 * (1 + sum(seconds[item.nodeid] for item in reaching))
+                    path.write_text(json.dumps(module, indent=4), encoding="utf-8")
+                limit = 30 + 5 * sum(seconds[item.nodeid] for item in reaching)  # of processor time
                 running[_fork(session, reaching, mutant, int(limit))] = mutant
             while running:
                 verdicts.update([_wait(running)])

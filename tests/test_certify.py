@@ -273,6 +273,17 @@ def test_flushing_to_zero_is_covered():
 # --- the normal distribution function in the type itself -------------------------------------------------------------
 
 
+@pytest.mark.parametrize("gain", [1.0, 30.0])
+@ALL
+def test_weights_that_are_flushed_to_zero_may_have_met_large_inputs(name, gain):
+    """What a machine then computes is 0, and the output here is not."""
+    on, subnormal = Machines([name]), FLOAT_TYPES[name].tiny * 0.96875
+    w, b = np.array([[[subnormal]]]), np.zeros((1, 1, 1))
+    for reach, rad in [(1000.0, 0.0), (0.0, 1000.0), (1000.0, 1000.0)]:
+        z = on.linear(_ball(reach, rad), w, b, gain)
+        assert 0.0 < (reach + rad) * gain * subnormal <= z.rad[0, 0, 0, 0]
+
+
 def test_normal_cdf_of_every_float16_is_as_good_as_it_is_taken_for():
     z = np.arange(2**16, dtype=np.uint16).view(np.float16)
     z = z[np.isfinite(z)]
@@ -680,18 +691,66 @@ def test_the_largest_number_of_a_type_can_be_cast_to_it():
 
 def test_the_table_as_printed():
     types = {
-        "float32": certify.Guarantee(True, 0.0123, (0.25, 0.125)),
-        "float16": certify.Guarantee(False, math.inf, (-math.inf, -math.inf)),
+        "float64": certify.Guarantee(True, 1e-13, (0.5, 0.25)),
+        "float32": certify.Guarantee(True, 1.5e-5, (0.49, 0.0)),
+        "bfloat16": certify.Guarantee(False, math.inf, (-math.inf, -math.inf)),
     }
-    assert str(certify.Certificate(types, (0.5, 1.25))).split("\n") == [
+    assert str(certify.Certificate(types, (0.5, 0.25))).splitlines() == [
         "float type  same bits everywhere   rounding, at most    to spare",
-        "float32     yes                                0.012       0.125",
-        "float16     not certain                     no bound           -",
+        "float64     yes                                1e-13        0.25",
+        "float32     yes                              1.5e-05           0",
+        "bfloat16    not certain                     no bound           -",
         "",
-        "plane       smallest margin       to spare in float32     float16",
-        "0           0.5                                 0.25           -",
-        "1           1.25                               0.125           -",
+        "plane       smallest margin       to spare in float64     float32    bfloat16",
+        "0           0.5                                  0.5        0.49           -",
+        "1           0.25                                0.25           0           -",
     ]
+
+
+@pytest.mark.parametrize("name", ["float64", "float32", "float16"])
+def test_the_smallest_normal_number_is_not_flushed(name):
+    x = np.array([[[FLOAT_TYPES[name].tiny]]], dtype=name)
+    assert Machines([name]).data(x).rad.item() == 0.0
+
+
+def test_numbers_up_to_the_largest_have_a_bound():
+    on, b = Machines(["float16"]), np.zeros((1, 1, 1))
+    assert np.isfinite(on.linear(_ball(1.0, 0.0), np.array([[[40000.0]]]), b, 1.0).rad).all()
+    assert np.isinf(on.linear(_ball(1.0, 0.0), np.array([[[65520.0]]]), b, 1.0).rad).all()
+
+
+@ALL
+def test_where_a_slope_is_0_the_function_is_still_as_wrong_as_it_may_be(name):
+    on = Machines([name])
+    z = on.function(np.zeros((1, 1, 1)), _ball(0.0, 1.0), np.zeros((1, 1, 1, 1)))
+    assert z.rad.item() >= certify.FUNCTION * (FLOAT_TYPES[name].unit + FLOAT_TYPES["float64"].unit)
+
+
+def test_the_bound_of_a_type_does_not_depend_on_the_types_beside_it():
+    spec, params, x = _integer_network(0, 30)
+    x = 300.0 + x  # beyond what bfloat16 holds
+    together, alone = enclose(spec, params, x, ["float32", "bfloat16"]), enclose(spec, params, x, ["float32"])
+    assert_equal_exact(together.rad[:1], alone.rad)
+    assert not alone.rad.any()
+    assert together.rad[1].any()
+
+
+def test_outputs_that_overflow_are_not_certain():
+    samples = np.array([0, 1], dtype="uint8")
+    inr = refinr.fit(samples, hidden=(1,) * 9, activation="relu", max_steps=0)
+    huge = {name: np.full_like(p, 1e38) for name, p in inr.params.items()}
+    found = refinr.certify(dataclasses.replace(inr, params=huge))
+    assert not any(guarantee.guaranteed for guarantee in found.types.values())
+
+
+def test_an_output_that_may_be_on_its_threshold_is_not_certain(inr, monkeypatch):
+    def up_to_the_threshold(spec, params, x, dtypes):
+        mid = enclose(spec, params, x, dtypes).mid
+        return Ball(mid, np.broadcast_to(abs(mid), (1, *mid.shape)))
+
+    monkeypatch.setattr(certify, "enclose", up_to_the_threshold)
+    found = certify.certify(inr, "float32").types["float32"]
+    assert (found.guaranteed, found.slack) == (False, 0.0)
 
 
 # --- the command -----------------------------------------------------------------------------------------------------

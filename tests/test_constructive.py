@@ -90,13 +90,12 @@ def test_nodes_of_integers_and_lists():
 
 
 def test_nodes_of_narrow_types_are_computed_with_in_float64():
-    points, values = np.array([[-100], [100]], dtype="int8"), np.array([0, 2**24], dtype="float32")
-    nodes = Nodes(points, values, np.float32(1))
-    for found in (
-        mlp.forward(*constructive.maximum_convolution(nodes), points)[0].ravel(),
-        constructive.tree(nodes, points * 1.0),
-    ):
-        assert found.tolist() == [2.0**24 - 200, 2.0**24]
+    nodes = Nodes(
+        np.array([[0], [1]], dtype="int8"), np.array([0, 2**24], dtype="float32"), np.float32(1)
+    )  # raised by 1
+    x = np.array([[0.0], [1.0]])
+    for found in (mlp.forward(*constructive.maximum_convolution(nodes), x)[0].ravel(), constructive.tree(nodes, x)):
+        assert found.tolist() == [2.0**24 - 1, 2.0**24]
 
 
 def test_what_is_given_is_not_written_to():
