@@ -386,10 +386,10 @@ def test_codes_and_their_scale_are_the_layer_of_their_weights():
 
 
 def test_gradients_of_one_sample_and_at_the_ends_of_the_range():
-    x, w = np.array([[-1.25, -1.0, 1.0, 1.25]]), np.ones((4, 3))
+    x, w = np.array([[[-1.25, -1.0, 1.0, 1.25]]]), np.ones((1, 4, 3))
     y, cache = ternary.integer_linear(x, w, bits=4)
     _, dx = ternary.integer_linear_backward(np.ones_like(y), cache)
-    assert dx.tolist() == [[0.0, 3.0, 3.0, 0.0]]  # clipping begins beyond 1; three outputs
+    assert dx.tolist() == [[[0.0, 3.0, 3.0, 0.0]]]  # clipping begins beyond 1; three outputs
 
 
 @pytest.mark.parametrize("size", range(7))
