@@ -12,12 +12,13 @@ from dataclasses import replace
 from itertools import pairwise
 from multiprocessing import get_context
 
+import array_api_strict
 import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from refinr import chunks, coords, decisions, losses, mlp, optim, training
+from refinr import chunks, coords, cpu, decisions, losses, mlp, optim, training
 from refinr.mlp import MLP
 from tests.helpers import assert_close, assert_equal_exact
 from tests.strategies import seeds
@@ -194,6 +195,30 @@ def test_evaluate_is_to_the_bit_what_training_saw(seed, samples, chunk, kind):
     assert_equal_exact(step.wrong, (~(margins > 0)).sum(axis=(1, 2)))
 
 
+def test_two_outputs_are_twice_as_many_decisions():
+    spec = MLP((2, 4, 2), omega=1.0)
+    params, x = mlp.init(spec, 3), coords.grid((5, 5))
+    targets = decisions.targets(np.random.default_rng(0).integers(0, 2, (3, 25, 2)), 2)
+    z, _ = mlp.forward(spec, params, x)
+    step = chunks.gradients(spec, params, x, targets)
+    assert_equal_exact(np.array(step.loss), np.array(losses.get("bce")(z, targets + 0.5)[0]))
+    assert_equal_exact(step.wrong, ((z > 0) != (targets > 0)).sum(axis=(1, 2)))
+
+
+def test_an_output_on_its_threshold_is_wrong():
+    params = {name: np.zeros_like(p) for name, p in mlp.init(SPEC).items()}
+    job = _job([0])
+    step = chunks.gradients(SPEC, params, job.x, job.targets)
+    assert (step.wrong.tolist(), step.margin.tolist()) == ([36], [0.0])
+
+
+def test_lengths_of_chunks():
+    """Part of the definition of a result."""
+    widths = (1, 16, 64, 100, 128, 256, 300, 1000)
+    lengths = [chunks.chunk_length(MLP((2, width, 1))) for width in widths]
+    assert lengths == [4096, 4096, 4096, 2621, 2048, 1024, 1024, 1024]
+
+
 def test_not_a_number_is_wrong_and_spoils_the_margin():
     job = _job([0, 1])
     params = mlp.init(SPEC, 2)
@@ -253,6 +278,20 @@ def test_no_steps_leave_the_initial_parameters():
     z = chunks.evaluate(SPEC, outcome.params, job.x)
     assert outcome.wrong.tolist() == ((z > 0) != (job.targets > 0)).sum(axis=(1, 2)).tolist()
     assert (outcome.wrong > 0).all()
+
+
+def test_counts_are_whole_numbers():
+    outcome = training.train(_job([0, 1]), training.Options(max_steps=3))
+    assert {getattr(outcome, name).dtype.kind for name in ("wrong", "steps", "restarts")} == {"i"}
+    assert outcome.margin.dtype == np.float64
+
+
+def test_a_network_without_wrong_decisions_stops_when_its_margin_no_longer_grows():
+    job = _job([0])
+    z = chunks.evaluate(SPEC, mlp.init(SPEC, [0]), job.x)
+    options = training.Options(lr=1e-30, margin=1e6, patience=5)  # steps so small that nothing moves
+    outcome = training.train(job._replace(targets=decisions.targets(z > 0, 2)), options)
+    assert (outcome.wrong.tolist(), outcome.steps.tolist(), outcome.restarts.tolist()) == ([0], [5], [0])
 
 
 def test_steps_are_used_up_and_not_exceeded():
@@ -380,6 +419,41 @@ def test_networks_that_leave_early_leave_the_others_alone():
         _assert_same(_row(together, i), _row(training.train(_job([network]), OPTIONS), 0))
 
 
+def test_networks_leave_and_start_again_on_another_array_library():
+    job, options = _job(list(range(4))), training.Options(max_steps=120, patience=4)
+    here, there = (training.train(job, options, xp=library) for library in (np, array_api_strict))
+    assert len(set(here.steps.tolist())) > 1, "some leave before others"
+    assert here.restarts.any()
+    for i in range(4):
+        _assert_same(_row(here, i), _row(there, i))
+
+
+@pytest.mark.parametrize("threads", [1, 2])
+def test_training_takes_place_where_it_is_told_to(threads, monkeypatch):
+    seen = []
+
+    class Spy(training._Group):
+        def __init__(self, job, options, xp):
+            seen.append(xp)
+            super().__init__(job, options, xp)
+
+    monkeypatch.setattr(training, "_Group", Spy)
+    options = training.Options(max_steps=1)
+    training.train(_job([0]), options, threads=threads, xp=array_api_strict)
+    list(training.run([_job([0])], options, threads=threads, xp=array_api_strict))
+    assert seen == [array_api_strict] * 2
+
+
+@pytest.mark.parametrize("threads", [1, 2])
+def test_threads_hear_and_are_heard(threads):
+    stop, heard = threading.Event(), []
+    stop.set()
+    job = _job([0, 1])
+    outcome = training.train(job, OPTIONS, threads=threads, notify=lambda who, wrong: heard.append(who), stop=stop)
+    assert heard == [[0, 1]]
+    assert outcome.steps.tolist() == [0, 0]
+
+
 @pytest.mark.parametrize("threads", [2, 3])
 def test_threads_within_a_job_change_nothing(threads, monkeypatch):
     monkeypatch.setattr(chunks, "chunk_length", lambda spec: 7)
@@ -493,6 +567,24 @@ def test_jobs_are_drawn_as_they_are_needed(workers):
         for done, _ in enumerate(training.run(source(), training.Options(max_steps=0), executor=pool)):
             assert drawn - done <= 8 * workers, "a few more than there are workers"
     assert drawn == 200
+
+
+@pytest.mark.parametrize(("workers", "window"), [(1, 4), (3, 12), (None, 256)])
+def test_four_jobs_a_worker_are_under_way(workers, window):
+    """256 where an executor does not say how many workers it has: enough for a cluster."""
+    executor = _Inline()
+    if workers is None:
+        executor.__class__ = type("_Unknown", (Executor,), {"submit": _Inline.submit})
+    else:
+        executor._max_workers = workers
+    job = _job([0], side=1)
+    next(training.run((job for _ in range(1000)), training.Options(max_steps=0), executor=executor))
+    assert executor.submitted == window
+
+
+def test_a_gpu_is_kept_busy_by_one_group_at_a_time():
+    assert training.workers(types.SimpleNamespace(__name__="cupy")) == 1
+    assert training.workers(np) == training.workers() == cpu.cores()
 
 
 def test_any_executor_will_do():
