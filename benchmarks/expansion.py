@@ -49,7 +49,7 @@ def measure(name: str, image: np.ndarray, known: int, bits: int, **options: Any)
 
 def main() -> None:
     """Expand, compare, print and keep."""
-    run = report.Run("expansion", __doc__)
+    run = report.Run("expansion", __doc__, timed=False)
     rows = []
     for name, (image, bits) in images().items():
         for known in (bits // 2, (3 * bits) // 4):

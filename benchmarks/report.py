@@ -92,19 +92,22 @@ class Run:
         Of the result files.
     description : str
         For the command line's help.
+    timed : bool
+        Whether time is measured, so that it matters what else the machine is doing.
     """
 
-    def __init__(self, name: str, description: str | None) -> None:
+    def __init__(self, name: str, description: str | None, timed: bool = True) -> None:
         layout = argparse.RawDescriptionHelpFormatter
         parser = argparse.ArgumentParser(
             f"python -m benchmarks.{name}", description=description, formatter_class=layout
         )
         parser.add_argument("--quick", action="store_true", help="tiny sizes, no result files: just see that it runs")
-        self.name, self.quick, self._watch = name, bool(parser.parse_args().quick), machine.Watch()
+        self.name, self.quick = name, bool(parser.parse_args().quick)
+        self._watch = machine.Watch() if timed else None
 
     def publish(self, title: str, tables: Mapping[str, Sequence[Row]], targets: Sequence[Target]) -> None:
         """Print tables, targets and machine; unless quick, write them to ``results/NAME.json`` and ``NAME.md``."""
-        others = self._watch.cores_of_others()
+        others = self._watch.cores_of_others() if self._watch else math.nan
         if not math.isnan(others):
             targets = [*targets, Target("cores busy with other processes", others, "<", 0.1)]
         facts, date = machine.facts(), datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds")

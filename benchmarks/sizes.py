@@ -76,7 +76,7 @@ def measure(name: str, samples: np.ndarray, budget: str, store: str) -> dict[str
 
 def main() -> None:
     """Measure all, print and keep."""
-    run = report.Run("sizes", __doc__)
+    run = report.Run("sizes", __doc__, timed=False)
     chosen = {"corner": demo.synthetic(12)} if run.quick else signals()
     rows = [
         measure(name, samples, budget, store)
