@@ -38,7 +38,7 @@ notebooks: .venv/tutorials
 figures: .venv/figures
 	$(BIN)/python -m paper_figures all --preset small
 
-# Some thousand mutants of refinr, each run against the tests that reach it: a quarter of an hour on two idle cores.
+# Five thousand mutants of refinr, each run against the tests that reach it: more than an hour on two idle cores.
 # The first line of three makes them, finds out which test reaches which function, and runs one to see that all works.
 mutants: export HYPOTHESIS_PROFILE = mutants
 mutants: .venv/mutants

@@ -215,3 +215,7 @@ def test_distances_at_thresholds_and_of_what_is_no_number(levels):
     assert (decisions.distances(thresholds, levels) == 0).all()
     assert np.isnan(decisions.distances(np.array([np.nan]), levels)).all()
     assert decisions.distances(np.zeros((2, 3, 4)), levels).shape == (2, 3, 4)
+
+
+def test_what_is_taken_off_for_rounding():
+    assert decisions.distances(np.array([0.0, -1.25]), 3).tolist() == [0.25 - 2.0**-50, 1.0 - 2.25 * 2.0**-50]

@@ -287,3 +287,15 @@ def test_a_decomposition_of_ones_own_is_used(monkeypatch):
 def test_what_cannot_be_cut_is_refused_at_once(kind, bits, radix_bits, message):
     with pytest.raises(ValueError, match=message):
         kind(bits, radix_bits)
+
+
+@pytest.mark.parametrize(("low", "high"), [(np.nan, 1.0), (0.0, np.inf), (-np.inf, np.inf)])
+def test_a_range_without_ends(low, high):
+    with pytest.raises(ValueError, match="low, high: expected finite numbers, got"):
+        Direct(32, "<f4", low, high)
+
+
+@pytest.mark.parametrize("dtype", ["<i4", "uint8", "?"])
+def test_direct_regression_of_what_is_no_float(dtype):
+    with pytest.raises(ValueError, match="dtype: expected a float dtype or None, got"):
+        Direct(32, dtype)

@@ -78,6 +78,34 @@ def test_dtype_in_is_dtype_out(name, dtype):
     assert loss.dtype == dz.dtype == dtype
 
 
+@given(seeds, st.sampled_from([None, 100]))
+def test_bce_of_the_sigmoid_is_bce_where_the_sigmoid_has_digits_left(seed, count):
+    z, t = _case(seed, spread=2.0)
+    (loss, dz), (expected, gradient) = (f(z, t, count) for f in (losses.bce_of_sigmoid, losses.bce_with_logits))
+    lost = np.exp(abs(z)) / (count or 15)  # 1 - p is rounded like 1
+    assert_close(loss, float(expected), conditioning=lost.sum(), terms=z.size)
+    assert_close(dz, gradient, conditioning=2 * lost)
+
+
+@pytest.mark.parametrize(
+    ("z", "t", "loss", "dz"),
+    [
+        (0.0, 1.0, math.log(2.0), -0.5),
+        (20.0, 0.0, 100.0, 0.0),  # the sigmoid is rounded to 1
+        (200.0, 1.0, 0.0, 0.0),
+        (-20.0, 1.0, 20.0, -1.0),
+        (-30.0, 1.0, 30.0, -math.exp(-30.0) / 1e-12),  # a slope below 1e-12
+        (-30.0, 0.0, math.exp(-30.0), math.exp(-60.0) / 1e-12),
+        (-200.0, 1.0, 100.0, 0.0),  # and to 0
+    ],
+)
+def test_bce_of_the_sigmoid_far_out_in_float32(z, t, loss, dz):
+    found, gradient = losses.bce_of_sigmoid(np.full((1, 1), z, "float32"), np.full((1, 1), t, "float32"))
+    assert found.dtype == gradient.dtype == np.float32
+    assert_close(found, loss, dtype="float32", conditioning=loss)
+    assert_close(gradient, np.array([[dz]]), dtype="float32", conditioning=abs(dz))
+
+
 # --- gradients -------------------------------------------------------------------------------------------------------
 
 

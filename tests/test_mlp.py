@@ -377,3 +377,36 @@ def test_without_being_told_one_network_of_seed_0():
 def test_parameters_are_real_numbers(dtype):
     with pytest.raises(TypeError, match=f"dtype: expected a float dtype, got {dtype}"):
         mlp.init(MLP((2, 4, 1)), dtype=dtype)
+
+
+# --- ternary ---------------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("layer", ["ternary", "ternary-integer"])
+def test_what_is_stored_gives_the_same_outputs(layer):
+    spec = MLP((4, 8, 3), "relu", layer=layer)
+    params = mlp.init(spec, 2)
+    frozen = mlp.freeze(spec, params)
+    found = {name: (p.shape, p.dtype.name) for name, p in frozen.items()}
+    assert found == mlp.stored(spec, 2)
+    assert {name: dtype for name, (_, dtype) in found.items() if name[0] == "w"} == {"w0": "int8", "w1": "int8"}
+    assert {name for name in found if name[0] == "s"} == ({"s0", "s1"} if layer == "ternary" else set())
+    x = np.random.default_rng(0).uniform(-1, 1, (7, 4)).astype("float32")
+    codes = {name: p.astype("float32") for name, p in frozen.items()}
+    assert_equal_exact(mlp.forward(spec, codes, x)[0], mlp.forward(spec, params, x)[0], bitwise=True)
+
+
+def test_ternary_weights_and_oscillating_activations():
+    with pytest.raises(ValueError, match="activation: ternary weights lose the initialisation that 'sine' lives by"):
+        MLP((4, 8, 1), "sine", layer="ternary")
+    assert MLP((4, 8, 1), "sine", layer="ternary", experimental=True).experimental
+    assert MLP((4, 8, 1), "relu", layer="ternary", experimental=True).activation == "relu"
+
+
+# --- the paper's -----------------------------------------------------------------------------------------------------
+
+
+def test_the_network_of_the_papers_code():
+    spec = MLP.official()
+    assert spec == MLP((3, 512, 512, 512, 512, 512, 512, 1), "sine", omega=30.0)
+    assert MLP.official(2, 4, width=8, hidden=0).sizes == (2, 8, 4)
