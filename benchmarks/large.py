@@ -1,4 +1,4 @@
-"""An image of 64 megabits, memory-mapped and sent to two processes: what a bit costs beside a small image's.
+"""An image of 67 million bits, memory-mapped and sent to two processes: what a bit costs beside a small image's.
 
 With this you can run ``python -m benchmarks.large``.
 
