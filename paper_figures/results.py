@@ -103,14 +103,16 @@ def unpack(value: dict[str, Any]) -> np.ndarray:
 # --- where data come from --------------------------------------------------------------------------------------------
 
 _AFTER_THE_DATA = {"plot", "tables", "CLAIMS", "TITLE", "SHOWS", "PICTURES", "PRESETS"}
-_NOT_COMPUTING = {"style", "claims", "results", "resume", "registry", "gallery"}
+_PACKAGES = ("paper_figures", "benchmarks")
+_NOT_COMPUTING = {f"paper_figures.{name}" for name in ("style", "claims", "results", "resume", "registry", "gallery")}
+_NOT_COMPUTING |= {"benchmarks.report", "benchmarks.machine"}
 
 
 def digest(module: ModuleType, preset: str, data_files: list[str] | None = None) -> str:
     """Hash of what a result depends on: the code that computes it, and the settings of the preset.
 
-    That is the module without what comes after its data file (see `paper_figures`), the modules of this package that
-    it imports, and the settings; comments, docstrings and layout do not count.  `refinr` itself is not in it: its own
+    That is the module without what comes after its data file (see `paper_figures`), the modules of this package and of
+    `benchmarks` that it imports, and the settings; comments, docstrings and layout do not count.  `refinr` itself is not in it: its own
     hash is in the provenance (`refinr_digest`).
     """
     sources = [computing_code(inspect.getsource(module))]
@@ -120,9 +122,8 @@ def digest(module: ModuleType, preset: str, data_files: list[str] | None = None)
         name = waiting.pop()
         if name not in seen | _NOT_COMPUTING:
             seen.add(name)
-            other = importlib.import_module(f"paper_figures.{name}")
-            waiting |= _imports(other)
-    sources += [computing_code(inspect.getsource(importlib.import_module(f"paper_figures.{n}"))) for n in sorted(seen)]
+            waiting |= _imports(importlib.import_module(name))
+    sources += [computing_code(inspect.getsource(importlib.import_module(name))) for name in sorted(seen)]
     return hashlib.sha256(_canonical([*sources, module.PRESETS[preset], data_files]).encode()).hexdigest()
 
 
@@ -133,12 +134,13 @@ def refinr_digest() -> str:
 
 
 def _imports(module: ModuleType) -> set[str]:
+    """Modules of `_PACKAGES` that a module imports from."""
     found = set()
     for node in ast.walk(ast.parse(inspect.getsource(module))):
-        if isinstance(node, ast.ImportFrom) and node.module == "paper_figures":
-            found |= {alias.name for alias in node.names}
-        elif isinstance(node, ast.ImportFrom) and (node.module or "").startswith("paper_figures."):
-            found.add(str(node.module).split(".")[1])
+        if isinstance(node, ast.ImportFrom) and node.module in _PACKAGES:
+            found |= {f"{node.module}.{alias.name}" for alias in node.names}
+        elif isinstance(node, ast.ImportFrom) and (node.module or "").startswith(tuple(f"{p}." for p in _PACKAGES)):
+            found.add(str(node.module))
     return found
 
 

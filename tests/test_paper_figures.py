@@ -13,6 +13,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from benchmarks import report
+from benchmarks import weight_precision as benchmark
 from paper_figures import (
     bit_bias,
     bit_spectral,
@@ -25,6 +27,7 @@ from paper_figures import (
     registry,
     results,
     resume,
+    weight_precision,
 )
 from paper_figures.__main__ import main
 from refinr import planes, signals, theory
@@ -138,6 +141,20 @@ def test_a_change_of_source_makes_a_result_stale_unless_it_comes_after_the_data(
     assert after(bit_bias, 'bit error rate")', 'errors")  # a comment') == before
     assert after(bit_bias, '"""Curves of all baselines', '"""All curves') == before
     assert after(curves, "With this you can say", "One may say") == before
+
+
+def test_a_change_of_the_benchmark_that_a_figure_is_made_by_makes_it_stale(monkeypatch):
+    """Once only modules of the figures' own package counted."""
+    real = results.inspect.getsource
+    before = results.digest(weight_precision, "tiny")
+
+    def with_more_in(module: object) -> str:
+        more = {module: "\nFURTHER = 1\n"}
+        monkeypatch.setattr(results.inspect, "getsource", lambda asked: real(asked) + more.get(asked, ""))
+        return results.digest(weight_precision, "tiny")
+
+    assert with_more_in(benchmark) != before
+    assert with_more_in(report) == before, "it computes nothing"
 
 
 def test_code_is_told_from_what_comes_after_the_data():
