@@ -112,8 +112,8 @@ def digest(module: ModuleType, preset: str, data_files: list[str] | None = None)
     """Hash of what a result depends on: the code that computes it, and the settings of the preset.
 
     That is the module without what comes after its data file (see `paper_figures`), the modules of this package and of
-    `benchmarks` that it imports, and the settings; comments, docstrings and layout do not count.  `refinr` itself is not in it: its own
-    hash is in the provenance (`refinr_digest`).
+    `benchmarks` that it imports, and the settings; comments, docstrings and layout do not count.  `refinr` itself is
+    not in it: its own hash is in the provenance (`refinr_digest`).
     """
     sources = [computing_code(inspect.getsource(module))]
     seen: set[str] = set()
