@@ -12,10 +12,6 @@ process that sends and collects, at its peak.  Processes are started and have im
 
 from __future__ import annotations
 
-import json
-import resource
-import subprocess
-import sys
 import tempfile
 import time
 from pathlib import Path
@@ -24,7 +20,7 @@ from typing import Any
 import numpy as np
 
 import refinr
-from benchmarks import report
+from benchmarks import apart, report
 from refinr import demo, executors
 
 SIZE, SMALL = 2048, 256
@@ -32,10 +28,10 @@ GROUP = 32
 """Networks trained together, as in the benchmark of scaling."""
 
 
-def measure(path: Path, workers: int) -> dict[str, Any]:
+def measure(image: str, workers: int) -> dict[str, Any]:
     """Fit a mapped image in this process, the driver, and whatever workers it has; save, verify, decode."""
-    samples = np.load(path, mmap_mode="r")
-    journal, output = path.with_suffix(".part"), path.with_suffix(".inr")
+    samples = np.load(image, mmap_mode="r")
+    journal, output = Path(image).with_suffix(".part"), Path(image).with_suffix(".inr")
     with executors.open_executor("processes", workers=workers) as pool:
         for _ in range(4):  # pays for what is set up on first use, in every worker
             refinr.fit(samples[:8, :8], max_steps=1, group=2, executor=pool)
@@ -48,7 +44,6 @@ def measure(path: Path, workers: int) -> dict[str, Any]:
     journal.unlink()
     decoded = refinr.load(output).decode()
     whole = time.perf_counter() - start
-    unit = 1 if sys.platform == "darwin" else 1024  # getrusage(2)
     return {
         "size": samples.shape[0],
         "workers": workers,
@@ -56,7 +51,7 @@ def measure(path: Path, workers: int) -> dict[str, Any]:
         "whole, s": whole,
         "bits / s": bits / fitted,
         "bits / s, per core": bits / fitted / workers,
-        "driver, peak MB": 1e-6 * unit * resource.getrusage(resource.RUSAGE_SELF).ru_maxrss,
+        "driver, peak MB": apart.peak_megabytes(),
         "journal MB": 1e-6 * kept,
         "file MB": 1e-6 * output.stat().st_size,
         "lossless": lossless and np.array_equal(decoded, samples),
@@ -67,13 +62,8 @@ def measure_apart(folder: Path, size: int, workers: int) -> dict[str, Any]:
     """`measure` in a fresh process, so that its peak memory is the driver's and not this one's."""
     path = folder / f"{size}.npy"
     np.save(path, demo.synthetic(size))
-    call = f"large.measure(Path({str(path)!r}), {workers})"
-    # workers import this module again, and must find nothing to do
-    code = "import json\nfrom pathlib import Path\nfrom benchmarks import large\n"
-    code += f"if __name__ == '__main__': print(json.dumps({call}))"
     report.log(f"{size} x {size}, workers: {workers}")
-    root = Path(__file__).parent.parent
-    return json.loads(subprocess.run([sys.executable, "-c", code], cwd=root, check=True, stdout=subprocess.PIPE).stdout)
+    return apart.call("large", str(path), workers)
 
 
 def main() -> None:

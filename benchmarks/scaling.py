@@ -14,11 +14,7 @@ an engine is what a group costs a worker more than a process of the pool does.
 from __future__ import annotations
 
 import hashlib
-import json
 import math
-import resource
-import subprocess
-import sys
 import time
 from collections.abc import Iterator, Sequence
 from concurrent.futures import Executor, ThreadPoolExecutor
@@ -29,7 +25,7 @@ from typing import Any
 import numpy as np
 
 import refinr
-from benchmarks import report
+from benchmarks import apart, report
 from refinr import demo, executors
 
 SIZES = (32, 64, 128, 256, 512)
@@ -74,7 +70,6 @@ def measure(size: int, workers: int, name: str = "threads") -> dict[str, Any]:
             seconds = min(seconds, time.perf_counter() - start)
     if not (inr.lossless and np.array_equal(inr.decode(), samples)):
         raise ValueError(f"{size} x {size}: {inr.report.ber:.2e} of the bits are wrong")
-    unit = 1 if sys.platform == "darwin" else 1024  # getrusage(2)
     digest = hashlib.sha256(b"".join(p.tobytes() for p in inr.params.values()))
     return {
         "size": size,
@@ -85,19 +80,15 @@ def measure(size: int, workers: int, name: str = "threads") -> dict[str, Any]:
         "us / bit": 1e6 * seconds / inr.report.total_bits,
         "steps, mean": inr.report.steps,
         "restarts": inr.report.restarts,
-        "peak MB": 1e-6 * unit * resource.getrusage(resource.RUSAGE_SELF).ru_maxrss,
+        "peak MB": apart.peak_megabytes(),
         "sha256": digest.hexdigest()[:8],
     }
 
 
 def measure_apart(size: int, workers: int, name: str = "threads") -> dict[str, Any]:
-    """`measure` in a fresh process, started from this one while it is still small: its size counts as the other's."""
-    call = f"scaling.measure({size}, {workers}, {name!r})"
-    # workers of other processes import this module again, and must find nothing to do
-    code = f"import json\nfrom benchmarks import scaling\nif __name__ == '__main__': print(json.dumps({call}))"
+    """`measure` in a fresh process."""
     report.log(f"{size} x {size}, workers: {workers}, {name}")
-    root = Path(__file__).parent.parent
-    return json.loads(subprocess.run([sys.executable, "-c", code], cwd=root, check=True, stdout=subprocess.PIPE).stdout)
+    return apart.call("scaling", size, workers, name)
 
 
 def draw(rows: Sequence[report.Row], path: Path) -> None:
