@@ -64,22 +64,7 @@ $(BIN)/python:
 	$(PIP) -e .
 	touch $@
 
-.venv/test: pyproject.toml | $(BIN)/python
-	$(PIP) -e '.[test]'
-	touch $@
-
-.venv/figures: pyproject.toml | $(BIN)/python
-	$(PIP) -e '.[figures]'
-	touch $@
-
-.venv/mutants: pyproject.toml | $(BIN)/python
-	$(PIP) -e '.[mutants]'
-	touch $@
-
-.venv/bench: pyproject.toml | $(BIN)/python
-	$(PIP) -e '.[bench]'
-	touch $@
-
-.venv/tutorials: pyproject.toml | $(BIN)/python
-	$(PIP) -e '.[tutorials]'
+EXTRAS := test figures mutants bench tutorials
+$(EXTRAS:%=.venv/%): .venv/%: pyproject.toml | $(BIN)/python
+	$(PIP) -e '.[$*]'
 	touch $@
