@@ -318,7 +318,8 @@ def test_dense_networks_that_are_too_large():
     with pytest.raises(ValueError, match=rf"{count} numbers are {4 * count} bytes.*{way_out}"):
         constructive.exact(_image((128, 128)))
     with pytest.raises(
-        ValueError, match=r"16384 nodes in 2 dimensions.*; use constructive\.tree, which needs no matrices$"
+        ValueError,
+        match=r"dense network for 16384 nodes in 2 dimensions.*; use constructive\.tree, which needs no matrices$",
     ):
         constructive.maximum_convolution(constructive.integer_nodes(_image((128, 128)) // 2))
     with pytest.raises(
@@ -332,16 +333,20 @@ def test_the_limit_is_what_arrays_take(monkeypatch):
         return constructive.cover(lambda x: x[:, 0], 1, 0.5, 2)  # 4 x 4 nodes, of two coordinates and a value
 
     dense = constructive.parameters(9, 2)
-    for call, size in [
-        (lambda: constructive.exact(_image((3, 6)), (3, 3)), 2 * 4 * dense),
-        (lambda: constructive.maximum_convolution(_nodes(9, 2), "float32"), 4 * dense),
-        (lambda: constructive.maximum_convolution(_nodes(9, 2)), 8 * dense),
-        (cover, 16 * 3 * 8),
+    monkeypatch.setattr(constructive, "LIMIT", 2 * 4 * dense)
+    assert constructive.exact(_image((3, 6)), (3, 3)).lossless
+    for call, size, what in [
+        (lambda: constructive.exact(_image((3, 6)), (3, 3)), 2 * 4 * dense, "dense networks, 2 for 9 nodes"),
+        (lambda: constructive.maximum_convolution(_nodes(9, 2), "float32"), 4 * dense, "dense network for 9 nodes"),
+        (lambda: constructive.maximum_convolution(_nodes(9, 2)), 8 * dense, "dense network for 9 nodes"),
+        (cover, 16 * 3 * 8, "cover by 4 nodes an axis"),
     ]:
         monkeypatch.setattr(constructive, "LIMIT", size)
         call()
         monkeypatch.setattr(constructive, "LIMIT", size - 1)
-        with pytest.raises(ValueError, match=rf"numbers are {size} bytes, more than constructive\.LIMIT {size - 1}"):
+        with pytest.raises(
+            ValueError, match=rf"{what} in 2 dimensions: .* {size} bytes, more than constructive\.LIMIT {size - 1}"
+        ):
             call()
 
 

@@ -536,12 +536,12 @@ def test_stop_in_the_middle():
 
 
 class _Inline(Executor):
-    """An executor of one worker that computes at once; it counts what is asked of it."""
+    """An executor that computes at once, and says how many workers it has or not; it counts what is asked of it."""
 
-    _max_workers = 1
-
-    def __init__(self) -> None:
+    def __init__(self, workers: int | None = 1) -> None:
         self.submitted = 0
+        if workers is not None:
+            self._max_workers = workers
 
     def submit(self, fn, /, *args, **kwargs):  # type: ignore[override]
         self.submitted += 1
@@ -572,11 +572,7 @@ def test_jobs_are_drawn_as_they_are_needed(workers):
 @pytest.mark.parametrize(("workers", "window"), [(1, 4), (3, 12), (None, 256)])
 def test_four_jobs_a_worker_are_under_way(workers, window):
     """256 where an executor does not say how many workers it has: enough for a cluster."""
-    executor = _Inline()
-    if workers is None:
-        executor.__class__ = type("_Unknown", (Executor,), {"submit": _Inline.submit})
-    else:
-        executor._max_workers = workers
+    executor = _Inline(workers)
     job = _job([0], side=1)
     next(training.run((job for _ in range(1000)), training.Options(max_steps=0), executor=executor))
     assert executor.submitted == window
