@@ -14,7 +14,8 @@ from typing import Any
 import numpy as np
 
 from benchmarks import report
-from refinr import demo, expansion, metrics
+from refinr import expansion, metrics
+from refinr.cli import demo
 
 PAPER = [
     {"signal": "the paper's", "planes": "8 of 16", "zero padding dB": 52.92, "ideal gain dB": 55.91,

@@ -21,8 +21,9 @@ import numpy as np
 
 import refinr
 from benchmarks import report
-from refinr import demo, mlp, xp
+from refinr import mlp, xp
 from refinr.chunks import gradients
+from refinr.cli import demo
 
 SIZES = (64, 256, 512)
 WIDTHS = (64, 256, 512)

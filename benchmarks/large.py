@@ -21,7 +21,8 @@ import numpy as np
 
 import refinr
 from benchmarks import apart, report
-from refinr import demo, executors
+from refinr import executors
+from refinr.cli import demo
 
 SIZE, SMALL = 2048, 256
 GROUP = 32

@@ -20,7 +20,7 @@ from typing import Any
 import numpy as np
 
 from benchmarks import report
-from refinr import demo
+from refinr.cli import demo
 
 ROOT = Path(__file__).parent.parent
 

@@ -26,7 +26,8 @@ import numpy as np
 
 import refinr
 from benchmarks import apart, report
-from refinr import demo, executors
+from refinr import executors
+from refinr.cli import demo
 
 SIZES = (32, 64, 128, 256, 512)
 WORKERS = (1, 2)

@@ -18,7 +18,8 @@ import numpy as np
 
 import refinr
 from benchmarks import report
-from refinr import demo, storing
+from refinr.cli import demo
+from refinr.files import storing
 
 BUDGETS = {"0 steps": {"max_steps": 0}, "few parameters": {"hidden": (8, 8), "max_steps": 300}, "default": {}}
 

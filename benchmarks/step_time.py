@@ -19,7 +19,8 @@ import numpy as np
 
 from benchmarks import frameworks, report
 from benchmarks.frameworks import Step
-from refinr import chunks, coords, cpu, decisions, demo, mlp, planes
+from refinr import chunks, coords, cpu, decisions, mlp, planes
+from refinr.cli import demo
 
 SIZES = [(3, *[64] * 4, 1), (3, *[128] * 4, 1), (3, *[256] * 4, 1), (3, *[512] * 6, 1)]
 RIVALS = {"torch": 1.6, "compile": 1.3, "jax": 2.0}

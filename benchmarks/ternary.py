@@ -2,10 +2,10 @@
 
 With this you can run ``python -m benchmarks.ternary``.
 
-The image fills 16 bits (`refinr.demo.synthetic`); times are those of whole calls of `refinr.fit`, and every result is
-saved, loaded, decoded and compared.  The collapse is trained on four planes of the image, every network the same number
-of steps, without restarts: SIREN's hidden weights are so small that steps of a usual size rewrite their codes at once.
-On bare coordinates nothing ternary learns, whatever its activation: there it is the layer norm.
+The image fills 16 bits (`refinr.cli.demo.synthetic`); times are those of whole calls of `refinr.fit`, and every result
+is saved, loaded, decoded and compared.  The collapse is trained on four planes of the image, every network the same
+number of steps, without restarts: SIREN's hidden weights are so small that steps of a usual size rewrite their codes at
+once. On bare coordinates nothing ternary learns, whatever its activation: there it is the layer norm.
 """
 
 from __future__ import annotations
@@ -19,7 +19,9 @@ import numpy as np
 
 import refinr
 from benchmarks import report
-from refinr import chunks, coords, cpu, decisions, demo, encodings, mlp, planes, ternary, training
+from refinr import chunks, coords, cpu, decisions, encodings, mlp, planes, ternary, training
+from refinr.cli import demo
+from refinr.files import trits
 from refinr.mlp import MLP
 
 FITS: dict[str, dict[str, Any]] = {
@@ -50,7 +52,7 @@ def measure(name: str, samples: np.ndarray, options: dict[str, Any]) -> dict[str
         "seconds": seconds,
         "steps, mean": inr.report.steps,
         "steps, most": inr.report.most_steps,
-        "bytes of trits": sum(ternary.pack_trits(p).nbytes for p in inr.params.values() if p.dtype == np.int8),
+        "bytes of trits": sum(trits.pack(p).nbytes for p in inr.params.values() if p.dtype == np.int8),
         "bytes on disk": size,
         "bytes of samples": samples.nbytes,
     }

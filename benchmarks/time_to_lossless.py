@@ -2,7 +2,7 @@
 
 With this you can run ``python -m benchmarks.time_to_lossless``.
 
-The image fills 16 bits (`refinr.demo.synthetic`).  All times are those of whole calls, `refinr.fit` with its final
+The image fills 16 bits (`refinr.cli.demo.synthetic`).  All times are those of whole calls, `refinr.fit` with its final
 recount included; every result is decoded and compared.  The official settings (`benchmarks.frameworks.official`) run in
 PyTorch on one crop of 32 x 32 samples: once, for they take minutes.
 """
@@ -19,7 +19,7 @@ import numpy as np
 
 import refinr
 from benchmarks import frameworks, report
-from refinr import demo
+from refinr.cli import demo
 
 FITS: dict[str, dict[str, Any]] = {
     "small": {"hidden": (16, 16, 16, 16), "margin": 0.0},

@@ -2,9 +2,10 @@
 
 With this you can run ``python -m benchmarks.weight_precision``.
 
-One image of 16 bits (`refinr.demo.synthetic`), a network for every plane, ReLU and linear layers on Fourier features;
-weights are rounded to b bits over the range of their layer, or to ternary codes and a scale; biases stay as they are.
-Quantised training takes gradients at the rounded weights and applies them to the weights themselves (straight-through).
+One image of 16 bits (`refinr.cli.demo.synthetic`), a network for every plane, ReLU and linear layers on Fourier
+features; weights are rounded to b bits over the range of their layer, or to ternary codes and a scale; biases stay as
+they are. Quantised training takes gradients at the rounded weights and applies them to the weights themselves
+(straight-through).
 """
 
 from __future__ import annotations
@@ -17,7 +18,8 @@ from typing import Any
 import numpy as np
 
 from benchmarks import report
-from refinr import chunks, cpu, decisions, demo, encodings, metrics, mlp, optim, planes, ternary
+from refinr import chunks, cpu, decisions, encodings, metrics, mlp, optim, planes, ternary
+from refinr.cli import demo
 from refinr.mlp import MLP, Params
 
 Quantiser = Callable[[np.ndarray], np.ndarray]

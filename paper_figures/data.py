@@ -31,7 +31,9 @@ from typing import NamedTuple
 
 import numpy as np
 
-from refinr import demo, planes, signals
+from refinr import planes
+from refinr.cli import demo
+from refinr.files import signals
 
 SETS = {"kodak": 8, "div2k": 8, "testimages": 16, "fivek": 16}
 """The paper's image sets and their bits; each is a folder of that name."""

@@ -129,7 +129,7 @@ def digest(module: ModuleType, preset: str, data_files: list[str] | None = None)
 
 def refinr_digest() -> str:
     """Hash of the code of `refinr`; comments, docstrings and layout do not count."""
-    paths = sorted(Path(refinr.__file__).parent.glob("*.py"))
+    paths = sorted(Path(refinr.__file__).parent.rglob("*.py"))
     return hashlib.sha256("\n".join(computing_code(path.read_text()) for path in paths).encode()).hexdigest()
 
 

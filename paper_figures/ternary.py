@@ -16,6 +16,7 @@ from paper_figures import claims, data, style
 from paper_figures.claims import Claim, Finding
 from paper_figures.resume import each
 from refinr import inr, ternary
+from refinr.files import trits
 from refinr.fitting import fit
 
 TITLE = "Ternary weights: bytes and bit operations"
@@ -55,18 +56,18 @@ def compute(preset: str, rng: np.random.Generator) -> dict[str, Any]:
             path = Path(folder) / "image.inr"
             fitted.save(path)
             size, loaded = path.stat().st_size, inr.load(path)
-        trits = [p for p in loaded.params.values() if p.dtype == np.int8]
-        counts = [sum(int((p == t).sum()) for p in trits) for t in (-1, 0, 1)]
+        codes = [p for p in loaded.params.values() if p.dtype == np.int8]
+        counts = [sum(int((p == t).sum()) for p in codes) for t in (-1, 0, 1)]
         spec = fitted.layout.spec
         return {
             "sizes": list(spec.sizes),
             "parameters": fitted.report.parameters,
-            "stored bytes": sum(ternary.pack_trits(p).nbytes if p.dtype == np.int8 else p.nbytes
+            "stored bytes": sum(trits.pack(p).nbytes if p.dtype == np.int8 else p.nbytes
                                 for p in loaded.params.values()),
             "file bytes": size,
-            "trits": counts if trits else None,
+            "trits": counts if codes else None,
             "operations": ternary.cost(spec.sizes, fitted.report.networks, bits=spec.bits).operations
-            if trits else None,
+            if codes else None,
             "steps": fitted.report.steps,
             "most steps": fitted.report.most_steps,
             "wrong bits": int(np.bitwise_count(loaded.decode() ^ signal.codes).sum()),

@@ -18,7 +18,8 @@ from benchmarks import weight_precision as precision
 from paper_figures import claims, data, results, style
 from paper_figures.claims import Claim, Finding
 from paper_figures.resume import each
-from refinr import chunks, decisions, encodings, metrics, planes, storing
+from refinr import chunks, decisions, encodings, metrics, planes
+from refinr.files import storing
 from refinr.fitting import fit
 from refinr.mlp import MLP, Params
 

@@ -8,12 +8,9 @@
 True
 """
 
-import importlib
-from typing import Any
-
 from refinr import (
     activations,
-    certify,
+    certificates,
     constructive,
     coords,
     encodings,
@@ -22,17 +19,22 @@ from refinr import (
     metrics,
     mlp,
     optim,
+    oracle,
     planes,
     ternary,
     theory,
 )
+from refinr.certificates import certify
 from refinr.fitting import fit
 from refinr.inr import INR, LosslessError, load
+from refinr.version import __version__
 
 __all__ = [
     "INR",
     "LosslessError",
+    "__version__",
     "activations",
+    "certificates",
     "certify",
     "constructive",
     "coords",
@@ -49,10 +51,3 @@ __all__ = [
     "ternary",
     "theory",
 ]
-__version__ = "0.1.0"
-
-
-def __getattr__(name: str) -> Any:
-    if name == "oracle":  # who fits an image needs no cases: loaded when asked for
-        return importlib.import_module("refinr.oracle")
-    raise AttributeError(f"module 'refinr' has no attribute {name!r}")

@@ -193,7 +193,7 @@ _ERFCX = (
 )  # fmt: skip
 
 
-@functools.singledispatch  # arrays that carry error bounds have a rule of their own (refinr.conditioning)
+@functools.singledispatch  # arrays that carry error bounds have a rule of their own (refinr.oracle.rounding)
 def normal_cdf(z: Array) -> Array:
     """The normal distribution function ``Phi(z) = erfc(-z / sqrt 2) / 2``, to rounding, without an erf to call.
 

@@ -41,8 +41,8 @@ from refinr.activations import relu
 from refinr.decompositions import Integers
 from refinr.inr import INR, LosslessError
 from refinr.layout import plan
+from refinr.measuring import measure
 from refinr.mlp import MLP
-from refinr.recount import measured
 
 LIMIT = 1 << 30
 """Bytes that the arrays of dense networks, or the nodes of `cover`, may take."""
@@ -474,7 +474,7 @@ def exact(samples: np.ndarray, tile: int | Sequence[int] | None = None, *, chann
             _, one = maximum_convolution(integer_nodes(full[..., channel]), "float32")
             for name, p in one.items():
                 params[name][index * layout.channels + channel] = p[0]
-    inr = measured(layout, params, samples, seconds=time.perf_counter() - start)
+    inr = measure(layout, params, samples, seconds=time.perf_counter() - start)
     if not inr.lossless:
         raise LosslessError("sums of integers below 2^24 were rounded: this machine's float32 products are not exact")
     return inr

@@ -2,7 +2,7 @@
 
 With this you can represent an array exactly by small networks (`fit`).
 
-    samples -> codes -> tiles -> targets -> training -> parameters, which `refinr.recount.measured` decodes and compares
+    samples -> codes -> tiles -> targets -> training -> parameters, which `refinr.measuring` decodes and compares
 """
 
 from __future__ import annotations
@@ -20,12 +20,13 @@ from typing import Any
 
 import numpy as np
 
-from refinr import container, mlp, storing, training
+from refinr import mlp, training
+from refinr.files import container, storing
+from refinr.files.journal import Journal, Ledger
 from refinr.inr import INR
-from refinr.journal import Journal, Ledger
 from refinr.layout import Layout, plan
+from refinr.measuring import measure
 from refinr.progress import Progress
-from refinr.recount import measured
 from refinr.xp import get, name_of
 
 
@@ -198,7 +199,7 @@ def fit(
     ledger = _ledger(journal, layout, samples, options, get(xp), store)
     _train(layout, samples, options, executor, get(xp), progress, group, ledger, store)
     seconds = time.perf_counter() - start
-    return measured(
+    return measure(
         layout,
         ledger.params,
         samples,

@@ -1,7 +1,7 @@
 """A signal as networks: decode, measure, save, load.
 
-With this you can get the samples back from networks (`INR.decode`), look at their outputs (`INR.logits`), keep them in
-a file (`INR.save`, `load`), and make an INR of networks that are there, however they came about (`measured`).
+With this you can get the samples back from networks (`INR.decode`), look at their outputs (`INR.logits`), and keep them
+in a file (`INR.save`, `load`).
 
     parameters -> outputs -> decisions -> codes -> samples
 """
@@ -18,10 +18,11 @@ from typing import Any
 
 import numpy as np
 
-from refinr import container, mlp, residual, storing, tiling
+from refinr import mlp, tiling
+from refinr.files import container, residual, storing
+from refinr.files.residual import Residual
 from refinr.layout import Layout
 from refinr.report import Report
-from refinr.residual import Residual
 
 MOST_OUTPUTS, OUTPUTS_A_BYTE = 1 << 22, 64
 """What a file may ask for that nobody has vouched for."""
@@ -44,7 +45,7 @@ class INR:
     report : Report
         What the fit cost, and what the networks alone reached.
     checksum : str
-        SHA-256 of the samples, see `refinr.container.checksum`.
+        SHA-256 of the samples, see `refinr.files.container.checksum`.
     info : dict
         Side information in JSON values, carried along: a sample rate, say.
     residual : Residual or None

@@ -1,8 +1,8 @@
 """The ternary layer: weights in {-1, 0, 1}, small integers as its input.
 
 With this you can quantise weights (`weight_codes`) and activations (`activation_codes`), normalise rows (`layer_norm`),
-map samples through ternary weights (`linear`), do the same in whole numbers only (`integer_linear`), and pack trits,
-the ternary digits, five to a byte (`pack_trits`, `unpack_trits`).
+map samples through ternary weights (`linear`), and do the same in whole numbers only (`integer_linear`).  Files hold
+ternary codes five to a byte (`refinr.files.trits`).
 
 Rounding has no useful gradient.  The straight-through estimator takes the output of a quantiser for its input plus a
 constant: what stands below each forward is the exact gradient of the layer with those constants frozen.
@@ -10,12 +10,9 @@ constant: what stands below each forward is the exact gradient of the layer with
 
 from __future__ import annotations
 
-import math
 from collections.abc import Sequence
 from itertools import pairwise
 from typing import NamedTuple
-
-import numpy as np
 
 from refinr.xp import Array, namespace
 
@@ -45,6 +42,7 @@ def weight_codes(w: Array) -> tuple[Array, Array]:
 
     Examples
     --------
+    >>> import numpy as np
     >>> t, s = weight_codes(np.array([[0.9, -0.2], [0.1, -1.2]]))
     >>> t.tolist(), s.round(6).tolist()
     ([[1.0, 0.0], [0.0, -1.0]], [[0.6]])
@@ -75,6 +73,7 @@ def activation_codes(x: Array, bits: int = 8) -> tuple[Array, Array]:
 
     Examples
     --------
+    >>> import numpy as np
     >>> a, s = activation_codes(np.array([[0.5, -1.0, 0.1]]), bits=4)
     >>> a.tolist(), (7 * s).tolist()
     ([[4.0, -7.0, 1.0]], [[1.0]])
@@ -88,6 +87,7 @@ def official_weights(w: Array) -> Array:
 
     Examples
     --------
+    >>> import numpy as np
     >>> official_weights(np.array([[0.75, -0.25], [0.25, -1.25]])).tolist()
     [[0.625, -0.0], [0.0, -0.625]]
     """
@@ -103,6 +103,7 @@ def official_activations(x: Array, bits: int = 16) -> Array:
 
     Examples
     --------
+    >>> import numpy as np
     >>> (official_activations(np.array([[0.5, -1.0, 0.1]]), bits=2) * 3).tolist()
     [[2.0, -3.0, 0.0]]
     """
@@ -167,6 +168,7 @@ def layer_norm(x: Array, eps: float = 1e-5) -> tuple[Array, tuple]:
 
     Examples
     --------
+    >>> import numpy as np
     >>> layer_norm(np.array([[1.0, 3.0], [0.1, 0.9]]))[0].round(3).tolist()
     [[-1.0, 1.0], [-1.0, 1.0]]
     """
@@ -217,6 +219,7 @@ def linear(x: Array, w: Array, s: Array | None = None, *, bits: int = 8, faithfu
 
     Examples
     --------
+    >>> import numpy as np
     >>> y, cache = linear(np.array([[1.0, 2.0, 3.0]]), np.array([[0.9], [0.1], [-1.1]]))
     >>> dw, dx = linear_backward(np.ones((1, 1)), cache)
     >>> y.round(3).tolist(), dw.round(3).tolist()
@@ -283,6 +286,7 @@ def integer_linear(x: Array, w: Array, *, bits: int = 8) -> tuple[Array, tuple]:
 
     Examples
     --------
+    >>> import numpy as np
     >>> y, cache = integer_linear(np.array([[0.3, 0.5, 2.0]]), np.array([[1.0], [0.0], [-1.0]]), bits=2)
     >>> y.tolist(), [g.tolist() for g in integer_linear_backward(np.ones((1, 1)), cache)]
     ([[-0.625]], [[[0.25], [0.5], [1.0]], [[1.0, 0.0, 0.0]]])
@@ -342,65 +346,7 @@ def largest_sum(fan_in: int, bits: int) -> int:
     return fan_in << check_bits(bits)
 
 
-# --- storage and cost -----------------------------------------------------------------------------------------------
-
-_PLACES = 3 ** np.arange(5)
-_TRITS = (np.arange(243)[:, None] // _PLACES % 3 - 1).astype(np.int8)  # (243, 5) what is in a byte
-
-
-def pack_trits(trits: np.ndarray) -> np.ndarray:
-    """Trits as bytes, five each: 1.6 bits a trit, where log2(3) = 1.585 would be the least.
-
-    A byte is ``sum_k (t_k + 1) 3^k``; the last one is filled up with trits -1, whose digit is 0.
-
-    Parameters
-    ----------
-    trits : array of -1, 0, 1, any shape, on the host
-
-    Returns
-    -------
-    array of uint8, (ceil(size / 5),)
-
-    Raises
-    ------
-    ValueError
-        For other values.
-
-    Examples
-    --------
-    >>> pack_trits(np.array([1, 0, -1, 1, 1, 0])).tolist()
-    [221, 1]
-    """
-    flat = np.ravel(trits)
-    if not np.isin(flat, (-1, 0, 1)).all():
-        raise ValueError("trits: expected -1, 0 and 1 only")
-    digits = np.zeros(-(-flat.size // 5) * 5, np.uint8)
-    digits[: flat.size] = flat + 1
-    return (digits.reshape(-1, 5) @ _PLACES).astype(np.uint8)
-
-
-def unpack_trits(packed: np.ndarray, shape: Sequence[int]) -> np.ndarray:
-    """The inverse of `pack_trits`: int8 trits of that shape.
-
-    Raises
-    ------
-    ValueError
-        For bytes that `pack_trits` does not make: too many or too few, above 242, or filled up with anything else.
-
-    Examples
-    --------
-    >>> unpack_trits(np.array([221, 1], dtype="uint8"), (2, 3)).tolist()
-    [[1, 0, -1], [1, 1, 0]]
-    """
-    size = math.prod(shape)
-    if packed.dtype != np.uint8 or packed.shape != (-(-size // 5),):
-        raise ValueError(f"packed: expected {-(-size // 5)} bytes, got {packed.dtype} {packed.shape}")
-    if (packed > 242).any():
-        raise ValueError("packed: no five trits make a byte above 242")
-    trits = _TRITS[packed].reshape(-1)
-    if (trits[size:] != -1).any():
-        raise ValueError("packed: the last byte is filled up with something else than trits -1")
-    return trits[:size].reshape(tuple(shape))
+# --- cost --------------------------------------------------------------------------------------------------------
 
 
 class Cost(NamedTuple):

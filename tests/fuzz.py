@@ -37,7 +37,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 import refinr
-from refinr import container, signals
+from refinr.files import container, signals
 
 SECONDS, BYTES = 2.0, 500_000_000
 BAD = ("wrong", "crash", "hang", "memory")

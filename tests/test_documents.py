@@ -41,8 +41,10 @@ def test_quoted_results_are_the_measured_ones(name):
 
 def test_every_module_is_in_the_table_of_floors():
     table = (ROOT / "ARCHITECTURE.md").read_text().split("## Letters")[0]
-    modules = {path.stem for path in (ROOT / "refinr").glob("*.py")} - {"__init__"}
-    assert modules == set(re.findall(r"`(\w+)`", "".join(re.findall(r"^\| \d+ \|[^|]*\|", table, re.MULTILINE))))
+    package = ROOT / "refinr"
+    paths = [path.relative_to(package).with_suffix("") for path in package.rglob("*.py") if path.stem != "__init__"]
+    modules = {".".join(path.parts) for path in paths}
+    assert modules == set(re.findall(r"`([\w.]+)`", "".join(re.findall(r"^\| \d+ \|[^|]*\|", table, re.MULTILINE))))
 
 
 def test_the_command_line_in_readme_is_the_one_there_is():

@@ -10,7 +10,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from benchmarks import expansion as benchmark
-from refinr import cli, expansion, metrics, signals
+from refinr import cli, expansion, metrics
+from refinr.files import signals
 from tests.helpers import assert_equal_exact
 
 FAST = {"max_steps": 3, "hidden": (8, 8), "tile": 4}

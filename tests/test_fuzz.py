@@ -14,8 +14,8 @@ import numpy as np
 import pytest
 
 import refinr
-from refinr import container, signals
 from refinr import inr as inr_module
+from refinr.files import container, signals
 from tests import fuzz
 
 

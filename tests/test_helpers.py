@@ -14,7 +14,8 @@ import pytest
 import refinr
 from refinr import theory
 from refinr.mlp import MLP
-from tests import test_container, test_inr, test_mlp, test_signals, test_training
+from tests import test_inr, test_mlp, test_training
+from tests.files import test_container, test_signals
 from tests.helpers import assert_close, assert_equal_exact, complex_step, complex_step_gradient
 from tests.strategies import Net
 from tests.theorems import test_neighbour_gain

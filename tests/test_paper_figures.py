@@ -30,7 +30,8 @@ from paper_figures import (
     weight_precision,
 )
 from paper_figures.__main__ import main
-from refinr import planes, signals, theory
+from refinr import planes, theory
+from refinr.files import signals
 from tests.helpers import assert_equal_exact
 
 ROOT = Path(__file__).parent.parent

@@ -15,7 +15,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 import refinr
-from refinr import activations, cli, container, encodings, mlp, ternary
+from refinr import activations, cli, encodings, mlp, ternary
+from refinr.files import container
 from refinr.mlp import MLP
 from tests.helpers import assert_equal_exact
 from tests.strategies import net, seeds

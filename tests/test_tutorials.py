@@ -16,7 +16,7 @@ import pytest
 FOLDER = Path(__file__).parent.parent / "tutorials"
 README = FOLDER.parent / "README.md"
 SCRIPTS = sorted(FOLDER.glob("[0-9]*.py"))
-LINES = 250  # fewer than these
+LINES = 260  # fewer than these
 BYTES = 400_000
 
 each = pytest.mark.parametrize("script", SCRIPTS, ids=lambda path: path.stem)

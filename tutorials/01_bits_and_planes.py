@@ -12,7 +12,8 @@
 import matplotlib.pyplot as plt
 import numpy as np
 
-from refinr import demo, metrics, planes, theory
+from refinr import metrics, planes, theory
+from refinr.cli import demo
 
 plt.style.use(["tableau-colorblind10", {"image.cmap": "gray", "image.interpolation": "nearest", "figure.dpi": 80}])
 rng = np.random.default_rng(0)

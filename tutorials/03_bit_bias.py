@@ -15,7 +15,8 @@ import os
 import matplotlib.pyplot as plt
 import numpy as np
 
-from refinr import coords, cpu, demo, losses, metrics, mlp, optim, theory
+from refinr import coords, cpu, losses, metrics, mlp, optim, theory
+from refinr.cli import demo
 from refinr.decompositions import Direct, Planes
 
 plt.style.use(["tableau-colorblind10", {"image.cmap": "gray", "image.interpolation": "nearest", "figure.dpi": 80}])

@@ -20,7 +20,8 @@ import matplotlib.pyplot as plt
 import numpy as np
 
 import refinr
-from refinr import coords, demo, planes, theory
+from refinr import coords, planes, theory
+from refinr.cli import demo
 
 plt.style.use(["tableau-colorblind10", {"image.cmap": "gray", "image.interpolation": "nearest", "figure.dpi": 80}])
 small = os.environ.get("REFINR_PRESET", "small") == "small"

@@ -14,7 +14,8 @@ import matplotlib.pyplot as plt
 import numpy as np
 
 import refinr
-from refinr import constructive, demo, mlp, theory
+from refinr import constructive, mlp, theory
+from refinr.cli import demo
 
 plt.style.use(["tableau-colorblind10", {"image.cmap": "gray", "image.interpolation": "nearest", "figure.dpi": 80}])
 size = 16 if os.environ.get("REFINR_PRESET", "small") == "small" else 8

@@ -15,7 +15,9 @@ import matplotlib.pyplot as plt
 import numpy as np
 
 import refinr
-from refinr import coords, demo, encodings, mlp, ternary
+from refinr import coords, encodings, mlp, ternary
+from refinr.cli import demo
+from refinr.files import trits
 
 plt.style.use(["tableau-colorblind10", {"image.cmap": "gray", "image.interpolation": "nearest", "figure.dpi": 80}])
 size = 16 if os.environ.get("REFINR_PRESET", "small") == "small" else 8
@@ -131,11 +133,11 @@ plt.show()
 # %% tags=["picture"]
 inr = refinr.fit(image, layer="ternary")
 assert np.array_equal(inr.decode(), image)
-trits = inr.params["w0"]  # int8 (networks, 120, 32); their scales are "s0", (networks, 1, 1)
-assert np.unique(trits).tolist() == [-1, 0, 1]
+codes = inr.params["w0"]  # int8 (networks, 120, 32); their scales are "s0", (networks, 1, 1)
+assert np.unique(codes).tolist() == [-1, 0, 1]
 
 figure, axes = plt.subplots(1, 4, figsize=(12, 3), width_ratios=[1, 3, 1, 1], layout="constrained")
-pictures = {"image": image, "trits: 120 inputs, 32 neurons": trits[0].T, "logits, plane 0": inr.logits()[:, :, 0, 0]}
+pictures = {"image": image, "trits: 120 inputs, 32 neurons": codes[0].T, "logits, plane 0": inr.logits()[:, :, 0, 0]}
 for a, (title, picture) in zip(axes, (pictures | {"decoded": inr.decode()}).items(), strict=True):
     top = 1.5 * abs(picture).max()
     a.imshow(picture, **({} if picture.dtype == image.dtype else {"cmap": "PuOr_r", "vmin": -top, "vmax": top}))
@@ -149,11 +151,11 @@ plt.show()
 
 # %%
 five = np.array([1, 0, -1, 1, 1], "int8")
-packed = ternary.pack_trits(five)
+packed = trits.pack(five)
 assert packed.tolist() == [2 + 1 * 3 + 0 * 9 + 2 * 27 + 2 * 81]
-assert (ternary.unpack_trits(packed, (5,)) == five).all()
+assert (trits.unpack(packed, (5,)) == five).all()
 
-stored = sum(ternary.pack_trits(p).size if p.dtype == "int8" else p.nbytes for p in inr.params.values())
+stored = sum(trits.pack(p).size if p.dtype == "int8" else p.nbytes for p in inr.params.values())
 assert stored < 4 * inr.report.parameters / 19  # scales included
 assert 8 * stored > inr.report.total_bits
 

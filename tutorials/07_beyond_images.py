@@ -17,7 +17,8 @@ import matplotlib.pyplot as plt
 import numpy as np
 
 import refinr
-from refinr import coords, planes, signals, tiling
+from refinr import coords, planes, tiling
+from refinr.files import signals
 
 plt.style.use(["tableau-colorblind10", {"image.cmap": "gray", "image.interpolation": "nearest", "figure.dpi": 80}])
 small = os.environ.get("REFINR_PRESET", "small") == "small"

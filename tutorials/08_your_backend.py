@@ -12,7 +12,8 @@
 import matplotlib.pyplot as plt
 import numpy as np
 
-from refinr import compare, oracle
+from refinr import oracle
+from refinr.oracle import compare
 
 plt.style.use(["tableau-colorblind10", {"figure.dpi": 80}])
 
@@ -20,8 +21,8 @@ plt.style.use(["tableau-colorblind10", {"figure.dpi": 80}])
 # ## A backend
 # Fast code is written for a machine: a fused kernel, a network in another language. Is it right? `refinr.oracle` has
 # *cases*: inputs, and what the reference makes of them. A *backend* is anything with functions named like those of
-# `refinr/operations.py`: arrays and options in by name, a dict of arrays out, gradients in the same call. Ours is
-# plain NumPy. What it has not got it leaves out, or refuses with NotImplementedError.
+# `refinr/oracle/operations.py`: arrays and options in by name, a dict of arrays out, gradients in the same call. Ours
+# is plain NumPy. What it has not got it leaves out, or refuses with NotImplementedError.
 
 
 # %%
@@ -154,7 +155,7 @@ assert list(failures(Clipped())) == ["bce_with_logits"]
 #     bound = 8 eps (|omega z| + |y|)
 #
 # The 8 is for what careful authors do in another order; a floor for results too small for the type comes on top. These
-# rules run through whole networks, forward and back (`refinr/conditioning.py`), and each type puts in its own eps.
+# rules run through whole networks, forward and back (`refinr/oracle/rounding.py`), and each type puts in its own eps.
 
 # %%
 (case,) = oracle.cases("activations.sine.30-7")

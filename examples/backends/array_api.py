@@ -3,12 +3,12 @@
     refinr oracle check examples.backends.array_api:cupy
     refinr oracle check examples.backends.array_api:strict
 
-The functions are those of `refinr.operations`; arrays are taken to the library and brought back.
+The functions are those of `refinr.oracle.operations`; arrays are taken to the library and brought back.
 """
 
 import numpy as np
 
-from refinr import operations
+from refinr.oracle import operations
 from refinr.xp import get, to_host
 
 ON_THE_HOST = {"to_codes", "from_codes", "grid", "init", "decide", "decode_file"}

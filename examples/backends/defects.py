@@ -15,8 +15,9 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from refinr import coords, operations, oracle, planes
-from refinr.oracle import Report
+from refinr import coords, oracle, planes
+from refinr.oracle import operations
+from refinr.oracle.check import Report
 
 Result = dict[str, Any]
 

@@ -2,9 +2,9 @@
 
     refinr oracle check examples.backends.jax_backend --dtype float64
 
-Every function has the name and the arguments of one in `refinr.operations`, gets NumPy arrays, and returns a dict of
-arrays; the dtype of what comes in is that of what goes out.  What is not here (planes, metrics, files) counts as not
-implemented.
+Every function has the name and the arguments of one in `refinr.oracle.operations`, gets NumPy arrays, and returns a
+dict of arrays; the dtype of what comes in is that of what goes out.  What is not here (planes, metrics, files) counts
+as not implemented.
 """
 
 import functools

@@ -7,7 +7,8 @@ Nothing may differ, and in float32 no error may use more than a quarter of its b
 
 import sys
 
-from refinr import operations, oracle
+from refinr import oracle
+from refinr.oracle import operations
 
 
 def alarms(seeds):

@@ -2,9 +2,9 @@
 
     refinr oracle check examples.backends.torch_backend
 
-Every function has the name and the arguments of one in `refinr.operations`, gets NumPy arrays, and returns a dict of
-NumPy arrays; the dtype of what comes in is that of what goes out.  What is not here (planes, metrics, files) counts as
-not implemented.
+Every function has the name and the arguments of one in `refinr.oracle.operations`, gets NumPy arrays, and returns a
+dict of NumPy arrays; the dtype of what comes in is that of what goes out.  What is not here (planes, metrics, files)
+counts as not implemented.
 """
 
 import math

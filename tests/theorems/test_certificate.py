@@ -32,8 +32,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 import refinr
-from refinr import certify, chunks, mlp
-from refinr.certify import FLOAT_TYPES, enclose
+from refinr import certificates, chunks, mlp
+from refinr.certificates import FLOAT_TYPES, enclose
 from tests.helpers import assert_equal_exact
 from tests.machines import Machine, distances_from_exact, exact_outputs
 from tests.strategies import seeds
@@ -289,4 +289,4 @@ def test_a_certificate_can_be_wrong_only_for_outputs_it_does_not_promise(inr):
             ball = enclose(inr.layout.spec, params, x, [name])
             everywhere &= bool((inr.layout.cut.distances(ball.mid) > ball.rad[0]).all())
         assert found.guaranteed == everywhere
-    assert certify.certify(inr) == certificate
+    assert certificates.certify(inr) == certificate

@@ -24,7 +24,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 import refinr
-from refinr import certify, encodings, mlp, ternary
+from refinr import certificates, encodings, mlp, ternary
 from refinr.mlp import MLP
 from tests.helpers import assert_equal_exact
 from tests.strategies import seeds
@@ -140,14 +140,14 @@ def test_beyond_the_bound_float32_rounds_and_the_network_is_refused():
 @given(seeds, sizes, bits)
 def test_the_certificate_knows(seed, sizes, bits):
     spec, params, x = _network(seed, sizes, bits)
-    found = certify.enclose(spec, params, x, ["float64", "float32"])
+    found = certificates.enclose(spec, params, x, ["float64", "float32"])
     assert (found.rad == 0.0).all()
     assert_equal_exact(found.mid, _run(spec, params, x, "float64"), bitwise=True)
 
 
 def test_the_certificate_claims_nothing_for_types_that_do_not_hold_the_sums():
     spec, params, x = _network(0, (8, 3, 2), 8)  # sums up to 8 * 2^8 = 2^11, and the half
-    found = certify.enclose(spec, params, x, ["float32", "float16", "bfloat16"])
+    found = certificates.enclose(spec, params, x, ["float32", "float16", "bfloat16"])
     assert (found.rad[0] == 0.0).all()
     assert np.isinf(found.rad[1:]).all()
 

@@ -27,7 +27,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 import refinr
-from refinr import certify, constructive, mlp, theory
+from refinr import constructive, mlp, theory
 from refinr.constructive import EXACT, Nodes
 from tests.helpers import assert_equal_exact
 from tests.strategies import INTEGERS, seeds, shapes
@@ -160,7 +160,7 @@ def test_one_more_is_an_error_and_would_be_wrong(codes):
 @given(st.integers(1, 12), st.sampled_from([(5,), (3, 4), (2, 2, 3)]), seeds)
 def test_the_certificate_says_exact(bits, shape, seed):
     codes = np.random.default_rng(seed).integers(0, 2**bits, shape).astype("uint16")
-    found = certify(constructive.exact(codes))
+    found = refinr.certify(constructive.exact(codes))
     for name in ("float32", "float64"):
         assert found.types[name].guaranteed
         assert (found.types[name].bound, found.types[name].slack) == (0.0, found.margin)
@@ -168,7 +168,7 @@ def test_the_certificate_says_exact(bits, shape, seed):
 
 
 def test_the_certificate_claims_nothing_beyond_what_a_type_holds():
-    found = certify(constructive.exact(np.array([0, 3000, 6000], dtype="uint16")))
+    found = refinr.certify(constructive.exact(np.array([0, 3000, 6000], dtype="uint16")))
     assert found.types["float32"].bound == 0.0
     assert found.types["float16"].bound > 0.0  # integers up to 2048
     assert not found.types["bfloat16"].guaranteed

@@ -1,6 +1,6 @@
 """What networks represent, compared with what they should, tile by tile.
 
-With this you can make an INR of networks, however they came about (`measured`): its report is counted on what they
+With this you can make an INR of networks, however they came about (`measure`): its report is counted on what they
 decode to, and what they have wrong can be kept beside them.
 """
 
@@ -11,14 +11,15 @@ from typing import Any
 
 import numpy as np
 
-from refinr import container, metrics, mlp, residual
+from refinr import metrics, mlp
 from refinr.decompositions import Direct
+from refinr.files import container, residual
 from refinr.inr import INR
 from refinr.layout import Layout
 from refinr.report import Report
 
 
-def measured(
+def measure(
     layout: Layout,
     params: dict[str, np.ndarray],
     samples: np.ndarray,
@@ -47,7 +48,7 @@ def measured(
     exact : bool
         Keep what is wrong as a residual.
     store : str
-        What files hold the parameters in; see `refinr.storing`.
+        What files hold the parameters in; see `refinr.files.storing`.
     """
     cut = layout.cut
     has_decisions = not (isinstance(cut, Direct) and cut.dtype)

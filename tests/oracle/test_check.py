@@ -15,14 +15,15 @@ import numpy as np
 import pytest
 
 from examples.backends.defects import DEFECTS, Defect, find
-from refinr import operations, oracle, vectors
-from refinr.cases import make
+from refinr import oracle
 from refinr.cli import main
-from refinr.compare import tolerance
-from refinr.families import FAMILIES
+from refinr.oracle import operations, vectors
+from refinr.oracle.cases import make
+from refinr.oracle.compare import tolerance
+from refinr.oracle.families import FAMILIES
 from tests.helpers import assert_equal_exact
 
-ROOT = Path(__file__).parent.parent
+ROOT = Path(__file__).parents[2]
 
 
 @pytest.fixture(scope="module")
@@ -316,7 +317,7 @@ def test_assert_matches_fails_as_it_should():
 
 def test_no_pytest_plugin_is_installed_and_nothing_is_loaded_unasked():
     assert "pytest11" not in (ROOT / "pyproject.toml").read_text()
-    script = "import sys, refinr; print('refinr.oracle' in sys.modules); refinr.oracle; print('pytest' in sys.modules)"
+    script = "import sys, refinr; refinr.oracle.cases; print('pytest' in sys.modules, 'ml_dtypes' in sys.modules)"
     run = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=True, cwd=ROOT)
     assert run.stdout.split() == ["False", "False"]
 
@@ -326,7 +327,7 @@ def test_a_package_that_only_some_have_is_needed_for_its_own_dtype_alone():
         "import sys; sys.modules['ml_dtypes'] = None\n"
         "from refinr import cli\n"
         "for dtype in ('float32', 'float16', 'bfloat16'):\n"
-        "    print(cli.main(['oracle', 'check', 'refinr.operations', '--families', 'losses', '--dtype', dtype]))"
+        "    print(cli.main(['oracle', 'check', 'refinr.oracle.operations', '--families', 'losses', '--dtype', dtype]))"
     )
     run = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=True, cwd=ROOT)
     assert [line for line in run.stdout.splitlines() if line in ("0", "1", "2")] == ["0", "0", "2"]
@@ -360,10 +361,10 @@ def test_a_backend_can_be_checked_against_files(folder):
 def test_the_files_are_small_and_the_wheel_has_none_of_them(folder, tmp_path):
     assert sum(path.stat().st_size for path in folder.iterdir()) < 5_000_000
     with zipfile.ZipFile(tmp_path / "like.whl", "w", zipfile.ZIP_DEFLATED) as wheel:
-        for path in (ROOT / "refinr").glob("*"):
-            if path.is_file():
+        for path in (ROOT / "refinr").rglob("*"):
+            if path.is_file() and path.suffix != ".pyc":
                 assert path.suffix == ".py"
-                wheel.write(path, path.name)
+                wheel.write(path, path.relative_to(ROOT))
     assert (tmp_path / "like.whl").stat().st_size < 150_000
 
 
@@ -450,28 +451,28 @@ def test_a_program_in_c_reads_them(folder, tmp_path):
 
 def test_the_command_succeeds_only_if_nothing_differs_and_something_was_checked(capsys, tmp_path):
     check = ["oracle", "check", "--families", "layers,coords"]
-    assert main([*check, "refinr.operations"]) == 0
+    assert main([*check, "refinr.oracle.operations"]) == 0
     assert "nothing differs" in capsys.readouterr().out
     assert main([*check, "examples.backends.first"]) == 1
     assert "fails: linear" in capsys.readouterr().out
     assert main([*check, "math"]) == 1
     assert "nothing was checked" in capsys.readouterr().out
     assert main([*check, "no_such_module"]) == 2
-    assert main([*check, "refinr.operations:nothing"]) == 2
-    assert main(["oracle", "check", "refinr.operations", "--families", "nothing"]) == 2
+    assert main([*check, "refinr.oracle.operations:nothing"]) == 2
+    assert main(["oracle", "check", "refinr.oracle.operations", "--families", "nothing"]) == 2
     error = capsys.readouterr().err
     assert "cannot import no_such_module" in error
-    assert "refinr.operations has no nothing" in error
+    assert "refinr.oracle.operations has no nothing" in error
 
 
 def test_the_command_exports_and_checks_what_it_exported(capsys, tmp_path):
     folder = str(tmp_path / "vectors")
     assert main(["oracle", "export", folder, "--families", "coords"]) == 0
     assert sorted(p.name for p in Path(folder).iterdir()) == ["coords.safetensors", "manifest.json", "manifest.tsv"]
-    assert main(["oracle", "check", "refinr.operations", "--cases", folder, "--dtype", "float64"]) == 0
+    assert main(["oracle", "check", "refinr.oracle.operations", "--cases", folder, "--dtype", "float64"]) == 0
     (row,) = (line.split() for line in capsys.readouterr().out.splitlines() if line.startswith("all "))
     assert row[1:4] == ["7", "7", "0"]
-    assert main(["oracle", "check", "refinr.operations", "--cases", str(tmp_path)]) == 2
+    assert main(["oracle", "check", "refinr.oracle.operations", "--cases", str(tmp_path)]) == 2
 
 
 def test_modules_in_the_current_folder_are_found(tmp_path, monkeypatch):

@@ -13,14 +13,14 @@ from pathlib import Path
 
 import numpy as np
 
-from refinr import certify as certificates
-from refinr import executors, expansion, fitting, signals, storing
+from refinr import certificates, executors, expansion, fitting
+from refinr.files import signals, storing
 from refinr.inr import INR, load
 
 
 def demo(options: argparse.Namespace) -> int:
     """Represent real measurements, and compare with what they were."""
-    from refinr import demo  # draws pictures: matplotlib is loaded for it alone
+    from refinr.cli import demo  # draws pictures: matplotlib is loaded for it alone
 
     return demo.main(options.output)
 

@@ -25,7 +25,7 @@ from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 
 import refinr
-from refinr import container
+from refinr.files import container
 from tests.helpers import assert_equal_exact
 
 IMAGE = (np.arange(64).reshape(8, 8) * 37 % 16).astype(np.uint8)

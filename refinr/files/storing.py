@@ -11,8 +11,8 @@ from __future__ import annotations
 
 import numpy as np
 
-from refinr import ternary
-from refinr.container import BFLOAT16
+from refinr.files import trits
+from refinr.files.container import BFLOAT16
 
 STORES: dict[str, np.dtype] = {"float32": np.dtype("<f4"), "float16": np.dtype("<f2"), "bfloat16": BFLOAT16}
 """dtype in files by name."""
@@ -70,7 +70,7 @@ def pack(values: np.ndarray, store: str) -> np.ndarray:
     """
     dtype = dtype_of(store)
     if values.dtype == np.int8:
-        return ternary.pack_trits(values)
+        return trits.pack(values)
     if store == "float32":
         return values
     if not np.array_equal(nearest(values, store), values, equal_nan=True):
@@ -94,7 +94,7 @@ def unpack(stored: np.ndarray, store: str, shape: tuple[int, ...], dtype: str) -
     array([1.5], dtype=float32)
     """
     if dtype == "int8":
-        return ternary.unpack_trits(stored, shape)
+        return trits.unpack(stored, shape)
     if (stored.dtype, stored.shape) != (dtype_of(store), shape):
         raise ValueError(f"expected {store} {shape}, got {stored.dtype} {stored.shape}")
     if stored.dtype == BFLOAT16:

@@ -22,8 +22,8 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from refinr import volumes
-from refinr.container import replace_file
+from refinr.files import nifti
+from refinr.files.container import replace_file
 
 __all__ = ["FORMATS", "Signal", "format_of", "read", "write"]
 
@@ -364,5 +364,5 @@ def _write_wav(file: io.BytesIO, samples: np.ndarray, info: dict[str, Any]) -> N
         writer.writeframes(samples.astype("<i4").reshape(-1, 1).view("u1")[:, :3].tobytes())
 
 
-_READERS = {"npy": _read_npy, "png": _read_png, "tiff": _read_tiff, "wav": _read_wav, "nifti": volumes.read}
-_WRITERS = {"npy": _write_npy, "png": _write_png, "tiff": _write_tiff, "wav": _write_wav, "nifti": volumes.write}
+_READERS = {"npy": _read_npy, "png": _read_png, "tiff": _read_tiff, "wav": _read_wav, "nifti": nifti.read}
+_WRITERS = {"npy": _write_npy, "png": _write_png, "tiff": _write_tiff, "wav": _write_wav, "nifti": nifti.write}

@@ -10,9 +10,9 @@ from collections.abc import Callable, Iterator
 
 import numpy as np
 
-from refinr import leaf_cases, network_cases
-from refinr.cases import Draw
-from refinr.compare import Case
+from refinr.oracle import leaf_cases, network_cases
+from refinr.oracle.cases import Draw
+from refinr.oracle.compare import Case
 
 FAMILIES: dict[str, Callable[[Draw], Iterator[Case]]] = {
     "planes": leaf_cases.planes,

@@ -1,8 +1,8 @@
 """Cases of the leaves: planes, coordinates, encodings, activations, layers, losses, ternary layers.
 
 With this you can make each family's cases (`planes`, `coords`, `encodings`, `activations`, `layers`, `losses`,
-`ternary`), in small and odd sizes, with extreme values and ties.  A family draws inputs; `refinr.cases.make` asks the
-reference for the rest.
+`ternary`), in small and odd sizes, with extreme values and ties.  A family draws inputs; `refinr.oracle.cases.make`
+asks the reference for the rest.
 """
 
 from __future__ import annotations
@@ -12,10 +12,10 @@ from typing import Any
 
 import numpy as np
 
-from refinr import operations
-from refinr.cases import Draw, given, make, short, uniform
-from refinr.compare import Case
-from refinr.conditioning import Tracked
+from refinr.oracle import operations
+from refinr.oracle.cases import Draw, given, make, short, uniform
+from refinr.oracle.compare import Case
+from refinr.oracle.rounding import Tracked
 
 ROWS = (0, 1, 3, 7)
 

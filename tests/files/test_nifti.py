@@ -17,7 +17,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 import refinr
-from refinr import cli, signals, volumes
+from refinr import cli
+from refinr.files import nifti, signals
 from tests.helpers import assert_equal_exact
 from tests.strategies import seeds
 
@@ -68,7 +69,7 @@ def test_a_real_volume_through_the_command_line(tmp_path, monkeypatch):
 
 def _good() -> bytes:
     file = io.BytesIO()
-    volumes.write(file, np.arange(24, dtype=np.int16).reshape(2, 3, 4), {})
+    nifti.write(file, np.arange(24, dtype=np.int16).reshape(2, 3, 4), {})
     return file.getvalue()
 
 
@@ -96,7 +97,7 @@ def test_cut_or_longer_files_are_refused(tmp_path):
 
 
 def test_what_nifti_cannot_hold(tmp_path):
-    _, info = volumes.read(_good())
+    _, info = nifti.read(_good())
     for samples, extra in [(np.zeros((2, 2), bool), {}), (np.zeros((1,) * 8), {}), (np.zeros((2, 0)), {}),
                            (np.zeros(3, np.float16), {}), (np.zeros((2, 3, 4), np.int32), info),
                            (np.zeros((2, 3), np.int16), info), (np.zeros(40_000, np.int16), {})]:  # fmt: skip

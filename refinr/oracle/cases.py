@@ -4,7 +4,7 @@ With this you can make a case from an operation's inputs (`make`), make one of a
 and draw inputs that are exact in as many dtypes as possible (`uniform`, `short`).
 
 `make` runs the operation twice: on float64 arrays for the values, on arrays that carry their rounding error
-(`refinr.conditioning`) for the bounds.
+(`refinr.oracle.rounding`) for the bounds.
 
 A case is offered in a dtype only if it says something there: inputs are exact, nothing overflows, no decision is nearer
 to its threshold than the bound, and the bound is less than half of what it bounds.
@@ -17,10 +17,11 @@ from typing import Any
 
 import numpy as np
 
-from refinr import losses, mlp, operations, optim
-from refinr.compare import EPS, FACTOR, LARGEST, Case, Output, cast, tolerance
-from refinr.conditioning import Rounding, Tracked
+from refinr import losses, mlp, optim
 from refinr.mlp import MLP
+from refinr.oracle import operations
+from refinr.oracle.compare import EPS, FACTOR, LARGEST, Case, Output, cast, tolerance
+from refinr.oracle.rounding import Rounding, Tracked
 
 Draw = np.random.Generator
 
@@ -49,7 +50,7 @@ def make(
     extra : dict, optional
         Units of eps to add, by tensor.
     fixed : bool
-        As in `refinr.compare.Case`.
+        As in `refinr.oracle.compare.Case`.
     **options
         Of the operation.
     """

@@ -376,7 +376,7 @@ def test_an_interrupt_anywhere_ends_with_130(folder, capsys, monkeypatch):
     def interrupted(*arguments, **options):
         raise KeyboardInterrupt
 
-    monkeypatch.setattr("refinr.commands.load", interrupted)
+    monkeypatch.setattr("refinr.cli.commands.load", interrupted)
     assert cli.main(["info", "out.inr"]) == 130
     assert capsys.readouterr().err.startswith("refinr: interrupted")
 

@@ -15,12 +15,12 @@ from typing import Any
 import numpy as np
 
 from refinr import mlp as networks
-from refinr import operations
-from refinr.cases import Draw, given, make, make_training, short, uniform
-from refinr.compare import Case
-from refinr.conditioning import Tracked
 from refinr.fitting import fit
 from refinr.mlp import MLP
+from refinr.oracle import operations
+from refinr.oracle.cases import Draw, given, make, make_training, short, uniform
+from refinr.oracle.compare import Case
+from refinr.oracle.rounding import Tracked
 
 # --- networks --------------------------------------------------------------------------------------------------------
 

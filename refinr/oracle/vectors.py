@@ -13,7 +13,8 @@ from typing import Any
 
 import numpy as np
 
-from refinr.compare import EPS, FACTOR, TINY, Case, Output
+from refinr.oracle.compare import EPS, FACTOR, TINY, Case, Output
+from refinr.version import __version__
 
 FORMAT, VERSION = "refinr-oracle", 1
 
@@ -27,8 +28,6 @@ def export(folder: str | Path, cases: Sequence[Case]) -> None:
         If the folder cannot be written to.
     """
     from safetensors.numpy import save
-
-    from refinr import __version__
 
     folder = Path(folder)
     folder.mkdir(parents=True, exist_ok=True)

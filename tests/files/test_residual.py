@@ -12,8 +12,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 import refinr
-from refinr import residual
-from refinr.residual import Residual
+from refinr.files import residual
+from refinr.files.residual import Residual
 from tests.helpers import assert_equal_exact
 from tests.strategies import seeds
 

@@ -9,7 +9,8 @@ import numpy as np
 import pytest
 
 from paper_figures import bounds, claims, registry, results
-from refinr import constructive, demo, theory
+from refinr import constructive, theory
+from refinr.cli import demo
 
 KEPT = results.read(registry.data_path(registry.RESULTS / "small", "bounds")).data
 SMALL = bounds.PRESETS["small"]

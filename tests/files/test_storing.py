@@ -14,7 +14,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 import refinr
-from refinr import cli, storing
+from refinr import cli
+from refinr.files import storing
 from tests.helpers import assert_equal_exact
 
 IMAGE = np.random.default_rng(0).integers(0, 256, (12, 12)).astype(np.uint8)

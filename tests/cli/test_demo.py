@@ -11,7 +11,8 @@ import png
 import pytest
 
 import refinr
-from refinr import demo, planes
+from refinr import planes
+from refinr.cli import demo
 from tests.helpers import assert_equal_exact
 
 SHAPES = {"bathymetry": (91, 120), "elevation": (256, 256), "synthetic": (96, 96)}

@@ -6,7 +6,6 @@ import dataclasses
 import math
 from fractions import Fraction
 from itertools import pairwise
-from types import ModuleType
 
 import ml_dtypes
 import numpy as np
@@ -16,8 +15,8 @@ from hypothesis import strategies as st
 from scipy.special import ndtr
 
 import refinr
-from refinr import activations, certify, cli, decompositions, mlp
-from refinr.certify import FLOAT_TYPES, Ball, Machines, enclose
+from refinr import activations, certificates, cli, decompositions, mlp
+from refinr.certificates import FLOAT_TYPES, Ball, Machines, enclose
 from refinr.mlp import MLP
 from tests import machines
 from tests.helpers import assert_close, assert_equal_exact
@@ -95,7 +94,7 @@ def test_exact_functions_vs_floats():
 def test_gamma_is_what_higham_calls_so(count, name):
     u = Fraction(FLOAT_TYPES[name].unit)
     with np.errstate(divide="ignore"):
-        found = float(certify._gamma(count, float(u)))
+        found = float(certificates._gamma(count, float(u)))
     assert found == (math.inf if count * u >= 1 else pytest.approx(float(count * u / (1 - count * u)), rel=1e-15))
 
 
@@ -290,21 +289,21 @@ def test_normal_cdf_of_every_float16_is_as_good_as_it_is_taken_for():
     with np.errstate(over="ignore", under="ignore"):
         found = activations.normal_cdf(z)
     assert found.dtype == np.float16
-    assert np.abs(found.astype(float) - ndtr(z.astype(float))).max() <= certify.NORMAL_CDF * unit("float16")
+    assert np.abs(found.astype(float) - ndtr(z.astype(float))).max() <= certificates.NORMAL_CDF * unit("float16")
 
 
 @pytest.mark.parametrize("dtype", ["float32", "float64"])
 def test_normal_cdf_is_as_good_as_it_is_taken_for(dtype):
     z = np.linspace(-40, 40, 400001).astype(dtype)
     error = np.abs(activations.normal_cdf(z).astype(float) - ndtr(z.astype(float)))
-    assert error.max() <= certify.NORMAL_CDF * unit(dtype)
+    assert error.max() <= certificates.NORMAL_CDF * unit(dtype)
 
 
 # --- whole networks --------------------------------------------------------------------------------------------------
 
 
 def test_every_activation_has_a_formula():
-    assert certify.FORMULAS.keys() == activations.ACTIVATIONS.keys()
+    assert certificates.FORMULAS.keys() == activations.ACTIVATIONS.keys()
 
 
 @ACTIVATIONS
@@ -458,11 +457,10 @@ def inr() -> refinr.INR:
     return refinr.fit(IMAGE, **SMALL)
 
 
-def test_the_module_is_the_function(inr):
-    assert isinstance(refinr.certify, ModuleType)
-    assert refinr.certify is certify
-    assert isinstance(refinr.certify(inr), certify.Certificate)
-    assert refinr.certify(inr, "float32") == certify.certify(inr, dtypes=["float32"])
+def test_certify_is_a_function_of_the_package(inr):
+    assert refinr.certify is certificates.certify
+    assert isinstance(refinr.certify(inr), certificates.Certificate)
+    assert refinr.certify(inr, "float32") == certificates.certify(inr, dtypes=["float32"])
 
 
 def _signals() -> dict[str, np.ndarray]:
@@ -537,7 +535,7 @@ def test_margins_and_slacks_are_the_smallest_of_their_plane(decomposition, optio
 
 def test_chunks_and_threads_do_not_matter(inr, monkeypatch):
     whole = refinr.certify(inr)
-    monkeypatch.setattr(certify, "_CHUNK", 1)  # one sample at a time
+    monkeypatch.setattr(certificates, "_CHUNK", 1)  # one sample at a time
     apart = refinr.certify(inr)
     for name in TYPES:
         assert whole.types[name].guaranteed == apart.types[name].guaranteed
@@ -686,16 +684,16 @@ def test_whole_numbers_up_to_what_the_type_holds(fan_in, held):
 
 
 def test_the_largest_number_of_a_type_can_be_cast_to_it():
-    assert certify.castable({"w0": np.array([-65504.0])}, "float16") == ("float16",)
+    assert certificates.castable({"w0": np.array([-65504.0])}, "float16") == ("float16",)
 
 
 def test_the_table_as_printed():
     types = {
-        "float64": certify.Guarantee(True, 1e-13, (0.5, 0.25)),
-        "float32": certify.Guarantee(True, 1.5e-5, (0.49, 0.0)),
-        "bfloat16": certify.Guarantee(False, math.inf, (-math.inf, -math.inf)),
+        "float64": certificates.Guarantee(True, 1e-13, (0.5, 0.25)),
+        "float32": certificates.Guarantee(True, 1.5e-5, (0.49, 0.0)),
+        "bfloat16": certificates.Guarantee(False, math.inf, (-math.inf, -math.inf)),
     }
-    assert str(certify.Certificate(types, (0.5, 0.25))).splitlines() == [
+    assert str(certificates.Certificate(types, (0.5, 0.25))).splitlines() == [
         "float type  same bits everywhere   rounding, at most    to spare",
         "float64     yes                                1e-13        0.25",
         "float32     yes                              1.5e-05           0",
@@ -723,7 +721,7 @@ def test_numbers_up_to_the_largest_have_a_bound():
 def test_where_a_slope_is_0_the_function_is_still_as_wrong_as_it_may_be(name):
     on = Machines([name])
     z = on.function(np.zeros((1, 1, 1)), _ball(0.0, 1.0), np.zeros((1, 1, 1, 1)))
-    assert z.rad.item() >= certify.FUNCTION * (FLOAT_TYPES[name].unit + FLOAT_TYPES["float64"].unit)
+    assert z.rad.item() >= certificates.FUNCTION * (FLOAT_TYPES[name].unit + FLOAT_TYPES["float64"].unit)
 
 
 def test_the_bound_of_a_type_does_not_depend_on_the_types_beside_it():
@@ -746,8 +744,8 @@ def test_an_output_that_may_be_on_its_threshold_is_not_certain(inr, monkeypatch)
         mid = enclose(spec, params, x, dtypes).mid
         return Ball(mid, np.broadcast_to(abs(mid), (1, *mid.shape)))
 
-    monkeypatch.setattr(certify, "enclose", up_to_the_threshold)
-    found = certify.certify(inr, "float32").types["float32"]
+    monkeypatch.setattr(certificates, "enclose", up_to_the_threshold)
+    found = certificates.certify(inr, "float32").types["float32"]
     assert (found.guaranteed, found.slack) == (False, 0.0)
 
 

@@ -4,7 +4,7 @@ With this you can describe what is expected (`Output`, `Case`), ask how far a va
 (`tolerance`), and compare (`compare`, `first_difference`): shape, then dtype, then values.
 
 An expected float comes with the number of units by which rounding may move it, worked out when it was made
-(`refinr.conditioning`).  In every dtype the same formula gives the bound:
+(`refinr.oracle.rounding`).  In every dtype the same formula gives the bound:
 
     tolerance = 8 (eps units + tiny floor)
 
@@ -50,7 +50,7 @@ class Case:
     name : str
         "family.operation.variant".
     operation : str
-        A name in `refinr.operations`.
+        A name in `refinr.oracle.operations`.
     arrays : dict of arrays
         Those of float64 are given in the dtype that is checked, and are exact in it; others as they are.
     options : dict of JSON values

@@ -3,7 +3,7 @@
 With this you can find a backend by name (`find_backend`), check it (`check_backend`), use the cases in tests of your
 own (`parametrize_cases`, `assert_matches`), and keep them in files that any language reads (`export`, `load`).
 
-A backend is a module or an object with functions named and called like those of `refinr.operations`.
+A backend is a module or an object with functions named and called like those of `refinr.oracle.operations`.
 """
 
 from __future__ import annotations
@@ -18,21 +18,9 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from refinr.compare import Case, compare, first_difference, numpy_dtype
-from refinr.families import FAMILIES, generate
-from refinr.vectors import export, load
+from refinr.oracle.compare import Case, compare, first_difference, numpy_dtype
+from refinr.oracle.families import FAMILIES, generate
 
-__all__ = [
-    "Report",
-    "Result",
-    "assert_matches",
-    "cases",
-    "check_backend",
-    "export",
-    "find_backend",
-    "load",
-    "parametrize_cases",
-]
 STATES = ("passed", "differ", "raised", "not implemented", "not offered")
 
 
@@ -151,8 +139,8 @@ def find_backend(path: str) -> Any:
 
     Examples
     --------
-    >>> find_backend("refinr.operations").__name__
-    'refinr.operations'
+    >>> find_backend("refinr.oracle.operations").__name__
+    'refinr.oracle.operations'
     """
     module, _, name = path.partition(":")
     sys.path.insert(0, "")
@@ -186,8 +174,8 @@ def check_backend(
     Parameters
     ----------
     backend : module or object
-        With functions as in `refinr.operations`; those it has not got, or that raise NotImplementedError, count as not
-        implemented.
+        With functions as in `refinr.oracle.operations`; those it has not got, or that raise NotImplementedError, count
+        as not implemented.
     families : str or several, optional
         As for `cases`.
     dtype : {"float64", "float32", "float16", "bfloat16"}
@@ -204,7 +192,7 @@ def check_backend(
 
     Examples
     --------
-    >>> from refinr import operations
+    >>> from refinr.oracle import operations
     >>> report = check_backend(operations, "layers", quiet=True)
     >>> report.ok, report.count("passed")
     (True, 32)

@@ -21,7 +21,7 @@ from hypothesis import strategies as st
 import refinr
 from benchmarks import resume
 from refinr import cli, training
-from refinr.journal import Journal
+from refinr.files.journal import Journal
 from tests.helpers import assert_equal_exact
 from tests.strategies import seeds
 

@@ -13,19 +13,9 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from refinr import (
-    activations,
-    certify,
-    commands,
-    decompositions,
-    encodings,
-    executors,
-    expansion,
-    losses,
-    mlp,
-    signals,
-    storing,
-)
+from refinr import activations, certificates, decompositions, encodings, executors, expansion, losses, mlp
+from refinr.cli import commands
+from refinr.files import signals, storing
 from refinr.inr import LosslessError
 
 
@@ -130,7 +120,7 @@ def _parser() -> argparse.ArgumentParser:
         "certify", commands.certify, "Say whether an .inr file decodes to the same bits on every machine."
     )
     certifying.add_argument("input", metavar="FILE.inr")
-    certifying.add_argument("--dtype", choices=list(certify.FLOAT_TYPES), default="float32", help="type that must")
+    certifying.add_argument("--dtype", choices=list(certificates.FLOAT_TYPES), default="float32", help="type that must")
 
     about = command("info", commands.info, "Say what an .inr file holds.")
     about.add_argument("input", metavar="FILE.inr")

@@ -8,7 +8,18 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from refinr.compare import EPS, LARGEST, TINY, Case, Output, cast, compare, first_difference, numpy_dtype, tolerance
+from refinr.oracle.compare import (
+    EPS,
+    LARGEST,
+    TINY,
+    Case,
+    Output,
+    cast,
+    compare,
+    first_difference,
+    numpy_dtype,
+    tolerance,
+)
 
 DTYPES = pytest.mark.parametrize("dtype", EPS)
 

@@ -18,11 +18,10 @@ claim that or better; fast-math intrinsics do not, and TF32 is not float32.
 from __future__ import annotations
 
 import math
-import sys
 from collections.abc import Callable, Iterable, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
-from types import MappingProxyType, ModuleType
+from types import MappingProxyType
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -405,20 +404,3 @@ def castable(params: Params, dtypes: Iterable[str] | str) -> tuple[str, ...]:
     if not names:
         raise ValueError(f"dtypes: expected one or more of {known}, got none")
     return names
-
-
-# --- the module as a function ----------------------------------------------------------------------------------------
-
-
-class _Callable(ModuleType):
-    """``refinr.certify(inr)`` and ``refinr.certify.Certificate`` both work: the module can be called.
-
-    Python lets a module give itself another class (https://docs.python.org/3/reference/datamodel.html, "Customizing
-    module attribute access").
-    """
-
-    def __call__(self, inr: INR, dtypes: Iterable[str] | str | None = None) -> Certificate:
-        return certify(inr, dtypes)
-
-
-sys.modules[__name__].__class__ = _Callable

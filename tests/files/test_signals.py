@@ -26,8 +26,8 @@ from hypothesis.extra import numpy as hnp
 from PIL import Image
 from scipy.io import wavfile
 
-from refinr import signals
-from refinr.signals import Signal, read, write
+from refinr.files import signals
+from refinr.files.signals import Signal, read, write
 from tests import strategies
 from tests.helpers import assert_equal_exact
 
@@ -742,5 +742,5 @@ def test_scipy_left_justifies_24_bits(tmp_path):
 
 
 def test_import_is_light():
-    code = "import refinr.signals, sys; assert not {'scipy', 'png', 'tifffile'} & set(sys.modules)"
+    code = "import refinr.files.signals, sys; assert not {'scipy', 'png', 'tifffile'} & set(sys.modules)"
     subprocess.run([sys.executable, "-c", code], check=True)

@@ -1,0 +1,1 @@
+"""Bytes without mathematics: containers, checksums, journals, and one module per file format."""

@@ -1,0 +1,30 @@
+"""The oracle: someone else's fast backend, checked against the reference until the first wrong number.
+
+With this you can find a backend by name (`find_backend`), check it (`check_backend`), use the cases in tests of your
+own (`parametrize_cases`, `assert_matches`), and keep them in files that any language reads (`export`, `load`).
+
+A backend is a module or an object with functions named and called like those of `refinr.oracle.operations`.
+"""
+
+from refinr.oracle.check import (
+    Report,
+    Result,
+    assert_matches,
+    cases,
+    check_backend,
+    find_backend,
+    parametrize_cases,
+)
+from refinr.oracle.vectors import export, load
+
+__all__ = [
+    "Report",
+    "Result",
+    "assert_matches",
+    "cases",
+    "check_backend",
+    "export",
+    "find_backend",
+    "load",
+    "parametrize_cases",
+]
