@@ -21,7 +21,7 @@ FLOORS = {
     name: floor
     for floor, names in enumerate(
         [
-            "xp cpu version files.trits files.container files.residual files.journal files.nifti oracle.compare",
+            "xp cpu version tables files.trits files.container files.residual files.journal files.nifti oracle.compare",
             "planes coords activations losses metrics optim decisions tiling report executors progress files.signals",
             "layers ternary encodings decompositions theory oracle.rounding",
             "mlp files.storing",
@@ -52,7 +52,7 @@ SCREENS = {"progress"}  # beside all of refinr.files
 LINES_A_FILE, LINES_OF_THE_METHOD = 200, 2000
 
 # low, but of the machine and not of the mathematics: cores, files, screens; and the oracle, which has its own defects
-NOT_MUTATED = {"cpu", "version", "report", "executors", "progress"}
+NOT_MUTATED = {"cpu", "version", "tables", "report", "executors", "progress"}
 
 
 def _name(path: Path) -> str:
