@@ -12,17 +12,100 @@ from __future__ import annotations
 
 import lzma
 import zlib
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Protocol
 
 import numpy as np
 
-_FILTERS = [{"id": lzma.FILTER_LZMA2, "preset": 6, "dict_size": 1 << 20}]  # a small dictionary: little memory
-_MOST_MEMORY = 1 << 24  # bytes that a reader grants xz: a forged stream may ask for gigabytes
 _PIECE = 1 << 16  # bytes of a stream looked at together
 
-CODECS = ("zlib", "xz")
+
+# --- codecs ----------------------------------------------------------------------------------------------------------
+
+
+class Decompressor(Protocol):
+    """What reads a compressed stream piece by piece, as those of `lzma` and `bz2` do."""
+
+    @property
+    def eof(self) -> bool:
+        """Whether the stream has ended."""
+
+    @property
+    def needs_input(self) -> bool:
+        """Whether there is nothing more to be had from what it was given."""
+
+    @property
+    def unused_data(self) -> bytes:
+        """What it was given beyond the end of the stream."""
+
+    def decompress(self, piece: bytes, most: int) -> bytes:
+        """Take one more piece; give at most so many bytes."""
+
+
+class _Inflate:
+    """The `Decompressor` of zlib, which hands back what it has not looked at yet where others keep it."""
+
+    def __init__(self) -> None:
+        self._stream = zlib.decompressobj()
+
+    @property
+    def eof(self) -> bool:
+        return self._stream.eof
+
+    @property
+    def needs_input(self) -> bool:
+        return not self._stream.eof and not self._stream.unconsumed_tail
+
+    @property
+    def unused_data(self) -> bytes:
+        return self._stream.unused_data
+
+    def decompress(self, piece: bytes, most: int) -> bytes:
+        return self._stream.decompress(self._stream.unconsumed_tail + piece, most)
+
+
+def _xz_compressor() -> Any:
+    # a dictionary of 1 MiB, not the 8 MiB of preset 6: little memory, on both sides
+    filters = [{"id": lzma.FILTER_LZMA2, "preset": 6, "dict_size": 1 << 20}]
+    return lzma.LZMACompressor(lzma.FORMAT_XZ, lzma.CHECK_CRC32, filters=filters)
+
+
+def _xz_decompressor() -> Decompressor:
+    # 16 MiB is far more than a dictionary of 1 MiB needs; a forged stream may ask for gigabytes
+    return lzma.LZMADecompressor(lzma.FORMAT_XZ, 1 << 24)
+
+
+@dataclass(frozen=True)
+class Codec:
+    """A compression of streams of bytes.
+
+    Parameters
+    ----------
+    name : str
+        As files say it.
+    compressor : callable
+        A new stream to write: ``compress(bytes) -> bytes`` and ``flush() -> bytes``, as in `zlib` and `lzma`.
+    decompressor : callable
+        A new stream to read, a `Decompressor`; it limits the memory that it takes, whatever a stream asks for.
+    """
+
+    name: str
+    compressor: Callable[[], Any]
+    decompressor: Callable[[], Decompressor]
+
+
+CODECS = {
+    codec.name: codec
+    for codec in [
+        Codec("zlib", lambda: zlib.compressobj(9), _Inflate),
+        Codec("xz", _xz_compressor, _xz_decompressor),
+    ]
+}
+"""All of them compress, and the shortest stream is kept; the first of equals."""
+
+
+# --- streams ---------------------------------------------------------------------------------------------------------
 
 
 @dataclass(frozen=True, eq=False)
@@ -31,7 +114,8 @@ class Residual:
 
     Parameters
     ----------
-    codec : {"zlib", "xz"}
+    codec : str
+        One of `CODECS`.
     data : array of uint8 (bytes,)
     margin : float
         Smallest distance of any output, right or wrong, from a threshold; 0 where there are no thresholds.
@@ -78,8 +162,7 @@ class Writer:
             self._right += packed_size(wrong.size, self._bits)
             return
         if not self._streams:
-            xz = lzma.LZMACompressor(lzma.FORMAT_XZ, lzma.CHECK_CRC32, filters=_FILTERS)
-            self._streams = {"zlib": zlib.compressobj(9), "xz": xz}
+            self._streams = {codec.name: codec.compressor() for codec in CODECS.values()}
             self._parts = {name: [] for name in self._streams}
             for start in range(0, self._right, _PIECE):
                 self._feed(bytes(min(_PIECE, self._right - start)))
@@ -131,37 +214,32 @@ class _Stream:
     """A compressed stream, read in pieces of known size."""
 
     def __init__(self, residual: Residual) -> None:
-        self._stream: Any = zlib.decompressobj()
-        if residual.codec == "xz":
-            self._stream = lzma.LZMADecompressor(lzma.FORMAT_XZ, _MOST_MEMORY)
+        self._stream = CODECS[residual.codec].decompressor()
         self._pieces = (residual.data[i : i + _PIECE].tobytes() for i in range(0, len(residual.data), _PIECE))
 
     def read(self, size: int) -> bytes:
         content = bytearray()
         while len(content) < size:
-            left = size - len(content)
-            piece = self._rest() or (next(self._pieces, b"") if self._hungry() else b"")
-            part = self._stream.decompress(piece, left)
-            if not part and not piece and self._hungry():
+            piece = self._next_piece()
+            part = b"" if self._stream.eof else self._stream.decompress(piece, size - len(content))
+            if not part and not piece and (self._stream.eof or self._stream.needs_input):
                 raise ValueError("residual: damaged, it ends too early")
             content += part
         return bytes(content)
 
-    def _rest(self) -> bytes:  # zlib gives back what it has not looked at yet, xz keeps it
-        return getattr(self._stream, "unconsumed_tail", b"")
-
-    def _hungry(self) -> bool:
-        return getattr(self._stream, "needs_input", True)
-
     def end(self) -> None:
         more = b""
         while not self._stream.eof:  # checksums follow the last byte
-            piece = self._rest() or next(self._pieces, b"")
+            hungry = self._stream.needs_input
+            piece = self._next_piece()
             more = self._stream.decompress(piece, 1)
-            if more or not piece:
+            if more or (hungry and not piece):
                 break
         if more or not self._stream.eof or self._stream.unused_data or next(self._pieces, b""):
             raise ValueError("residual: damaged, it does not end with the last tile")
+
+    def _next_piece(self) -> bytes:
+        return next(self._pieces, b"") if self._stream.needs_input else b""
 
 
 # --- planes as bytes -------------------------------------------------------------------------------------------------

@@ -132,6 +132,17 @@ def test_streams_too_short_too_long_or_damaged(codec):
 
 
 @pytest.mark.parametrize("codec", residual.CODECS)
+@pytest.mark.parametrize("sizes", [[8, 112, 8], [112, 24], [8, 112]], ids=str)
+def test_bytes_behind_the_end_of_a_stream_are_damage(codec, sizes):
+    """A stream of 15 bytes that is read in two pieces, with one more byte behind it."""
+    good = _stream(bytes(range(15)), codec)
+    longer = Residual(codec, np.append(good.data, np.uint8(ord("x"))), 0.0)
+    assert sum(len(part) for part in residual.read(good, [8, 112], 1)) == 120
+    with pytest.raises(ValueError, match="residual: damaged"):
+        list(residual.read(longer, sizes, 1))
+
+
+@pytest.mark.parametrize("codec", residual.CODECS)
 def test_a_bomb_is_not_set_off(codec):
     bomb = _stream(bytes(40_000_000), codec)
     tracemalloc.start()
