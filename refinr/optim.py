@@ -1,7 +1,8 @@
-"""How the parameters move: Adam, and schedules for its step.
+"""How the parameters move: optimisers, and schedules for their step.
 
-With this you can start (`adam_init`), take steps (`adam_step`), and let the step size change on the way (`StepDecay`,
-`Cosine`, `Constant`).
+With this you can find an optimiser by name (`get`), start and step it on one array (`Adam`, `SGD`) or on all parameters
+of a network (`init`, `step`; for Adam also `adam_init`, `adam_step`), and let the step size change on the way
+(`StepDecay`, `Cosine`, `Constant`).
 """
 
 from __future__ import annotations
@@ -9,13 +10,207 @@ from __future__ import annotations
 import math
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import NamedTuple
+from typing import Any, NamedTuple, Protocol
 
 import numpy as np
 
+from refinr.tables import look_up
 from refinr.xp import Array, asarray_like, namespace
 
 Params = dict[str, Array]
+
+
+# --- one array -------------------------------------------------------------------------------------------------------
+
+
+class Optimiser(Protocol):
+    """What all optimisers have: how one array starts, and how it moves; a frozen dataclass of plain numbers.
+
+    A state is a NamedTuple of arrays of the shape of p, so that where the rows of p are networks, a network is dropped
+    or begun again by its index.  ``t`` counts the steps, this one included: 1, 2, ...  It is an int, or an array that
+    broadcasts against p where the networks of a stack have taken different numbers of steps; so is ``lr``.  Both are on
+    the host.
+    """
+
+    def init(self, p: Array) -> Any:
+        """The state before the first step."""
+
+    def step(self, p: Array, g: Array, state: Any, t: int | np.ndarray, lr: float | np.ndarray) -> tuple[Array, Any]:
+        """The array p after a step, and the state: new ones, the arguments are left as they were."""
+
+
+class Moments(NamedTuple):
+    """First and second moments of a gradient."""
+
+    m: Array
+    v: Array
+
+
+@dataclass(frozen=True)
+class Adam:
+    """``p <- p - lr (m / (1 - b1^t)) / (sqrt(v / (1 - b2^t)) + eps)``, with the moments m, v of the gradient.
+
+    Parameters
+    ----------
+    betas : tuple of floats
+        b1 and b2, of ``m <- b1 m + (1 - b1) g`` and ``v <- b2 v + (1 - b2) g^2``.
+    eps : float
+        Outside the root, as in PyTorch.
+
+    References
+    ----------
+    Kingma and Ba, "Adam: A Method for Stochastic Optimization", ICLR 2015, Algorithm 1.
+
+    Examples
+    --------
+    >>> adam, p = Adam(), np.array([1.0])
+    >>> p, state = adam.step(p, np.array([4.0]), adam.init(p), t=1, lr=0.1)
+    >>> p.round(6).tolist(), state.m.round(6).tolist(), state.v.round(6).tolist()
+    ([0.9], [0.4], [0.016])
+    """
+
+    betas: tuple[float, float] = (0.9, 0.999)
+    eps: float = 1e-8
+
+    def init(self, p: Array) -> Moments:
+        """All moments zero."""
+        zeros = namespace(p).zeros_like
+        return Moments(zeros(p), zeros(p))
+
+    def step(
+        self, p: Array, g: Array, state: Moments, t: int | np.ndarray, lr: float | np.ndarray
+    ) -> tuple[Array, Moments]:
+        """See `Optimiser`; both fractions of the formula times ``sqrt(1 - b2^t)``, which is the same step."""
+        b1, b2 = self.betas
+        # NumPy's power also for a plain t: the C library's may differ in the last bit from what an array of t gets
+        root = np.sqrt(1.0 - np.power(b2, t))
+        rate = _beside(p, lr * root / (1.0 - np.power(b1, t)))
+        eps = _beside(p, self.eps * root)
+        m = b1 * state.m + (1.0 - b1) * g
+        v = b2 * state.v + (1.0 - b2) * (g * g)
+        return p - rate * (m / (namespace(p).sqrt(v) + eps)), Moments(m, v)
+
+
+class Velocity(NamedTuple):
+    """The sum of past gradients that momentum carries on."""
+
+    u: Array
+
+
+@dataclass(frozen=True)
+class SGD:
+    """``u <- momentum u + g``, ``p <- p - lr u``: gradient descent with momentum, as in PyTorch.
+
+    References
+    ----------
+    Polyak, "Some methods of speeding up the convergence of iteration methods", USSR Computational Mathematics and
+    Mathematical Physics 4 (5), 1964.
+
+    Examples
+    --------
+    >>> sgd, p = SGD(momentum=0.5), np.array([1.0])
+    >>> p, state = sgd.step(p, np.array([4.0]), sgd.init(p), t=1, lr=0.125)
+    >>> p, state = sgd.step(p, np.array([2.0]), state, t=2, lr=0.125)
+    >>> p.tolist(), state.u.tolist()
+    ([0.0], [4.0])
+    """
+
+    momentum: float = 0.9
+
+    def init(self, p: Array) -> Velocity:
+        """At rest."""
+        return Velocity(namespace(p).zeros_like(p))
+
+    def step(
+        self, p: Array, g: Array, state: Velocity, t: int | np.ndarray, lr: float | np.ndarray
+    ) -> tuple[Array, Velocity]:
+        """See `Optimiser`; t does not matter."""
+        u = self.momentum * state.u + g
+        return p - _beside(p, lr) * u, Velocity(u)
+
+
+def _beside(like: Array, value: float | np.ndarray) -> float | Array:
+    # a Python float keeps any array's dtype; a float64 scalar of NumPy would widen float32 and halve the speed
+    return float(value) if np.ndim(value) == 0 else asarray_like(value, like)
+
+
+OPTIMISERS: dict[str, Callable[..., Optimiser]] = {"adam": Adam, "sgd": SGD}
+"""Optimisers by name: called without arguments, each has the values that its authors recommend."""
+
+
+def get(name: str) -> Optimiser:
+    """The optimiser of that name, as its authors recommend it.
+
+    Raises
+    ------
+    ValueError
+        For an unknown name.
+
+    Examples
+    --------
+    >>> get("adam")
+    Adam(betas=(0.9, 0.999), eps=1e-08)
+    """
+    return look_up(OPTIMISERS, name, "optimiser")()
+
+
+# --- all parameters --------------------------------------------------------------------------------------------------
+
+
+def init(optimiser: Optimiser, params: Params) -> dict[str, Any]:
+    """The states of all parameters before the first step.
+
+    Examples
+    --------
+    >>> init(SGD(), {"w0": np.ones(2)})["w0"].u.tolist()
+    [0.0, 0.0]
+    """
+    return {name: optimiser.init(p) for name, p in params.items()}
+
+
+def step(
+    optimiser: Optimiser,
+    params: Params,
+    grads: Params,
+    states: dict[str, Any],
+    t: int | np.ndarray,
+    lr: float | np.ndarray,
+) -> tuple[Params, dict[str, Any]]:
+    """One step of all parameters.
+
+    Parameters
+    ----------
+    optimiser : Optimiser
+    params, grads : dicts of arrays with the same names and shapes
+    states : dict
+        As made by `init` or the last step.
+    t : int, or array
+        Number of this step, 1, 2, ...; see `Optimiser`.
+    lr : float, or array
+        Step size; one per network, in a shape that broadcasts against every parameter, where they differ.
+
+    Returns
+    -------
+    params, states
+        New ones; the arguments are left as they were.
+
+    Raises
+    ------
+    ValueError
+        If the names and shapes of `grads` are not those of `params`.
+
+    Examples
+    --------
+    >>> params, grads = {"w": np.array([1.0])}, {"w": np.array([4.0])}
+    >>> step(SGD(), params, grads, init(SGD(), params), t=1, lr=0.125)[0]["w"].tolist()
+    [0.5]
+    """
+    expected = {name: p.shape for name, p in params.items()}
+    got = {name: g.shape for name, g in grads.items()}
+    if got != expected:
+        raise ValueError(f"grads: expected the names and shapes {expected}, got {got}")
+    moved = {name: optimiser.step(p, grads[name], states[name], t, lr) for name, p in params.items()}
+    return {name: p for name, (p, _) in moved.items()}, {name: state for name, (_, state) in moved.items()}
 
 
 class AdamState(NamedTuple):
@@ -31,15 +226,14 @@ class AdamState(NamedTuple):
 
 
 def adam_init(params: Params) -> AdamState:
-    """The state before the first step: all moments zero.
+    """The state of `Adam` before the first step: all moments zero.
 
     Examples
     --------
     >>> adam_init({"w0": np.ones(2)}).m["w0"].tolist()
     [0.0, 0.0]
     """
-    zeros = {name: namespace(p).zeros_like(p) for name, p in params.items()}
-    return AdamState(zeros, dict(zeros), 0)  # `adam_step` never writes into them: sharing is safe
+    return _adam_state(init(Adam(), params), 0)
 
 
 def adam_step(
@@ -51,33 +245,7 @@ def adam_step(
     betas: tuple[float, float] = (0.9, 0.999),
     eps: float = 1e-8,
 ) -> tuple[Params, AdamState]:
-    """One step of Adam.
-
-    ``m <- b1 m + (1 - b1) g``, ``v <- b2 v + (1 - b2) g^2``,
-    ``p <- p - lr (m / (1 - b1^t)) / (sqrt(v / (1 - b2^t)) + eps)``.
-
-    Parameters
-    ----------
-    params, grads : dicts of arrays with the same names and shapes
-    state : AdamState
-    lr : float, or array
-        Step size; one a network, in a shape that broadcasts against every parameter, where they differ.
-    betas, eps
-        As in PyTorch, eps outside the root.
-
-    Returns
-    -------
-    params, state
-        New ones; the arguments are left as they were.
-
-    Raises
-    ------
-    ValueError
-        If the names and shapes of `grads` are not those of `params`.
-
-    References
-    ----------
-    Kingma and Ba, "Adam: A Method for Stochastic Optimization", ICLR 2015, Algorithm 1.
+    """One step of `Adam`, with its state in one piece; parameters, returns and errors as for `step`.
 
     Examples
     --------
@@ -86,34 +254,14 @@ def adam_step(
     >>> p["w"].round(6).tolist(), state.t
     ([0.9], 1)
     """
-    shapes, got = ({name: a.shape for name, a in arrays.items()} for arrays in (params, grads))
-    if got != shapes:
-        raise ValueError(f"grads: expected the names and shapes {shapes}, got {got}")
-    b1, b2 = betas
     t = state.t + 1
-    # p - lr mhat / (sqrt(vhat) + eps) = p - rate m / (sqrt(v) + floor): two divisions by a number fewer for every value
-    # (NumPy's power also for a plain t: the C library's may differ in the last bit from what a stack of networks gets)
-    root = np.sqrt(1.0 - np.power(b2, t))
-    rate, floor = lr * root / (1.0 - np.power(b1, t)), eps * root
-    new, m, v = {}, {}, {}
-    for name, p in params.items():
-        xp = namespace(p)
-        g = grads[name]
-        m[name] = b1 * state.m[name]
-        m[name] += (1.0 - b1) * g
-        v[name] = b2 * state.v[name]
-        v[name] += (1.0 - b2) * (g * g)
-        step = xp.sqrt(v[name])
-        step += _coefficient(floor, p)
-        step = m[name] / step
-        step *= _coefficient(rate, p)
-        new[name] = p - step
-    return new, AdamState(m, v, t)
+    moments = {name: Moments(state.m[name], state.v[name]) for name in params}
+    params, moments = step(Adam(betas, eps), params, grads, moments, t, lr)
+    return params, _adam_state(moments, t)
 
 
-def _coefficient(value: float | np.ndarray, like: Array) -> float | Array:
-    # a Python float keeps any array's dtype; a float64 scalar of NumPy would widen float32 and halve the speed
-    return float(value) if np.ndim(value) == 0 else asarray_like(value, like)
+def _adam_state(moments: dict[str, Moments], t: int | np.ndarray) -> AdamState:
+    return AdamState({name: s.m for name, s in moments.items()}, {name: s.v for name, s in moments.items()}, t)
 
 
 # --- step schedules --------------------------------------------------------------------------------------------------

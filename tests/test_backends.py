@@ -58,6 +58,12 @@ def _three_steps(params: dict, grads: dict, lr: Any, t: Any) -> tuple:
     return params, state.m, state.v
 
 
+def _momentum(p: Any, g: Any) -> tuple:
+    sgd = optim.SGD()
+    p, state = sgd.step(p, g, sgd.init(p), 1, _rates)
+    return sgd.step(p, g, state, 2, 1e-2)
+
+
 def _packing() -> tuple[Callable, tuple]:
     case = net(mlp.MLP((2, 6, 1)), 2, 5, seed=0)
     return lambda params: (rows := mlp.pack(params), mlp.unpack(case.spec, rows)), (case.params,)
@@ -123,6 +129,7 @@ FLOAT_CASES: dict[str, tuple[Callable, tuple]] = {
         lambda params, grads: _three_steps(params, grads, _rates, np.array([0, 9]).reshape(2, 1, 1)),
         (_params, _grads),
     ),
+    "sgd": (_momentum, (_params["w0"], _grads["w0"])),
     "pack, unpack": _packing(),
     **{f"network, {name}": _network(name) for name in activations.ACTIVATIONS},
 }

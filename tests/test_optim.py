@@ -1,4 +1,4 @@
-"""Adam against the textbook and against Optax, always on given gradients.
+"""Optimisers against the textbook and against Optax, always on given gradients.
 
 The first step of Adam is ``lr sign(g)``: rounding noise in a gradient decides where a parameter goes, so a trajectory
 can only be compared where the gradients are the same numbers.
@@ -6,6 +6,7 @@ can only be compared where the gradients are the same numbers.
 
 from __future__ import annotations
 
+import dataclasses
 import math
 
 import jax.numpy as jnp
@@ -152,6 +153,83 @@ def test_names_of_the_gradients_have_to_match(names):
     params = _tree(0)
     with pytest.raises(ValueError, match="grads: expected the names"):
         optim.adam_step(params, {name: np.zeros(1) for name in names}, optim.adam_init(params))
+
+
+# --- SGD, and what all optimisers have in common ---------------------------------------------------------------------
+
+OPTIMISERS = pytest.mark.parametrize("name", optim.OPTIMISERS)
+
+
+@DTYPES
+@pytest.mark.parametrize("momentum", [0.0, 0.9])
+def test_momentum_vs_optax(dtype, momentum):
+    params = _tree(0, dtype)
+    optimiser, ours = optax.sgd(1e-2, momentum), optim.SGD(momentum)
+    theirs = {name: jnp.asarray(value) for name, value in params.items()}
+    their_state, states = optimiser.init(theirs), optim.init(ours, params)
+    size = {name: abs(value) for name, value in params.items()}
+    for i in range(1, 31):
+        g = _tree(i, dtype)
+        params, states = optim.step(ours, params, g, states, i, 1e-2)
+        updates, their_state = optimiser.update(g, their_state)
+        theirs = optax.apply_updates(theirs, updates)
+        size = {name: value + 1e-2 * abs(g[name]) / (1 - momentum) for name, value in size.items()}
+    for name in SHAPES:
+        assert_close(params[name], np.asarray(theirs[name]), conditioning=size[name], terms=60)
+
+
+@OPTIMISERS
+@DTYPES
+def test_states_are_arrays_of_the_same_shape_and_dtype_and_nothing_is_written_into(name, dtype):
+    optimiser, p, g = optim.get(name), _tree(0, dtype)["w0"], _tree(1, dtype)["w0"]
+    state = optimiser.init(p)
+    for t in (1, 2):
+        for array in (p, g, *state):
+            array.setflags(write=False)
+        before = [array.copy() for array in (p, *state)]
+        moved, new = optimiser.step(p, g, state, t, 1e-3)
+        for array, old in zip((p, *state), before, strict=True):
+            assert_equal_exact(array, old)
+        assert {(a.dtype, a.shape) for a in (moved, *state, *new)} == {(np.dtype(dtype), p.shape)}
+        p, state = moved, new
+
+
+@OPTIMISERS
+@given(seed=seeds)
+def test_a_row_moves_as_it_would_alone(name, seed):
+    """Networks are dropped and begun again by their index: a step treats each apart, with its own t and lr."""
+    rng = np.random.default_rng(seed)
+    optimiser, p = optim.get(name), rng.standard_normal((3, 5)).astype("float32")
+    lr, t = 10.0 ** rng.uniform(-4, -1, (3, 1)), rng.integers(1, 50, (3, 1))
+    state = optimiser.init(p)
+    alone = [(p[e], type(state)(*(a[e] for a in state))) for e in range(3)]
+    for i in range(5):
+        g = rng.standard_normal(p.shape).astype("float32")
+        p, state = optimiser.step(p, g, state, t + i, lr)
+        alone = [optimiser.step(*_row(own, g[e]), int(t[e, 0]) + i, float(lr[e, 0])) for e, own in enumerate(alone)]
+    for e, (row, own) in enumerate(alone):
+        assert_equal_exact(p[e], row)
+        for array, expected in zip(state, own, strict=True):
+            assert_equal_exact(array[e], expected)
+
+
+def _row(alone: tuple, g: np.ndarray) -> tuple:
+    p, state = alone
+    return p, g, state
+
+
+@OPTIMISERS
+def test_optimisers_are_descriptions_found_by_name(name):
+    optimiser = optim.get(name)
+    assert type(optimiser) is optim.OPTIMISERS[name]
+    assert hash(optimiser) == hash(optim.OPTIMISERS[name]())
+    with pytest.raises(dataclasses.FrozenInstanceError):
+        optimiser.momentum = 0.5
+
+
+def test_an_unknown_optimiser_is_named_beside_the_known():
+    with pytest.raises(ValueError, match="optimiser: unknown name 'adamw'; known are adam, sgd"):
+        optim.get("adamw")
 
 
 # --- schedules -------------------------------------------------------------------------------------------------------
