@@ -40,9 +40,9 @@ from refinr import mlp, theory, tiling
 from refinr.activations import relu
 from refinr.decompositions import Integers
 from refinr.inr import INR, LosslessError
-from refinr.layout import plan
 from refinr.measuring import measure
 from refinr.mlp import MLP
+from refinr.planning import plan
 
 LIMIT = 1 << 30
 """Bytes that the arrays of dense networks, or the nodes of `cover`, may take."""

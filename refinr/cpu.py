@@ -1,7 +1,8 @@
 """The machine underneath: cores, BLAS threads and freed memory.
 
-With this you can ask how many cores this process may use (`cores`), hold BLAS to one thread while threads of our own do
-the work (`single_threaded_blas`), and have the memory of freed arrays used again (`recycle_memory`).
+With this you can ask how many cores this process may use (`cores`) and how many threads should share the work
+(`workers`), hold BLAS to one thread while threads of our own do the work (`single_threaded_blas`), and have the memory
+of freed arrays used again (`recycle_memory`).
 """
 
 from __future__ import annotations
@@ -13,6 +14,7 @@ import sys
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from types import ModuleType
 from typing import Any
 
 import numpy as np
@@ -27,6 +29,22 @@ def cores() -> int:
     True
     """
     return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+
+
+def workers(xp: ModuleType | None = None) -> int:
+    """Threads that share the work: one for each core, or a single one for a GPU, which one large group keeps busy.
+
+    Examples
+    --------
+    >>> workers() == cores()
+    True
+    """
+    return 1 if on_gpu(xp) else cores()
+
+
+def on_gpu(xp: ModuleType | None) -> bool:
+    """Whether that array library computes on a GPU."""
+    return xp is not None and xp.__name__ == "cupy"
 
 
 _lock = threading.Lock()

@@ -8,11 +8,12 @@ With this you can represent an array exactly by small networks (`fit`).
 from __future__ import annotations
 
 import hashlib
+import itertools
 import json
 import math
 import os
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Container, Iterator, Sequence
 from concurrent.futures import Executor
 from dataclasses import asdict
 from types import ModuleType
@@ -20,12 +21,13 @@ from typing import Any
 
 import numpy as np
 
-from refinr import mlp, training
+from refinr import cpu, mlp, tiling, training
 from refinr.files import container, storing
 from refinr.files.journal import Journal, Ledger
 from refinr.inr import INR
-from refinr.layout import Layout, plan
+from refinr.layout import Layout
 from refinr.measuring import measure
+from refinr.planning import plan
 from refinr.progress import Progress
 from refinr.xp import get, name_of
 
@@ -226,7 +228,7 @@ def _train(
 ) -> None:
     n, done = layout.networks, sorted(ledger.done)
     size = math.prod(layout.cut.axes(layout.tile))
-    cores = training.workers(xp)
+    cores = cpu.workers(xp)
     if group is None:  # as large as the cache allows, and as many as the cores can share evenly
         rounds = -(-n // (training.group_size(layout.spec, size, xp) * cores))
         group = -(-n // (rounds * cores))
@@ -235,7 +237,7 @@ def _train(
     tracker.update(done, [0] * len(done))
     tracker.finish(done)
     try:
-        jobs = layout.jobs(samples, group, skip=frozenset(done))
+        jobs = _jobs(layout, samples, group, skip=frozenset(done))
         for job, outcome in training.run(
             jobs, options, executor=executor, threads=threads, xp=xp, notify=tracker.update
         ):
@@ -248,6 +250,28 @@ def _train(
         raise KeyboardInterrupt(f"interrupted: {tracker.summary()}") from None
     finally:
         tracker.close()
+
+
+def _jobs(layout: Layout, samples: np.ndarray, group: int, skip: Container[int]) -> Iterator[training.Job]:
+    """The networks' tasks but for those to `skip`, in groups; tiles of one shape together, the largest first."""
+    by_extent: dict[tuple[int, ...], list[int]] = {}
+    for index, tile in enumerate(layout.tiles):
+        by_extent.setdefault(tiling.extent(tile), []).append(index)
+    for extent in sorted(by_extent, key=math.prod, reverse=True):
+        x = layout.inputs(extent)
+        tasks = itertools.chain.from_iterable(_tasks(layout, samples, index, skip) for index in by_extent[extent])
+        while batch := list(itertools.islice(tasks, group)):
+            networks, targets = zip(*batch, strict=True)
+            yield training.Job(layout.spec, networks, x, np.stack(targets))
+
+
+def _tasks(layout: Layout, samples: np.ndarray, index: int, skip: Container[int]) -> Iterator[tuple[int, np.ndarray]]:
+    """The networks of one tile, and what they should represent."""
+    each = layout.cut.networks(layout.channels)
+    wanted = [i for i in range(each) if index * each + i not in skip]
+    if wanted:
+        targets = layout.cut.targets(layout.cells(samples[layout.tiles[index]]).reshape(-1, layout.channels))
+        yield from ((index * each + i, targets[i]) for i in wanted)
 
 
 def _ledger(

@@ -258,21 +258,6 @@ def _take(array: Array, rows: np.ndarray) -> Array:
 # --- many groups -----------------------------------------------------------------------------------------------------
 
 
-def workers(xp: ModuleType | None = None) -> int:
-    """Threads that share the work: one a core, or one alone for a GPU, which a single large group keeps busy.
-
-    Examples
-    --------
-    >>> workers() == cpu.cores()
-    True
-    """
-    return 1 if _on_gpu(xp) else cpu.cores()
-
-
-def _on_gpu(xp: ModuleType | None) -> bool:
-    return xp is not None and xp.__name__ == "cupy"
-
-
 def group_size(spec: MLP, samples: int, xp: ModuleType | None = None) -> int:
     """How many networks to train together: few enough for a step's activations to stay in the machine's caches, many
     enough for the threads to compute more than they wait (or to fill a GPU).
@@ -282,7 +267,7 @@ def group_size(spec: MLP, samples: int, xp: ModuleType | None = None) -> int:
     >>> group_size(MLP(sizes=(2, 16, 16, 16, 1)), 1024)
     32
     """
-    budget, most = (1 << 30, 1024) if _on_gpu(xp) else (12 << 20, 64)  # bytes; networks
+    budget, most = (1 << 30, 1024) if cpu.on_gpu(xp) else (12 << 20, 64)  # bytes; networks
     values = min(samples, chunk_length(spec)) * sum(spec.sizes[1:-1] or spec.sizes)
     return max(1, min(most, budget // (2 * 4 * values)))  # inputs and outputs of the activations, 4 bytes each
 
@@ -314,7 +299,7 @@ def run(
         After the workers in this process have been told to stop and have.
     """
     xp = get(xp)
-    pool = ThreadPoolExecutor(workers(xp)) if executor is None else executor
+    pool = ThreadPoolExecutor(cpu.workers(xp)) if executor is None else executor
     stop = threading.Event()
     call: Any = partial(train, options=options, threads=threads, xp=name_of(xp))
     if isinstance(pool, ThreadPoolExecutor):

@@ -28,7 +28,7 @@ FLOORS = {
             "chunks",
             "training",
             "layout expansion",
-            "inr",
+            "planning inr",
             "measuring",
             "fitting constructive certificates oracle.operations",
             "cli.demo oracle.cases",

@@ -579,8 +579,8 @@ def test_four_jobs_a_worker_are_under_way(workers, window):
 
 
 def test_a_gpu_is_kept_busy_by_one_group_at_a_time():
-    assert training.workers(types.SimpleNamespace(__name__="cupy")) == 1
-    assert training.workers(np) == training.workers() == cpu.cores()
+    assert cpu.workers(types.SimpleNamespace(__name__="cupy")) == 1
+    assert cpu.workers(np) == cpu.workers() == cpu.cores()
 
 
 def test_any_executor_will_do():
