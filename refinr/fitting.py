@@ -23,6 +23,7 @@ import numpy as np
 
 from refinr import cpu, mlp, tiling, training
 from refinr.files import container, storing
+from refinr.files.checksum import checksum
 from refinr.files.journal import Journal, Ledger
 from refinr.inr import INR
 from refinr.layout import Layout
@@ -288,6 +289,6 @@ def _ledger(
         return Ledger(layout.networks, one)
     if callable(options.lr):
         raise ValueError("journal: expected lr to be a number: whether two schedules are the same, nobody can tell")
-    settings = [container.VERSION, container.checksum(samples), layout.to_json(), asdict(options), name_of(xp), store]
+    settings = [container.VERSION, checksum(samples), layout.to_json(), asdict(options), name_of(xp), store]
     key = hashlib.sha256(json.dumps(settings, sort_keys=True).encode()).digest()
     return Journal(path, key, layout.networks, one)

@@ -20,6 +20,7 @@ import numpy as np
 
 from refinr import mlp, tiling
 from refinr.files import container, residual, storing
+from refinr.files.checksum import checksum
 from refinr.files.residual import Residual
 from refinr.layout import Layout
 from refinr.report import Report
@@ -45,7 +46,7 @@ class INR:
     report : Report
         What the fit cost, and what the networks alone reached.
     checksum : str
-        SHA-256 of the samples, see `refinr.files.container.checksum`.
+        SHA-256 of the samples, see `refinr.files.checksum.checksum`.
     info : dict
         Side information in JSON values, carried along: a sample rate, say.
     residual : Residual or None
@@ -96,7 +97,7 @@ class INR:
             codes = layout.cut.codes(z)  # (N, C)
             codes = codes if wrong is None else codes ^ wrong.reshape(codes.shape)
             samples[tile] = layout.samples(codes).reshape(samples[tile].shape)
-        if self.lossless and container.checksum(samples) != self.checksum:
+        if self.lossless and checksum(samples) != self.checksum:
             raise LosslessError(
                 "the decoded samples are not those that were fitted: this machine rounds differently, and the smallest "
                 f"margin, {self.margin:.3g}, was not enough; or somebody has changed the parameters"

@@ -13,7 +13,8 @@ import numpy as np
 
 from refinr import metrics, mlp
 from refinr.decompositions import Direct
-from refinr.files import container, residual
+from refinr.files import residual
+from refinr.files.checksum import checksum
 from refinr.inr import INR
 from refinr.layout import Layout
 from refinr.report import Report
@@ -79,7 +80,7 @@ def measure(
         peak=distance.peak,
     )
     kept = writer.finish(max(0.0, nearest) if has_decisions else 0.0)
-    return INR(layout, params, report, container.checksum(samples), dict(info or {}), kept, store)
+    return INR(layout, params, report, checksum(samples), dict(info or {}), kept, store)
 
 
 class _Distance:

@@ -21,8 +21,10 @@ FLOORS = {
     name: floor
     for floor, names in enumerate(
         [
-            "xp cpu version tables files.trits files.container files.residual files.journal files.nifti oracle.compare",
-            "planes coords activations losses metrics optim decisions tiling report executors progress files.signals",
+            "xp cpu version tables oracle.compare"
+            " files.atomic files.checksum files.trits files.residual files.journal files.nifti",
+            "planes coords activations losses metrics optim decisions tiling report executors progress"
+            " files.container files.signals",
             "layers ternary encodings decompositions theory oracle.rounding",
             "mlp files.storing",
             "chunks",

@@ -13,11 +13,13 @@ import hashlib
 import json
 import os
 import struct
-from collections.abc import Iterable, Iterator
-from pathlib import Path
+from collections.abc import Iterator
 from typing import Any
 
 import numpy as np
+
+from refinr.files.atomic import replace_file
+from refinr.files.checksum import content
 
 VERSION = 1
 BFLOAT16 = np.dtype([("bfloat16", "<u2")])
@@ -25,58 +27,6 @@ BFLOAT16 = np.dtype([("bfloat16", "<u2")])
 
 _NAMES = {f"{kind.upper()}{8 * size}": np.dtype(f"<{kind}{size}") for kind in "iu" for size in (1, 2, 4, 8)}
 _NAMES |= {f"F{8 * size}": np.dtype(f"<f{size}") for size in (2, 4, 8)} | {"BF16": BFLOAT16}
-_BLOCK = 1 << 18  # samples or bytes handled together
-
-
-def replace_file(path: str | os.PathLike, content: bytes | memoryview | Iterable[bytes | memoryview]) -> None:
-    """Write to a temporary file, then rename: under that name is the old file or all of the new one, never a part.
-
-    Raises
-    ------
-    OSError
-        If the folder cannot be written to.  Whatever happens, `path` is as it was and nothing else is left behind.
-    """
-    target = Path(os.path.realpath(path))  # where a symbolic link points
-    part = target.with_name(f".{os.urandom(8).hex()}.part")  # in the same folder, so that the move is atomic
-    try:
-        if isinstance(content, bytes | memoryview):
-            part.write_bytes(content)
-        else:
-            with part.open("wb") as file:
-                file.writelines(content)
-        os.replace(part, target)
-    except OSError as error:
-        error.filename, error.filename2 = str(path), None  # not the name of the temporary file
-        raise
-    finally:
-        part.unlink(missing_ok=True)
-
-
-def checksum(samples: np.ndarray) -> str:
-    """SHA-256 of the samples: dtype and shape as in ``<u2 480,640`` and a newline, then bytes, little-endian and
-    row-major.
-
-    Examples
-    --------
-    >>> checksum(np.zeros(2, dtype=">u2")) == checksum(np.zeros(2, dtype="<u2")) != checksum(np.zeros(1, dtype="<u4"))
-    True
-    """
-    little = samples.dtype.newbyteorder("<")
-    digest = hashlib.sha256(f"{little.str} {','.join(map(str, samples.shape))}\n".encode())
-    for block in _blocks(samples):
-        digest.update(np.ascontiguousarray(block, little).reshape(-1).view(np.uint8).data)
-    return digest.hexdigest()
-
-
-def _blocks(array: np.ndarray) -> Iterator[np.ndarray]:
-    """The array in pieces, in row-major order: it may be larger than memory."""
-    if array.size <= _BLOCK:
-        yield array
-    elif len(array) == 1:
-        yield from _blocks(array[0])
-    else:
-        yield from _blocks(array[: len(array) // 2])
-        yield from _blocks(array[len(array) // 2 :])
 
 
 # --- write -----------------------------------------------------------------------------------------------------------
@@ -106,7 +56,9 @@ def write(path: str | os.PathLike, arrays: dict[str, np.ndarray], description: d
     order = sorted(arrays, key=lambda name: (-arrays[name].itemsize, name))  # so that numbers are aligned
     end = 0
     for name in order:
-        array, start, end = arrays[name], end, end + arrays[name].nbytes
+        array = arrays[name]
+        start = end
+        end = start + array.nbytes
         dtype = dtypes.get(array.dtype if array.dtype.names else array.dtype.newbyteorder("<"))
         if dtype is None:
             raise TypeError(f"arrays: expected integers or floats of up to 64 bits, got {array.dtype} for {name}")
@@ -114,18 +66,12 @@ def write(path: str | os.PathLike, arrays: dict[str, np.ndarray], description: d
     head = json.dumps(header).encode()
     head += b" " * (-len(head) % 8)
 
-    def content() -> Iterator[bytes | memoryview]:
+    def pieces() -> Iterator[bytes | memoryview]:
         yield struct.pack("<Q", len(head)) + head
         for name in order:
-            yield from _bytes(arrays[name])
+            yield from content(arrays[name])
 
-    replace_file(path, content())
-
-
-def _bytes(array: np.ndarray) -> Iterator[memoryview]:
-    little = array.dtype if array.dtype.names else array.dtype.newbyteorder("<")
-    for block in _blocks(array):
-        yield np.ascontiguousarray(block, little).reshape(-1).view(np.uint8).data
+    replace_file(path, pieces())
 
 
 def _digest(arrays: dict[str, np.ndarray], text: str) -> str:
@@ -134,7 +80,7 @@ def _digest(arrays: dict[str, np.ndarray], text: str) -> str:
     for name, array in sorted(arrays.items()):
         kind = "bfloat16" if array.dtype.names else array.dtype.newbyteorder("<").str
         digest.update(f"\n{name} {kind} {','.join(map(str, array.shape))}\n".encode())
-        for block in _bytes(array):
+        for block in content(array):
             digest.update(block)
     return digest.hexdigest()
 
@@ -159,12 +105,13 @@ def read(path: str | os.PathLike) -> tuple[dict[str, np.ndarray], dict[str, Any]
     """
     from safetensors import SafetensorError, safe_open
 
-    content = np.fromfile(path, np.uint8)  # a missing or unreadable file is the system's error, in the system's words
+    stored = np.fromfile(path, np.uint8)  # a missing or unreadable file is the system's error, in the system's words
     try:
         with safe_open(path, framework="np") as file:  # sizes, offsets, nothing left over: all is checked here
             metadata = file.metadata() or {}
-        (length,) = struct.unpack("<Q", content[:8].tobytes())
-        header, body = json.loads(content[8 : 8 + length].tobytes()), content[8 + length :]
+        (length,) = struct.unpack("<Q", stored[:8].tobytes())
+        header = json.loads(stored[8 : 8 + length].tobytes())
+        body = stored[8 + length :]
         arrays = {name: _array(entry, body) for name, entry in header.items() if name != "__metadata__"}
     except (SafetensorError, KeyError, ValueError, RecursionError, struct.error) as error:
         raise ValueError(f"{path}: not an .inr file, or a damaged one ({error})") from None

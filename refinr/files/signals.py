@@ -23,7 +23,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from refinr.files import nifti
-from refinr.files.container import replace_file
+from refinr.files.atomic import replace_file
 
 __all__ = ["FORMATS", "Signal", "format_of", "read", "write"]
 

@@ -14,7 +14,7 @@ import struct
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
@@ -305,22 +305,6 @@ def test_missing_files_and_folders(tmp_path):
 
 
 # --- all or nothing --------------------------------------------------------------------------------------------------
-
-
-@pytest.mark.parametrize("error", [OSError(28, "No space left on device"), KeyboardInterrupt()])
-def test_a_write_that_fails_leaves_the_old_file_and_nothing_else(tmp_path, error):
-    path = tmp_path / "a.inr"
-    container.write(path, {"w0": np.arange(3.0)}, {})
-    before = path.read_bytes()
-
-    def half() -> Iterator[bytes]:
-        yield b"something"
-        raise error
-
-    with pytest.raises(type(error)):
-        container.replace_file(path, half())
-    assert path.read_bytes() == before
-    assert os.listdir(tmp_path) == ["a.inr"]
 
 
 def test_a_move_that_fails_leaves_the_old_file(saved, tmp_path, monkeypatch):

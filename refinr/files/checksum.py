@@ -1,0 +1,54 @@
+"""What arrays hold as bytes, and a digest that tells samples from all others.
+
+With this you can go through the bytes of an array that may be larger than memory (`content`), and say in 64 characters
+which samples were meant (`checksum`).
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Iterator
+
+import numpy as np
+
+_BLOCK = 1 << 18  # numbers handled together
+
+
+def checksum(samples: np.ndarray) -> str:
+    """SHA-256 of the samples: dtype and shape as in ``<u2 480,640`` and a newline, then bytes, little-endian and
+    row-major.
+
+    Examples
+    --------
+    >>> checksum(np.zeros(2, dtype=">u2")) == checksum(np.zeros(2, dtype="<u2")) != checksum(np.zeros(1, dtype="<u4"))
+    True
+    """
+    little = samples.dtype.newbyteorder("<")
+    digest = hashlib.sha256(f"{little.str} {','.join(map(str, samples.shape))}\n".encode())
+    for block in content(samples):
+        digest.update(block)
+    return digest.hexdigest()
+
+
+def content(array: np.ndarray) -> Iterator[memoryview]:
+    r"""The bytes of an array, little-endian and row-major, in pieces: it may be larger than memory.
+
+    Examples
+    --------
+    >>> [bytes(block) for block in content(np.array([1, 2], dtype=">u2"))]
+    [b'\x01\x00\x02\x00']
+    """
+    little = array.dtype if array.dtype.names else array.dtype.newbyteorder("<")
+    for block in _blocks(array):
+        yield np.ascontiguousarray(block, little).reshape(-1).view(np.uint8).data
+
+
+def _blocks(array: np.ndarray) -> Iterator[np.ndarray]:
+    """The array in pieces, in row-major order: it may be larger than memory."""
+    if array.size <= _BLOCK:
+        yield array
+    elif len(array) == 1:
+        yield from _blocks(array[0])
+    else:
+        yield from _blocks(array[: len(array) // 2])
+        yield from _blocks(array[len(array) // 2 :])
