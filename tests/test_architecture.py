@@ -22,11 +22,11 @@ FLOORS = {
     for floor, names in enumerate(
         [
             "xp cpu version tables oracle.compare"
-            " files.atomic files.checksum files.trits files.residual files.journal files.nifti",
+            " files.atomic files.checksum files.trits files.residual files.journal files.format",
             "planes coords activations losses metrics optim decisions tiling report executors progress"
-            " files.container files.signals",
-            "layers ternary encodings decompositions theory oracle.rounding",
-            "mlp files.storing",
+            " files.container files.npy files.png files.tiff files.wav files.nifti",
+            "layers ternary encodings decompositions theory oracle.rounding files.signals files.storing",
+            "mlp",
             "chunks",
             "training",
             "layout expansion",

@@ -15,7 +15,7 @@ import refinr
 from refinr import theory
 from refinr.mlp import MLP
 from tests import test_inr, test_mlp, test_training
-from tests.files import test_container, test_signals
+from tests.files import formats, test_container
 from tests.helpers import assert_close, assert_equal_exact, complex_step, complex_step_gradient
 from tests.strategies import Net
 from tests.theorems import test_neighbour_gain
@@ -304,16 +304,16 @@ def test_a_checksum_of_something_else_is_found_out(lossy):
 @pytest.mark.parametrize("reading", [1, 2])
 def test_a_file_that_changes_samples_is_found_out(wrong, reading, tmp_path, monkeypatch):
     samples = np.array([[0.25], [0.5]], "float32")
-    test_signals.assert_survives(tmp_path / "a.npy", samples, {})
+    formats.assert_survives(tmp_path / "a.npy", samples, {})
     seen = []
 
     def read(path):
-        seen.append(signal := test_signals.Signal(samples.copy(), {}))
+        seen.append(signal := formats.Signal(samples.copy(), {}))
         return signal._replace(samples=wrong(samples)) if len(seen) == reading else signal
 
-    monkeypatch.setattr(test_signals, "read", read)
+    monkeypatch.setattr(formats, "read", read)
     with pytest.raises(AssertionError):
-        test_signals.assert_survives(tmp_path / "b.npy", samples, {})
+        formats.assert_survives(tmp_path / "b.npy", samples, {})
 
 
 @pytest.mark.parametrize("wrong", [(1, 1), (3, 9), (2, 3), (2, 5), (0, 0)])

@@ -60,7 +60,7 @@ def _parser() -> argparse.ArgumentParser:
         sub.set_defaults(run=run)
         return sub
 
-    known = ", ".join(signals.FORMATS)
+    known = ", ".join(signals.by_suffix())
     demo = command("demo", commands.demo, "Represent real measurements exactly, and look at the result.")
     demo.add_argument("--output", type=Path, default=Path("demo-output"), help="folder for files and picture")
 

@@ -17,21 +17,22 @@ from typing import Any
 
 import numpy as np
 
+from refinr.files.format import Format, kind
+
 
 def _header(content: bytes) -> tuple[Any, int]:
-    """The header, parsed, and its kind, 1 or 2."""
-    try:
-        import nibabel
-    except ImportError:
-        raise ValueError("NIfTI needs nibabel: pip install 'refinr[volumes]'") from None
-    for kind, header in ((1, nibabel.Nifti1Header), (2, nibabel.Nifti2Header)):
+    """The header, parsed, and its version, 1 or 2."""
+    import nibabel
+
+    for version, header in ((1, nibabel.Nifti1Header), (2, nibabel.Nifti2Header)):
         if header.sizeof_hdr in (int.from_bytes(content[:4], "little"), int.from_bytes(content[:4], "big")):
-            return header(content[: header.sizeof_hdr], check=False), kind
+            return header(content[: header.sizeof_hdr], check=False), version
     raise ValueError("expected the header of NIfTI-1 or NIfTI-2 at the beginning")
 
 
 def _described(header: Any) -> tuple[np.dtype, tuple[int, ...]]:
-    dtype, dims = header.get_data_dtype(), [int(n) for n in header["dim"]]
+    dtype = header.get_data_dtype()
+    dims = [int(n) for n in header["dim"]]
     if not 1 <= dims[0] <= 7 or dtype.kind not in "iuf" or min(dims[1 : dims[0] + 1]) < 1:
         raise ValueError(f"expected integers or floats with 1 to 7 axes, got {dtype} with dim {dims}")
     return dtype, tuple(dims[1 : dims[0] + 1])
@@ -58,11 +59,11 @@ def read(content: bytes) -> tuple[np.ndarray, dict[str, Any]]:
     if content[:2] == b"\x1f\x8b":
         with gzip.GzipFile(fileobj=io.BytesIO(content)) as file:
             content = file.read(1032 * len(content))  # deflate makes no more of them
-    header, kind = _header(content)
+    header, version = _header(content)
     dtype, shape = _described(header)
     start = int(header["vox_offset"])
     end = start + dtype.itemsize * math.prod(shape)
-    if header["magic"].item()[:3] != b"n+%d" % kind or start < header.sizeof_hdr or end != len(content):
+    if header["magic"].item()[:3] != b"n+%d" % version or start < header.sizeof_hdr or end != len(content):
         raise ValueError(f"expected samples from byte {start} to the end at {end}, got {len(content)} bytes")
     samples = np.frombuffer(content, dtype, offset=start).reshape(shape, order="F")
     head = base64.b64encode(content[:start]).decode()
@@ -81,7 +82,7 @@ def write(file: io.BytesIO, samples: np.ndarray, info: dict[str, Any]) -> None:
     from nibabel.spatialimages import HeaderDataError
 
     if samples.dtype.kind not in "iuf" or not 1 <= samples.ndim <= 7 or samples.size == 0:
-        raise ValueError(f"expected integers or floats with 1 to 7 axes, got {samples.dtype} of shape {samples.shape}")
+        raise ValueError(f"expected integers or floats with 1 to 7 axes, got {kind(samples)}")
     head = base64.b64decode(info.get("header", ""))
     if not head:
         order = "<" if samples.dtype.newbyteorder("<") == samples.dtype else ">"
@@ -95,5 +96,16 @@ def write(file: io.BytesIO, samples: np.ndarray, info: dict[str, Any]) -> None:
         head = plain.binaryblock + bytes(4)
     described = _described(_header(head)[0])
     if described != (samples.dtype, samples.shape):
-        raise ValueError(f"expected the header's {described}, got {samples.dtype} of shape {samples.shape}")
+        raise ValueError(f"expected the header's {described}, got {kind(samples)}")
     file.write(head + samples.tobytes(order="F"))
+
+
+FORMAT = Format(
+    name="nifti",
+    suffixes=(".nii", ".nii.gz"),
+    read=read,
+    write=write,
+    samples="1 to 7 axes; integers or floats in any byte order",
+    keeps=("header",),
+    extra="volumes",
+)

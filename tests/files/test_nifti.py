@@ -109,8 +109,10 @@ def test_what_nifti_cannot_hold(tmp_path):
 def test_without_nibabel_it_is_said(monkeypatch, tmp_path):
     (tmp_path / "a.nii").write_bytes(_good())
     monkeypatch.setitem(sys.modules, "nibabel", None)
-    with pytest.raises(ValueError, match=r"NIfTI needs nibabel: pip install 'refinr\[volumes\]'"):
+    with pytest.raises(ValueError, match=r"as NIFTI: it needs nibabel: pip install 'refinr\[volumes\]'"):
         signals.read(tmp_path / "a.nii")
+    with pytest.raises(ValueError, match=r"written as NIFTI: it needs nibabel: pip install 'refinr\[volumes\]'"):
+        signals.write(tmp_path / "b.nii", np.zeros((2, 2)))
 
 
 # --- larger than memory ----------------------------------------------------------------------------------------------

@@ -1,0 +1,112 @@
+"""PNG images: every bit depth and kind of colour, and files of other programs."""
+
+from __future__ import annotations
+
+import io
+import struct
+import warnings
+import zlib
+
+import numpy as np
+import png
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from hypothesis.extra import numpy as hnp
+from PIL import Image
+
+from refinr.files.signals import read, write
+from tests import strategies
+from tests.files.formats import assert_survives, ramp
+from tests.helpers import assert_equal_exact
+
+PNG_TYPES = [(1, 1), (2, 1), (4, 1)] + [(depth, planes) for depth in (8, 16) for planes in (1, 2, 3, 4)]
+
+
+@given(data=st.data(), kind=st.sampled_from(PNG_TYPES))
+def test_png_round_trip(folder, data, kind):
+    bitdepth, planes = kind
+    shape = data.draw(hnp.array_shapes(min_dims=2, max_dims=2, max_side=9)) + ((planes,) if planes > 1 else ())
+    dtype = "uint8" if bitdepth <= 8 else "uint16"
+    samples = data.draw(hnp.arrays(dtype, shape, elements=strategies.levels(bitdepth)))
+    info = {"format": "png", "channels": planes > 1, "bitdepth": bitdepth}
+    signal = assert_survives(folder / "a.png", samples, info)
+    assert signal.info == info | {"greyscale": planes < 3, "alpha": planes in (2, 4)}
+
+
+@pytest.mark.parametrize(("bitdepth", "planes"), PNG_TYPES)
+def test_png_header(tmp_path, bitdepth, planes):
+    shape = (3, 5, planes) if planes > 1 else (3, 5)
+    samples = ramp("uint16" if bitdepth == 16 else "uint8", shape) & (2**bitdepth - 1)
+    write(tmp_path / "a.png", samples, {"bitdepth": bitdepth})
+    content = (tmp_path / "a.png").read_bytes()
+    assert content[:16] == b"\x89PNG\r\n\x1a\n\0\0\0\rIHDR"
+    colour_type = {1: 0, 2: 4, 3: 2, 4: 6}[planes]
+    assert struct.unpack(">IIBB", content[16:26]) == (5, 3, bitdepth, colour_type)
+    size = struct.unpack(">I", content[33:37])[0]
+    lines = np.frombuffer(zlib.decompress(content[41 : 41 + size]), "u1").reshape(3, -1)
+    assert (lines[:, 0] == 0).all()  # no filter: the rows are there as they are
+    bits = np.unpackbits(lines[:, 1:], axis=1)[:, : 5 * planes * bitdepth].reshape((*shape, bitdepth))
+    assert_equal_exact(bits @ (1 << np.arange(bitdepth)[::-1]), samples.astype("int64"))
+
+
+@pytest.mark.parametrize("transparent", [False, True])
+def test_png_palette_becomes_colour(tmp_path, transparent):
+    index = ramp("uint8", (4, 5)) % 7
+    colours = ramp("uint8", (7, 3))
+    image = Image.fromarray(index, mode=None).convert("L")
+    image.putpalette(colours.tobytes())
+    image.save(tmp_path / "a.png", **({"transparency": 2} if transparent else {}))
+    expected = colours[index]
+    if transparent:
+        expected = np.concatenate([expected, np.where(index == 2, 0, 255).astype("uint8")[..., None]], axis=-1)
+    signal = read(tmp_path / "a.png")
+    assert_equal_exact(signal.samples, expected)
+    assert signal.info["channels"]
+    assert signal.info["alpha"] == transparent
+    assert_survives(tmp_path / "b.png", signal.samples, signal.info)
+
+
+@pytest.mark.parametrize("bitdepth", [1, 2, 4, 8, 16])
+def test_png_transparent_grey_gets_alpha(tmp_path, bitdepth):
+    grey = ramp("uint16", (4, 5)) & (2**bitdepth - 1)
+    key = int(grey[1, 2])
+    with (tmp_path / "a.png").open("wb") as file:
+        png.Writer(5, 4, greyscale=True, bitdepth=bitdepth, transparent=key).write(file, grey.tolist())
+    scale, top = (1, 2**bitdepth - 1) if bitdepth >= 8 else (255 // (2**bitdepth - 1), 255)
+    expected = np.stack([grey * scale, np.where(grey == key, 0, top)], axis=-1)
+    signal = read(tmp_path / "a.png")
+    assert_equal_exact(signal.samples, expected.astype("uint16" if bitdepth == 16 else "uint8"))
+    assert signal.info["bitdepth"] == max(bitdepth, 8)
+    assert_survives(tmp_path / "b.png", signal.samples, signal.info)
+
+
+def test_png_interlaced_and_significant_bits(tmp_path):
+    samples = ramp("uint8", (9, 10, 3))
+    with (tmp_path / "a.png").open("wb") as file:
+        png.Writer(10, 9, greyscale=False, interlace=True).write(file, samples.reshape(9, 30))
+    assert_equal_exact(read(tmp_path / "a.png").samples, samples)
+    with (tmp_path / "b.png").open("wb") as file:  # five significant bits, stored in eight
+        png.Writer(5, 1, greyscale=True, bitdepth=5).write(file, [[0, 1, 16, 30, 31]])
+    assert b"sBIT" in (tmp_path / "b.png").read_bytes()
+    assert_equal_exact(read(tmp_path / "b.png").samples, np.array([[0, 8, 132, 247, 255]], "uint8"))
+
+
+def interlaced() -> bytes:
+    file = io.BytesIO()
+    png.Writer(9, 10, greyscale=True, interlace=True).write(file, ramp("uint8", (10, 9)))
+    return file.getvalue()
+
+
+def test_doubts_of_a_library_are_errors(tmp_path):
+    palette = png.Writer(2, 1, palette=[(0, 0, 0), (255, 255, 255)], bitdepth=8)
+    file = io.BytesIO()
+    palette.write(file, [[0, 1]])
+    content = file.getvalue()
+    chunk = content[33 : 33 + 12 + 6]
+    assert chunk[4:8] == b"PLTE"
+    (tmp_path / "a.png").write_bytes(content[:33] + chunk + content[33:])
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        with pytest.raises(ValueError, match=r"a\.png: cannot be read as PNG: Multiple PLTE chunks"):
+            read(tmp_path / "a.png")
