@@ -58,7 +58,7 @@ def measure(name: str, samples: np.ndarray, budget: str, store: str) -> dict[str
     """One row: fit, check, and count."""
     report.log(f"{name}, {budget}, {store}")
     inr = refinr.fit(samples, exact=True, store=store, **BUDGETS[budget])  # type: ignore[arg-type]
-    networks = 8 * inr.report.parameters * storing.dtype_of(store).itemsize / samples.size
+    networks = 8 * inr.report.parameters * storing.STORES[store].dtype.itemsize / samples.size
     residual = 0.0 if inr.residual is None else 8 * inr.residual.data.nbytes / samples.size
     raw = 8 * samples.itemsize
     return {

@@ -30,6 +30,7 @@ from refinr.layout import Layout
 from refinr.measuring import measure
 from refinr.planning import plan
 from refinr.progress import Progress
+from refinr.tables import look_up
 from refinr.xp import get, name_of
 
 
@@ -198,7 +199,7 @@ def fit(
     if group is not None and group < 1:
         raise ValueError(f"group: expected 1 or more, got {group}")
     start = time.perf_counter()
-    storing.dtype_of(store)  # raises for unknown names
+    look_up(storing.STORES, store, "store")
     ledger = _ledger(journal, layout, samples, options, get(xp), store)
     _train(layout, samples, options, executor, get(xp), progress, group, ledger, store)
     seconds = time.perf_counter() - start

@@ -24,6 +24,7 @@ from refinr.files.checksum import checksum
 from refinr.files.residual import Residual
 from refinr.layout import Layout
 from refinr.report import Report
+from refinr.tables import look_up
 
 MOST_OUTPUTS, OUTPUTS_A_BYTE = 1 << 22, 64
 """What a file may ask for that nobody has vouched for."""
@@ -51,8 +52,8 @@ class INR:
         Side information in JSON values, carried along: a sample rate, say.
     residual : Residual or None
         What the networks have wrong, where the fit was asked to be exact.
-    store : {"float32", "float16", "bfloat16"}
-        What files hold the parameters in; they are numbers of that kind already.
+    store : str
+        What files hold the parameters in, one of `refinr.files.storing.STORES`; they are numbers of that kind already.
     """
 
     layout: Layout
@@ -177,7 +178,7 @@ def load(path: str | os.PathLike, *, trusted: bool = False) -> INR:
         if mlp.parameter_count(layout.spec) * layout.networks > 8 * stored:
             raise ValueError(f"{layout.networks} networks of sizes {layout.spec.sizes} in {stored} bytes")
         expected, store = mlp.stored(layout.spec, layout.networks), description["store"]
-        storing.dtype_of(store)  # raises for what is none
+        look_up(storing.STORES, store, "store")
         inr = INR(layout, {}, report, str(description["checksum"]), dict(description["info"]), wrong, store)
     except (KeyError, TypeError, ValueError, AttributeError, IndexError, ArithmeticError) as error:
         raise ValueError(f"{path}: its description is damaged ({type(error).__name__}: {error})") from None

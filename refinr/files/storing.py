@@ -9,28 +9,87 @@ report, and what is said to be lossless, is about the networks that a file gives
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from dataclasses import dataclass
+
 import numpy as np
 
 from refinr.files import trits
 from refinr.files.container import BFLOAT16
 
-STORES: dict[str, np.dtype] = {"float32": np.dtype("<f4"), "float16": np.dtype("<f2"), "bfloat16": BFLOAT16}
-"""dtype in files by name."""
 
-_LARGEST = {"float16": 65504.0, "bfloat16": (2.0 - 2.0**-7) * 2.0**127}
+@dataclass(frozen=True)
+class Store:
+    """What a file holds numbers in.
 
-
-def dtype_of(store: str) -> np.dtype:
-    """The dtype of that name.
-
-    Raises
-    ------
-    ValueError
-        For an unknown name.
+    Parameters
+    ----------
+    name : str
+        As files and errors call it.
+    dtype : dtype
+        Of the arrays in a file: integers, floats, or `BFLOAT16`.
+    nearest : callable (array of float32) -> array of float32
+        The nearest numbers that it can hold.  What is finite stays so; numbers that it holds stay as they are.
+    pack : callable (array of float32) -> array of dtype
+        What a file holds for such numbers.
+    unpack : callable (array of dtype) -> array of float32
+        The inverse.
     """
-    if store not in STORES:
-        raise ValueError(f"store: unknown name {store!r}; known are {', '.join(STORES)}")
-    return STORES[store]
+
+    name: str
+    dtype: np.dtype
+    nearest: Callable[[np.ndarray], np.ndarray]
+    pack: Callable[[np.ndarray], np.ndarray]
+    unpack: Callable[[np.ndarray], np.ndarray]
+
+
+# --- the stores ------------------------------------------------------------------------------------------------------
+
+
+def _as_float32(values: np.ndarray) -> np.ndarray:
+    return values.astype(np.float32, copy=False)
+
+
+def _as_float16(values: np.ndarray) -> np.ndarray:
+    return values.astype("<f2")
+
+
+def _nearest_float16(values: np.ndarray) -> np.ndarray:
+    return _as_float16(_clipped(values, float(np.finfo(np.float16).max))).astype(np.float32)
+
+
+def _nearest_bfloat16(values: np.ndarray) -> np.ndarray:
+    bits = _clipped(values, (2.0 - 2.0**-7) * 2.0**127).view(np.uint32)
+    even = (bits >> 16) & 1  # adding just less than half a step, or half of one where the next is even
+    rounded = ((bits + (0x7FFF + even)) & 0xFFFF0000).astype(np.uint32).view(np.float32)
+    return np.where(np.isnan(values), np.float32(np.nan), rounded)
+
+
+def _pack_bfloat16(values: np.ndarray) -> np.ndarray:
+    return (np.ascontiguousarray(values).view(np.uint32) >> 16).astype("<u2").view(BFLOAT16)
+
+
+def _unpack_bfloat16(stored: np.ndarray) -> np.ndarray:
+    return (stored["bfloat16"].astype(np.uint32) << 16).view(np.float32)
+
+
+def _clipped(values: np.ndarray, largest: float) -> np.ndarray:
+    """Finite numbers at most `largest`; infinities stay."""
+    return np.where(np.isinf(values), values, np.clip(values, -largest, largest))
+
+
+STORES: dict[str, Store] = {
+    store.name: store
+    for store in [
+        Store("float32", np.dtype("<f4"), _as_float32, _as_float32, _as_float32),
+        Store("float16", np.dtype("<f2"), _nearest_float16, _as_float16, _as_float32),
+        Store("bfloat16", BFLOAT16, _nearest_bfloat16, _pack_bfloat16, _unpack_bfloat16),
+    ]
+}
+"""Stores by name."""
+
+
+# --- parameters ------------------------------------------------------------------------------------------------------
 
 
 def nearest(values: np.ndarray, store: str) -> np.ndarray:
@@ -39,7 +98,8 @@ def nearest(values: np.ndarray, store: str) -> np.ndarray:
     Parameters
     ----------
     values : array of float32; of another dtype: returned as they are
-    store : {"float32", "float16", "bfloat16"}
+    store : str
+        One of `STORES`.
 
     Examples
     --------
@@ -48,16 +108,7 @@ def nearest(values: np.ndarray, store: str) -> np.ndarray:
     >>> nearest(np.array([1 / 3, 1e5], dtype="float32"), "bfloat16").tolist()
     [0.333984375, 99840.0]
     """
-    dtype = dtype_of(store)
-    if values.dtype != np.float32 or store == "float32":
-        return values
-    values = np.where(np.isinf(values), values, np.clip(values, -_LARGEST[store], _LARGEST[store]))
-    if store == "float16":
-        return values.astype(dtype).astype(np.float32)
-    bits = values.view(np.uint32)
-    even = (bits >> 16) & 1  # adding just less than half a step, or half of one where the next is even
-    rounded = ((bits + (0x7FFF + even)) & 0xFFFF0000).astype(np.uint32).view(np.float32)
-    return np.where(np.isnan(values), np.float32(np.nan), rounded)
+    return STORES[store].nearest(values) if values.dtype == np.float32 else values
 
 
 def pack(values: np.ndarray, store: str) -> np.ndarray:
@@ -68,16 +119,11 @@ def pack(values: np.ndarray, store: str) -> np.ndarray:
     ValueError
         If they have not been rounded: nothing is lost in silence.
     """
-    dtype = dtype_of(store)
     if values.dtype == np.int8:
         return trits.pack(values)
-    if store == "float32":
-        return values
     if not np.array_equal(nearest(values, store), values, equal_nan=True):
         raise ValueError(f"store: the parameters are no {store} numbers")
-    if store == "float16":
-        return values.astype(dtype)
-    return (np.ascontiguousarray(values).view(np.uint32) >> 16).astype("<u2").view(BFLOAT16)
+    return STORES[store].pack(values)
 
 
 def unpack(stored: np.ndarray, store: str, shape: tuple[int, ...], dtype: str) -> np.ndarray:
@@ -93,10 +139,9 @@ def unpack(stored: np.ndarray, store: str, shape: tuple[int, ...], dtype: str) -
     >>> unpack(pack(np.array([1.5], dtype="float32"), "bfloat16"), "bfloat16", (1,), "float32")
     array([1.5], dtype=float32)
     """
-    if dtype == "int8":
+    if np.dtype(dtype) == np.int8:
         return trits.unpack(stored, shape)
-    if (stored.dtype, stored.shape) != (dtype_of(store), shape):
+    row = STORES[store]
+    if (stored.dtype, stored.shape) != (row.dtype, shape):
         raise ValueError(f"expected {store} {shape}, got {stored.dtype} {stored.shape}")
-    if stored.dtype == BFLOAT16:
-        return (stored["bfloat16"].astype(np.uint32) << 16).view(np.float32)
-    return stored.astype(np.float32, copy=False)
+    return row.unpack(stored)
