@@ -8,14 +8,36 @@ from __future__ import annotations
 
 import multiprocessing
 import signal
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from concurrent.futures import Executor, ProcessPoolExecutor
 from concurrent.futures.process import BrokenProcessPool
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
+from dataclasses import dataclass
 
 from refinr import cpu
+from refinr.tables import look_up
 
-NAMES = ("threads", "processes", "dask", "mpi")
+
+@dataclass(frozen=True)
+class Engine:
+    """A way to open an executor.
+
+    Parameters
+    ----------
+    name : str
+    open : callable (workers, address) -> context manager
+        It gives the executor, or None for the threads of a fit itself, and closes it.  RuntimeError if a library is not
+        installed or workers die, OSError if nobody answers.
+    workers : bool
+        Whether it can be told how many workers to start.
+    address : bool
+        Whether it must be told where its scheduler is.
+    """
+
+    name: str
+    open: Callable[[int, str], AbstractContextManager[Executor | None]]
+    workers: bool = False
+    address: bool = False
 
 
 @contextmanager
@@ -26,9 +48,9 @@ def open_executor(
 
     Parameters
     ----------
-    name : {"threads", "processes", "dask", "mpi"}
-        Threads are `fit`'s own, so there is nothing to open: None.  "dask" is a client of a Dask scheduler; "mpi" are
-        the processes of ``mpiexec -n 4 python -m mpi4py.futures ...``.
+    name : str
+        One of `EXECUTORS`.  "threads" are those of `fit` itself, so there is nothing to open: None.  "dask" is a client
+        of a Dask scheduler; "mpi" are the processes of ``mpiexec -n 4 python -m mpi4py.futures ...``.
     workers : int, optional
         Number of processes; by default as many as cores.
     address : str, optional
@@ -50,14 +72,14 @@ def open_executor(
     ...     print(executor)
     None
     """
-    if name not in NAMES:
-        raise ValueError(f"executor: unknown name {name!r}; known are {', '.join(NAMES)}")
-    if workers is not None and (name != "processes" or workers < 1):
-        raise ValueError(f"workers: expected 1 or more, with processes, got {workers} with {name}")
-    if (address is None) == (name == "dask"):
-        raise ValueError(f"address: expected tcp://HOST:PORT with dask and nothing else, got {address} with {name}")
-    opened = {"threads": _threads, "processes": _processes, "dask": _dask, "mpi": _mpi}[name]
-    with opened(workers or cpu.cores(), address or "") as executor:
+    engine = look_up(EXECUTORS, name, "executor")
+    if workers is not None and not (engine.workers and workers >= 1):
+        takers = " or ".join(row.name for row in EXECUTORS.values() if row.workers)
+        raise ValueError(f"workers: expected 1 or more, with {takers}, got {workers} with {name}")
+    if (address is not None) != engine.address:
+        takers = " or ".join(row.name for row in EXECUTORS.values() if row.address)
+        raise ValueError(f"address: expected tcp://HOST:PORT with {takers} and nothing else, got {address} with {name}")
+    with engine.open(workers or cpu.cores(), address or "") as executor:
         yield executor
 
 
@@ -115,3 +137,15 @@ def _mpi(workers: int, address: str) -> Iterator[Executor]:
         raise RuntimeError("executor: mpi was asked for but mpi4py is not installed, or finds no MPI") from None
     with MPIPoolExecutor() as pool:
         yield pool
+
+
+EXECUTORS: dict[str, Engine] = {
+    engine.name: engine
+    for engine in [
+        Engine("threads", _threads),
+        Engine("processes", _processes, workers=True),
+        Engine("dask", _dask, address=True),
+        Engine("mpi", _mpi),
+    ]
+}
+"""Executors by name."""

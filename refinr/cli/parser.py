@@ -91,7 +91,7 @@ def _parser() -> argparse.ArgumentParser:
     text = "keep networks as they are done in OUT.inr.part, and go on from there if it is there"
     fitting.add_argument("--resume", action="store_true", help=text)
     text = "who trains: threads or processes of this machine, Dask's workers, or MPI's"
-    fitting.add_argument("--executor", choices=executors.NAMES, default="threads", help=text)
+    fitting.add_argument("--executor", choices=list(executors.EXECUTORS), default="threads", help=text)
     fitting.add_argument("--workers", type=int, help="how many processes; default: as many as cores")
     fitting.add_argument("--address", help="of Dask's scheduler: tcp://host:8786")
     fitting.add_argument("--xp", default="numpy", help="array library: numpy, cupy")
