@@ -14,22 +14,29 @@ from itertools import pairwise
 from typing import NamedTuple
 
 from refinr import decisions, losses, mlp
+from refinr.losses import Loss
 from refinr.mlp import MLP, Params
 from refinr.xp import Array, namespace
 
+MEGABYTE = 2**20 // 4
+"""Values of float32 in a megabyte."""
+
+SHORTEST, LONGEST = 1024, 4096
+"""Samples of a chunk: shorter ones cost threads more in handing the interpreter to each other than in computing, longer
+ones leave the caches."""
+
 
 def chunk_length(spec: MLP) -> int:
-    """Samples a chunk at most: as many as make arrays of a megabyte, between 1024 and 4096.
+    """Samples of a chunk at most: as many as make arrays of a megabyte, between `SHORTEST` and `LONGEST`.
 
-    Smaller ones cost threads more in handing the interpreter to each other than in computing, larger ones leave the
-    caches.  Changing it changes results in their last bits.
+    Changing it changes results in their last bits.
 
     Examples
     --------
     >>> [chunk_length(MLP(sizes=(2, width, 1))) for width in (16, 64, 128, 256, 512)]
     [4096, 4096, 2048, 1024, 1024]
     """
-    return min(max(2**18 // max(spec.sizes), 1024), 4096)
+    return min(max(MEGABYTE // max(spec.sizes), SHORTEST), LONGEST)
 
 
 class Step(NamedTuple):
@@ -77,7 +84,9 @@ def gradients(
     targets : array (E, N, O)
         As made by `refinr.decisions.targets`.
     loss : str
+        A name in `refinr.losses.LOSSES`.
     levels : int
+        Number of different digits the outputs stand for.
     pool : ThreadPoolExecutor, optional
         Where to run the chunks; the result does not depend on it.
 
@@ -85,7 +94,7 @@ def gradients(
     -------
     Step
     """
-    work = partial(_chunk_gradients, spec, params, x, targets, loss, levels)
+    work = partial(_chunk_gradients, spec, params, x, targets, losses.get(loss), levels)
     parts = iter(_map(pool, work, _chunks(spec, x.shape[0])))
     total = next(parts)
     for part in parts:
@@ -97,13 +106,14 @@ def gradients(
     return total
 
 
-def _chunk_gradients(spec: MLP, params: Params, x: Array, targets: Array, loss: str, levels: int, chunk: slice) -> Step:
+def _chunk_gradients(
+    spec: MLP, params: Params, x: Array, targets: Array, loss: Loss, levels: int, chunk: slice
+) -> Step:
     xp = namespace(x)
     count = targets.shape[1] * targets.shape[2]
     t = targets[:, chunk, :]
     z, cache = mlp.forward(spec, params, x[chunk, :])
-    # the logarithmic loss wants bits 0 and 1; targets are -1/2 and 1/2
-    value, dz = losses.get(loss)(z, t + 0.5 if loss == "bce" else t, count)
+    value, dz = loss(z, t + loss.shift if loss.shift else t, count)
     grads, _ = mlp.backward(spec, params, cache, dz, input_gradient=False)
     margins = decisions.margins(z, t, levels)
     wrong = xp.sum(xp.astype(xp.logical_not(margins > 0), xp.int64), axis=(1, 2))  # NaN is wrong

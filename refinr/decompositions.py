@@ -5,10 +5,14 @@ ways: one network a plane (`Planes`), one network with the bit index as a furthe
 or one network for the value itself (`Direct`, what everybody did before).  Networks that are written down instead of
 trained output the codes as they are (`Integers`).
 
-Every decomposition offers the same things; to add one, offer them and name it in `DECOMPOSITIONS`:
+Every decomposition is a frozen dataclass that offers the same things; to add one, offer them and name it in
+`DECOMPOSITIONS`:
 
+- ``choose(ends, bits, radix_bits, gray)``, of the class: the decomposition for samples between two ends;
+- ``regresses``, of the class: whether it asks for values, near enough, and not for decisions, all of them right;
+- ``decides``: whether outputs mean decisions at all, so that there are margins;
 - ``bits``: width of the codes;
-- ``levels``: how many digits an output distinguishes;
+- ``levels``: how many digits an output distinguishes, 2 for bits;
 - ``networks(channels)``: how many networks a tile needs;
 - ``axes(tile)``: the shape of the grid its networks' inputs are laid out on;
 - ``inputs(tile)``: those inputs (samples, I), row-major;
@@ -24,10 +28,12 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
+from typing import Any, ClassVar, Self
 
 import numpy as np
 
 from refinr import coords, decisions, planes
+from refinr.tables import look_up
 
 
 @dataclass(frozen=True)
@@ -53,12 +59,20 @@ class Planes:
     [[6], [1]]
     """
 
+    regresses: ClassVar[bool] = False
+    decides: ClassVar[bool] = True
+
     bits: int
     radix_bits: int = 1
     gray: bool = False
 
     def __post_init__(self) -> None:
         planes.count(self.bits, self.radix_bits)  # raises for what cannot be cut
+
+    @classmethod
+    def choose(cls, ends: np.ndarray, bits: int, radix_bits: int, gray: bool) -> Self:
+        """Planes of the codes, whatever samples they are of."""
+        return cls(bits, radix_bits, gray)
 
     @property
     def levels(self) -> int:
@@ -139,7 +153,31 @@ class BitCoordinate(Planes):
 
 
 @dataclass(frozen=True)
-class Direct:
+class Values:
+    """One network for every channel, and one output of it for every sample: what `Direct` and `Integers` share."""
+
+    bits: int
+
+    @property
+    def levels(self) -> int:
+        """``2^bits``."""
+        return 1 << self.bits
+
+    def networks(self, channels: int) -> int:
+        """C."""
+        return channels
+
+    def axes(self, tile: tuple[int, ...]) -> tuple[int, ...]:
+        """The tile's own."""
+        return tile
+
+    def by_sample(self, z: np.ndarray) -> np.ndarray:
+        """Outputs (C, N, 1) as (N, C, 1)."""
+        return z.transpose(1, 0, 2)
+
+
+@dataclass(frozen=True)
+class Direct(Values):
     """One network a channel for the value itself: n bits by one output, with tolerance ``eps(n)`` (Eqs. 3, 5).
 
     Integers are regressed as their codes over ``0 .. 2^bits - 1``; floats as values between `low` and `high`.
@@ -161,7 +199,8 @@ class Direct:
     [[0], [255]]
     """
 
-    bits: int
+    regresses: ClassVar[bool] = True
+
     dtype: str | None = None
     low: float = 0.0
     high: float = 0.0
@@ -173,18 +212,29 @@ class Direct:
         if not (math.isfinite(self.low) and math.isfinite(self.high)):
             raise ValueError(f"low, high: expected finite numbers, got {self.low} and {self.high}")
 
+    @classmethod
+    def choose(cls, ends: np.ndarray, bits: int, radix_bits: int, gray: bool) -> Self:
+        """Codes for integers; values between these ends for floats.
+
+        Raises
+        ------
+        ValueError
+            For planes, which there are none of, and for ends that are not finite.
+        """
+        if radix_bits != 1 or gray:
+            raise ValueError("decomposition: direct regression ('none') has no planes, so no radix_bits and no gray")
+        if ends.dtype.kind != "f":
+            return cls(bits)
+        if not np.isfinite(ends).all():  # NaN among the samples makes both ends NaN
+            raise ValueError(
+                "samples: direct regression ('none') needs finite values; bit planes take NaN and infinities"
+            )
+        return cls(bits, ends.dtype.str, *ends.tolist())
+
     @property
-    def levels(self) -> int:
-        """``2^bits``."""
-        return 1 << self.bits
-
-    def networks(self, channels: int) -> int:
-        """C."""
-        return channels
-
-    def axes(self, tile: tuple[int, ...]) -> tuple[int, ...]:
-        """The tile's own."""
-        return tile
+    def decides(self) -> bool:
+        """Whether outputs stand for codes; floats are taken as they come."""
+        return self.dtype is None
 
     def inputs(self, tile: tuple[int, ...]) -> np.ndarray:
         """Coordinates in [-1, 1]."""
@@ -197,10 +247,6 @@ class Direct:
         middle, half = self._range()
         values = planes.from_codes(codes, self.dtype).astype(np.float64)
         return (0.5 * ((values - middle) / half)).astype(np.float32).T[:, :, None]
-
-    def by_sample(self, z: np.ndarray) -> np.ndarray:
-        """Outputs (C, N, 1) as (N, C, 1)."""
-        return z.transpose(1, 0, 2)
 
     def codes(self, z: np.ndarray) -> np.ndarray:
         """Outputs to codes (N, C): the nearest one, within the range."""
@@ -222,17 +268,18 @@ class Direct:
 
     def distances(self, z: np.ndarray) -> np.ndarray:
         """Of outputs from their nearest threshold; floats have none."""
-        if self.dtype is not None:
+        if not self.decides:
             raise ValueError("decomposition: direct regression of floats decides nothing, so there are no distances")
         return decisions.distances(z, self.levels)
 
     def _range(self) -> tuple[float, float]:
-        middle, half = self.low / 2 + self.high / 2, self.high / 2 - self.low / 2  # halves first: no overflow
+        middle = self.low / 2 + self.high / 2  # halves first: no overflow
+        half = self.high / 2 - self.low / 2
         return middle, half or 1.0
 
 
 @dataclass(frozen=True)
-class Integers:
+class Integers(Values):
     """One network a channel whose inputs are the samples' indices and whose outputs are the codes: integers throughout.
 
     Nothing is scaled, so a network of integer parameters computes without rounding (`refinr.constructive`).
@@ -251,24 +298,12 @@ class Integers:
     [[6], [1]]
     """
 
-    bits: int
+    regresses: ClassVar[bool] = False
+    decides: ClassVar[bool] = True
 
     def __post_init__(self) -> None:
         if not 1 <= self.bits <= 25:
             raise ValueError(f"bits: expected 1 to 25, which float32 holds, got {self.bits}")
-
-    @property
-    def levels(self) -> int:
-        """``2^bits``."""
-        return 1 << self.bits
-
-    def networks(self, channels: int) -> int:
-        """C."""
-        return channels
-
-    def axes(self, tile: tuple[int, ...]) -> tuple[int, ...]:
-        """The tile's own."""
-        return tile
 
     def inputs(self, tile: tuple[int, ...]) -> np.ndarray:
         """Indices 0, 1, ... along every axis."""
@@ -277,10 +312,6 @@ class Integers:
     def targets(self, codes: np.ndarray) -> np.ndarray:
         """Codes (N, C) to targets (C, N, 1)."""
         return codes.astype(np.float32).T[:, :, None]
-
-    def by_sample(self, z: np.ndarray) -> np.ndarray:
-        """Outputs (C, N, 1) as (N, C, 1)."""
-        return z.transpose(1, 0, 2)
 
     def codes(self, z: np.ndarray) -> np.ndarray:
         """Outputs to codes (N, C): the nearest one."""
@@ -300,8 +331,46 @@ class Integers:
 
 Decomposition = Planes | Direct | Integers  # BitCoordinate is a Planes
 
-DECOMPOSITIONS: dict[str, type] = {"planes": Planes, "bit-coordinate": BitCoordinate, "none": Direct}
+DECOMPOSITIONS: dict[str, Any] = {"planes": Planes, "bit-coordinate": BitCoordinate, "none": Direct}
 """What networks can be trained for: the choices of `refinr.fit`."""
 
-WRITTEN_DOWN: dict[str, type] = {"integers": Integers}
+WRITTEN_DOWN: dict[str, Any] = {"integers": Integers}
 """What only networks that are written down can represent."""
+
+
+def choose(name: str, ends: np.ndarray, bits: int, radix_bits: int, gray: bool) -> Decomposition:
+    """The decomposition of that name, for samples between two ends whose codes have so many bits.
+
+    Raises
+    ------
+    ValueError
+        For an unknown name, and for what it cannot represent.
+
+    Examples
+    --------
+    >>> choose("planes", np.array([0, 5], dtype="uint8"), bits=3, radix_bits=1, gray=False)
+    Planes(bits=3, radix_bits=1, gray=False)
+    """
+    return look_up(DECOMPOSITIONS, name, "decomposition").choose(ends, bits, radix_bits, gray)
+
+
+def name_of(decomposition: Decomposition) -> str:
+    """The name in `DECOMPOSITIONS` or `WRITTEN_DOWN`.
+
+    Examples
+    --------
+    >>> name_of(Integers(bits=3))
+    'integers'
+    """
+    return next(name for name, kind in (DECOMPOSITIONS | WRITTEN_DOWN).items() if type(decomposition) is kind)
+
+
+def named(name: str, fields: dict[str, Any]) -> Decomposition:
+    """A decomposition as a file has it: by its name and its fields.
+
+    Examples
+    --------
+    >>> named("integers", {"bits": 3})
+    Integers(bits=3)
+    """
+    return look_up(DECOMPOSITIONS | WRITTEN_DOWN, name, "decomposition")(**fields)

@@ -1,10 +1,18 @@
 """Inputs for networks that bare coordinates say too little to: encodings, as plain numbers that a file can keep.
 
-With this you can choose an encoding by name (`choose`) or draw waves (`Fourier.draw`), and lay out a tile's inputs
+With this you can choose an encoding by name (`choose`), and lay out a tile's inputs
 (``encoding.inputs(axes)``).
 
-Every encoding is a frozen description, made from the axes of a tile and a seed once, and offers ``inputs(axes)``, the
-inputs (N, I) at all samples in row-major order, and their number ``width(axes)``.
+Every encoding is a frozen dataclass of plain numbers that offers the same things; to add one, offer them and name it in
+`ENCODINGS`:
+
+- ``draw(axes, features, seed)``, of the class: the encoding for a tile's axes, made once;
+- ``drawn``, of the class: whether `features` and `seed` have a say in that;
+- ``whole``, of the class: whether inputs are multiples of a power of two, which every machine computes alike;
+- ``width(axes)``: the number of inputs I;
+- ``inputs(axes)``: the inputs (N, I) at all samples, in row-major order.
+
+All of them bring the frequencies of the signal along, so that a first layer on top need not supply them.
 """
 
 from __future__ import annotations
@@ -12,11 +20,12 @@ from __future__ import annotations
 import math
 import operator
 from dataclasses import asdict, dataclass
-from typing import Any, Self
+from typing import Any, ClassVar, Self
 
 import numpy as np
 
 from refinr import coords
+from refinr.tables import look_up
 
 
 @dataclass(frozen=True)
@@ -29,7 +38,15 @@ class Octaves:
     (1024, 30)
     """
 
+    drawn: ClassVar[bool] = False
+    whole: ClassVar[bool] = False
+
     octaves: int = 7
+
+    @classmethod
+    def draw(cls, axes: tuple[int, ...], features: int, seed: int) -> Self:
+        """The paper's seven octaves, whatever the axes."""
+        return cls()
 
     def __post_init__(self) -> None:
         if not 0 <= operator.index(self.octaves) <= 32:
@@ -62,6 +79,9 @@ class Fourier:
     >>> Fourier(steps=((1, 2),), period=4).inputs((2,)).round(6).tolist()
     [[1.0, 1.0, 0.0, 0.0], [0.0, -1.0, 1.0, 0.0]]
     """
+
+    drawn: ClassVar[bool] = True
+    whole: ClassVar[bool] = False
 
     steps: tuple[tuple[int, ...], ...]
     period: int
@@ -121,9 +141,12 @@ class Triangle(Fourier):
     [[1.0, 0.5, 0.0, -0.5, -1.0, -0.5, 0.0, 0.5], [0.0, 0.5, 1.0, 0.5, 0.0, -0.5, -1.0, -0.5]]
     """
 
+    whole: ClassVar[bool] = True
+
     def inputs(self, axes: tuple[int, ...]) -> np.ndarray:
         """Inputs (N, 2 M)."""
-        phases, quarter = self.phases(axes), self.period // 4
+        phases = self.phases(axes)
+        quarter = self.period // 4
         both = np.concatenate([phases, (phases - quarter) % self.period], axis=-1)
         return ((abs(both - 2 * quarter) - quarter) / quarter).astype(np.float32)
 
@@ -132,9 +155,25 @@ Encoding = Octaves | Fourier  # Triangle is a Fourier
 
 ENCODINGS: dict[str, Any] = {"octaves": Octaves, "fourier": Fourier, "triangle": Triangle}
 
+BARE = "none"
+"""The name of no encoding: coordinates as they are."""
 
-def choose(name: str, axes: tuple[int, ...], features: int, seed: int) -> Encoding | None:
+WAVES = 60
+"""Waves that are drawn where nobody says how many."""
+
+
+def choose(name: str, axes: tuple[int, ...], features: int | None = None, seed: int = 0) -> Encoding | None:
     """The encoding of that name for a tile's axes; None, bare coordinates, for "none".
+
+    Parameters
+    ----------
+    name : str
+        `BARE`, or one in `ENCODINGS`.
+    axes : tuple of d ints
+    features : int, optional
+        Waves, for those that are drawn; `WAVES` by default.
+    seed : int
+        Of their directions.
 
     Raises
     ------
@@ -143,15 +182,11 @@ def choose(name: str, axes: tuple[int, ...], features: int, seed: int) -> Encodi
 
     Examples
     --------
-    >>> choose("triangle", (4, 4), features=2, seed=0).inputs((4, 4)).shape
+    >>> choose("triangle", (4, 4), features=2).inputs((4, 4)).shape
     (16, 4)
     """
-    if name == "none":
-        return None
-    if name not in ENCODINGS:
-        raise ValueError(f"encoding: unknown name {name!r}; known are none, {', '.join(ENCODINGS)}")
-    kind = ENCODINGS[name]
-    return Octaves() if kind is Octaves else kind.draw(axes, features, seed)
+    kind = look_up({BARE: None} | ENCODINGS, name, "encoding")
+    return None if kind is None else kind.draw(axes, WAVES if features is None else features, seed)
 
 
 def to_json(encoding: Encoding | None) -> dict[str, Any] | None:
@@ -179,4 +214,4 @@ def from_json(value: dict[str, Any] | None) -> Encoding | None:
     if value is None:
         return None
     fields = dict(value)
-    return ENCODINGS[fields.pop("name")](**fields)
+    return look_up(ENCODINGS, fields.pop("name"), "encoding")(**fields)

@@ -9,13 +9,15 @@ it adds.  The known planes are kept as they are.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from typing import Any
 
 import numpy as np
 
-from refinr import coords, cpu, decisions, planes, tiling, training
+from refinr import coords, cpu, planes, running, tiling, training
 from refinr.chunks import evaluate
+from refinr.decompositions import BitCoordinate
+from refinr.layout import Layout
 from refinr.mlp import MLP
 
 
@@ -67,40 +69,42 @@ def expand(
     (dtype('uint16'), True)
     """
     _check(codes, bits, to)
-    grid, channels = codes.shape[:2], (*codes.shape, 1)[2]
-    shape = tiling.tile_shape(grid, tile)
     added = to - bits
     if not added:
         return codes.astype(planes.narrowest(to))
-    axes = (*shape, to)
-    scales = [0.5 * f for f in coords.nyquist(axes)]
+    raised = zero_padding(codes, bits, to).reshape(*codes.shape[:2], -1)  # (H, W, C)
+    channels = raised.shape[-1]
+    cut = BitCoordinate(to)
+    shape = tiling.tile_shape(raised.shape[:2], tile)
+    scales = [0.5 * f for f in coords.nyquist(cut.axes(shape))]
     scales[-1] = scales[-1] if bit_scale is None else bit_scale
     spec = MLP((3, *hidden, 1), omega=omega, first_scale=tuple(scales))
-    x = coords.grid(axes).reshape(*axes, 3)  # the planes of the result run along the third axis
     settings = training.Options(lr=lr, max_steps=max_steps, seed=seed, **options)
-    result = np.zeros((*grid, channels), planes.narrowest(to))
-    tiles = tiling.tiles(grid, shape)
+    layout = Layout(raised.dtype.str, raised.shape, True, 0, shape, cut, spec)
 
-    def inputs(extent: tuple[int, ...], first: int, last: int) -> np.ndarray:
-        return x[: extent[0], : extent[1], first:last].reshape(-1, 3)
+    def inputs(extent: tuple[int, ...], part: slice) -> np.ndarray:
+        """Of some of the planes, at all samples of a tile."""
+        return layout.inputs(extent).reshape(-1, to, 3)[:, part].reshape(-1, 3)
 
-    def jobs() -> Any:
-        for index, where in enumerate(tiles):
-            known = planes.to_planes(codes[where].reshape(-1, channels), bits)  # (N, C, B)
-            targets = decisions.targets(known, 2).transpose(1, 0, 2).reshape(channels, -1, 1)
-            networks = range(index * channels, (index + 1) * channels)
-            yield training.Job(spec, networks, inputs(tiling.extent(where), added, to), targets)
+    def targets(where: tuple[slice, ...]) -> np.ndarray:
+        """Of all planes (C, N, to), those below being zeros."""
+        return cut.targets(raised[where].reshape(-1, channels)).reshape(channels, -1, to)
 
-    for job, outcome in training.run(jobs(), settings):
-        where = tiles[job.networks[0] // channels]
-        extent = tiling.extent(where)
+    def jobs() -> Iterator[training.Job]:
+        for index, where in enumerate(layout.tiles):
+            x = inputs(tiling.extent(where), slice(added, to))
+            known = targets(where)[:, :, added:].reshape(channels, -1, 1)
+            yield training.Job(spec, range(index * channels, (index + 1) * channels), x, known)
+
+    result = np.zeros_like(raised)
+    for job, outcome in running.run(jobs(), settings):
+        where = layout.tiles[job.networks[0] // channels]
+        x = inputs(tiling.extent(where), slice(added))
         with cpu.single_threaded_blas():
-            z = evaluate(spec, outcome.params, inputs(extent, 0, added))  # (C, N added, 1)
-        low = decisions.decide(z.reshape(channels, -1, added).transpose(1, 0, 2), 2)  # (N, C, added)
-        known = planes.to_planes(codes[where].reshape(-1, channels), bits)
-        both = np.concatenate([low, known], axis=-1)
-        part = planes.from_planes(both, to, dtype=result.dtype)
-        result[where] = part.reshape(result[where].shape)
+            below = evaluate(spec, outcome.params, x)  # (C, N added, 1)
+        z = targets(where)  # as if outputs had met their targets where the planes are known
+        z[:, :, :added] = below.reshape(channels, -1, added)
+        result[where] = cut.codes(z.reshape(channels, -1, 1)).reshape(result[where].shape)
     return result.reshape(codes.shape)
 
 
@@ -137,10 +141,11 @@ def ideal_gain(codes: np.ndarray, bits: int, to: int) -> np.ndarray:
     [[16, 4095]]
     """
     _check(codes, bits, to)
-    top, whole = 2**bits - 1, 2**to - 1
-    table = [(2 * v * whole + top) // (2 * top) for v in range(top + 1)] if bits <= 16 else None
-    if table is None:
+    if bits > 16:
         raise ValueError(f"bits: expected 16 at most, got {bits}")
+    top = 2**bits - 1
+    whole = 2**to - 1
+    table = [(2 * v * whole + top) // (2 * top) for v in range(top + 1)]
     return np.array(table, planes.narrowest(to))[codes]
 
 

@@ -21,7 +21,7 @@ from typing import Any
 
 import numpy as np
 
-from refinr import cpu, mlp, tiling, training
+from refinr import cpu, mlp, running, tiling, training
 from refinr.files import container, storing
 from refinr.files.checksum import checksum
 from refinr.files.journal import Journal, Ledger
@@ -232,7 +232,7 @@ def _train(
     size = math.prod(layout.cut.axes(layout.tile))
     cores = cpu.workers(xp)
     if group is None:  # as large as the cache allows, and as many as the cores can share evenly
-        rounds = -(-n // (training.group_size(layout.spec, size, xp) * cores))
+        rounds = -(-n // (running.group_size(layout.spec, size, xp) * cores))
         group = -(-n // (rounds * cores))
     threads = max(1, cores // -(-n // group)) if executor is None else 1  # few groups: threads within them
     tracker = Progress(n, size, visible)
@@ -240,7 +240,7 @@ def _train(
     tracker.finish(done)
     try:
         jobs = _jobs(layout, samples, group, skip=frozenset(done))
-        for job, outcome in training.run(
+        for job, outcome in running.run(
             jobs, options, executor=executor, threads=threads, xp=xp, notify=tracker.update
         ):
             rows = list(job.networks)

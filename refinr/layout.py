@@ -18,12 +18,15 @@ from typing import Any
 
 import numpy as np
 
-from refinr import cpu, encodings, planes, tiling
+from refinr import cpu, decompositions, encodings, planes, tiling
 from refinr.chunks import evaluate
-from refinr.decompositions import DECOMPOSITIONS, WRITTEN_DOWN, Decomposition
+from refinr.decompositions import Decomposition
 from refinr.encodings import Encoding
 from refinr.mlp import MLP
 from refinr.xp import asarray_like, get, to_host
+
+PORTION = 256
+"""Tiles that are evaluated ahead of whoever takes their outputs: more than there are threads, and few to keep."""
 
 
 @dataclass(frozen=True)
@@ -104,7 +107,8 @@ class Layout:
 
     def outputs(self, params: dict[str, np.ndarray], xp: ModuleType | str | None = None) -> Iterator[tuple]:
         """Every tile with its networks' outputs, ``(slices, z)``, z on the host (networks, samples, 1)."""
-        each, xp = self.cut.networks(self.channels), get(xp)
+        xp = get(xp)
+        each = self.cut.networks(self.channels)
         inputs = {extent: xp.asarray(self.inputs(extent)) for extent in {tiling.extent(t) for t in self.tiles}}
 
         def outputs_of(index: int) -> tuple:
@@ -114,13 +118,13 @@ class Layout:
 
         cpu.recycle_memory()
         with cpu.single_threaded_blas(), ThreadPoolExecutor(cpu.workers(xp)) as pool:
-            for first in range(0, len(self.tiles), 256):  # in portions, so that the results never pile up
-                yield from pool.map(outputs_of, range(first, min(first + 256, len(self.tiles))))
+            for first in range(0, len(self.tiles), PORTION):
+                yield from pool.map(outputs_of, range(first, min(first + PORTION, len(self.tiles))))
 
     def to_json(self) -> dict[str, Any]:
         """As JSON values."""
-        name = next(name for name, kind in (DECOMPOSITIONS | WRITTEN_DOWN).items() if type(self.cut) is kind)
-        return asdict(self) | {"decomposition": name, "encoding": encodings.to_json(self.encoding)}
+        names = {"decomposition": decompositions.name_of(self.cut), "encoding": encodings.to_json(self.encoding)}
+        return asdict(self) | names
 
     @classmethod
     def from_json(cls, value: dict[str, Any]) -> Layout:
@@ -129,10 +133,13 @@ class Layout:
         for dtype in (value["dtype"], value["cut"].get("dtype") or "<f4"):  # NumPy takes more than a file may
             if not re.fullmatch("[<>|][biuf][1248]", dtype):
                 raise ValueError(f"dtype: expected one like <u2, got {dtype!r:.40}")
-        cut = (DECOMPOSITIONS | WRITTEN_DOWN)[value.pop("decomposition")](**value.pop("cut"))
-        spec, encoding = MLP(**value.pop("spec")), encodings.from_json(value.pop("encoding", None))
-        shape, tile = (tuple(map(operator.index, value.pop(name))) for name in ("shape", "tile"))
-        value["offset"], value["dtype"] = operator.index(value["offset"]), np.dtype(value["dtype"]).str
+        cut = decompositions.named(value.pop("decomposition"), value.pop("cut"))
+        spec = MLP(**value.pop("spec"))
+        encoding = encodings.from_json(value.pop("encoding", None))
+        shape = tuple(map(operator.index, value.pop("shape")))
+        tile = tuple(map(operator.index, value.pop("tile")))
+        value["offset"] = operator.index(value["offset"])
+        value["dtype"] = np.dtype(value["dtype"]).str
         layout = cls(cut=cut, spec=spec, encoding=encoding, shape=shape, tile=tile, **value)
         if min(*shape, *tile) < 1:
             raise ValueError(f"shape, tile: expected positive lengths, got {shape} and {tile}")

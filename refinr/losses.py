@@ -1,7 +1,8 @@
 """How wrong the outputs are: losses and their gradients.
 
 With this you can compare outputs with targets by binary cross-entropy on logits (`bce_with_logits`), by squared error
-(`mse`) or by absolute error (`mae`), and by what the paper's code computes (`bce_of_sigmoid`).
+(`mse`) or by absolute error (`mae`), and by what the paper's code computes (`bce_of_sigmoid`).  `LOSSES` has those to
+train with by name, each with all that training has to know.
 
 Each returns ``(loss, dz)``: the loss is the mean over samples and outputs, summed over networks, and ``dz`` is its
 gradient.  ``count`` replaces the number of values a network's mean runs over, for outputs that are one chunk of a
@@ -10,8 +11,12 @@ larger batch: losses and gradients of the chunks then add up to those of the bat
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
+from dataclasses import dataclass
+from typing import NamedTuple
 
+from refinr.tables import look_up
 from refinr.xp import Array, namespace
 
 
@@ -135,10 +140,58 @@ def mae(z: Array, targets: Array, count: int | None = None) -> tuple[Array, Arra
     return xp.sum(xp.abs(difference)) / count, xp.sign(difference) / count
 
 
-LOSSES: dict[str, Callable[..., tuple[Array, Array]]] = {"bce": bce_with_logits, "mse": mse, "mae": mae}
+class MarginUnit(NamedTuple):
+    """What margins are given in, and its size in the unit of `refinr.decisions.margins`."""
+
+    name: str
+    size: float
+    limit: float
+    """Margins stay below it."""
 
 
-def get(name: str) -> Callable[..., tuple[Array, Array]]:
+LOGITS = MarginUnit("logits", size=1.0, limit=math.inf)
+HALF_STEPS = MarginUnit("half steps", size=0.5, limit=1.0)
+"""From a level to the threshold half way to the next one, which is as far as a right decision can be from it."""
+
+
+@dataclass(frozen=True)
+class Loss:
+    """A loss, and what training has to know about it.
+
+    Parameters
+    ----------
+    function : callable
+        ``(z, targets, count) -> (loss, dz)``; a row is called like its function.
+    margin_unit : MarginUnit
+    shift : float
+        Added to targets, which `refinr.decisions.targets` places symmetrically about zero, -1/2 and 1/2 for bits.
+    many_levels : str, optional
+        For a loss of bits alone, the name of the one that takes its place where outputs have more than two levels.
+
+    Examples
+    --------
+    >>> LOSSES["bce"].margin_unit.name, LOSSES["bce"].many_levels, LOSSES["mse"].margin_unit.name
+    ('logits', 'mse', 'half steps')
+    """
+
+    function: Callable[..., tuple[Array, Array]]
+    margin_unit: MarginUnit
+    shift: float = 0.0
+    many_levels: str | None = None
+
+    def __call__(self, z: Array, targets: Array, count: int | None = None) -> tuple[Array, Array]:
+        """Loss and gradient, as the function has them."""
+        return self.function(z, targets, count)
+
+
+LOSSES: dict[str, Loss] = {
+    "bce": Loss(bce_with_logits, LOGITS, shift=0.5, many_levels="mse"),
+    "mse": Loss(mse, HALF_STEPS),
+    "mae": Loss(mae, HALF_STEPS),
+}
+
+
+def get(name: str) -> Loss:
     """The loss of that name.
 
     Raises
@@ -148,9 +201,18 @@ def get(name: str) -> Callable[..., tuple[Array, Array]]:
 
     Examples
     --------
-    >>> get("mse").__name__
+    >>> get("mse").function.__name__
     'mse'
     """
-    if name not in LOSSES:
-        raise ValueError(f"loss: unknown name {name!r}; known are {', '.join(LOSSES)}")
-    return LOSSES[name]
+    return look_up(LOSSES, name, "loss")
+
+
+def for_levels(name: str, levels: int) -> str:
+    """The name of a loss for outputs of so many levels: that one, or what takes its place.
+
+    Examples
+    --------
+    >>> for_levels("bce", 2), for_levels("bce", 4)
+    ('bce', 'mse')
+    """
+    return get(name).many_levels or name if levels > 2 else name

@@ -12,7 +12,6 @@ from typing import Any
 import numpy as np
 
 from refinr import metrics, mlp
-from refinr.decompositions import Direct
 from refinr.files import residual
 from refinr.files.checksum import checksum
 from refinr.inr import INR
@@ -52,11 +51,14 @@ def measure(
         What files hold the parameters in; see `refinr.files.storing`.
     """
     cut = layout.cut
-    has_decisions = not (isinstance(cut, Direct) and cut.dtype)
-    wrong_bits, margins, nearest = np.zeros(cut.bits, dtype=np.int64), np.full(1, np.inf), math.inf
-    distance, writer = _Distance(layout), residual.Writer(cut.bits)
+    wrong_bits = np.zeros(cut.bits, dtype=np.int64)
+    margins = np.full(1, np.inf)  # of each plane, from where the right decision ends
+    nearest = math.inf  # of all, from where the decision that was made ends
+    distance = _Distance(layout)
+    writer = residual.Writer(cut.bits)
     for tile, z in layout.outputs(params):
-        decoded, part = cut.codes(z), samples[tile]  # (N, C)
+        part = samples[tile]
+        decoded = cut.codes(z)  # (N, C)
         codes = layout.cells(part).reshape(decoded.shape).astype(decoded.dtype)
         wrong_bits += metrics.wrong_bits_per_plane(codes, decoded, cut.bits)
         distance.add(part, codes, decoded)
@@ -65,7 +67,7 @@ def measure(
         if exact:
             nearest = float(np.minimum(nearest, cut.margins(z, cut.targets(decoded)).min()))
             writer.add(codes ^ decoded)
-    has_decisions = has_decisions and bool(np.isfinite(margins).all())
+    has_margins = cut.decides and bool(np.isfinite(margins).all())
     report = Report(
         seconds=seconds,
         networks=layout.networks,
@@ -75,11 +77,11 @@ def measure(
         restarts=restarts,
         samples=samples.size,
         wrong_bits=tuple(wrong_bits.tolist()),
-        margin_per_plane=tuple(margins.tolist()) if has_decisions else (),
+        margin_per_plane=tuple(margins.tolist()) if has_margins else (),
         rmse=distance.rmse,
         peak=distance.peak,
     )
-    kept = writer.finish(max(0.0, nearest) if has_decisions else 0.0)
+    kept = writer.finish(max(0.0, nearest) if has_margins else 0.0)
     return INR(layout, params, report, checksum(samples), dict(info or {}), kept, store)
 
 
@@ -91,8 +93,10 @@ class _Distance:
 
     def __init__(self, layout: Layout) -> None:
         self._layout = layout
-        self._squares, self._count = 0.0, 0
-        self._low, self._high = math.inf, -math.inf
+        self._squares = 0.0
+        self._count = 0
+        self._low = math.inf
+        self._high = -math.inf
 
     def add(self, samples: np.ndarray, codes: np.ndarray, decoded: np.ndarray) -> None:
         if samples.dtype.kind != "f":
@@ -100,12 +104,15 @@ class _Distance:
             self._count += codes.size
             return
         with np.errstate(invalid="ignore", over="ignore"):  # signalling NaNs; squares of extreme floats
-            a, b = samples.astype(np.float64).ravel(), self._layout.samples(decoded).astype(np.float64).ravel()
+            a = samples.astype(np.float64).ravel()
+            b = self._layout.samples(decoded).astype(np.float64).ravel()
             both = np.isfinite(a) & np.isfinite(b)
-            a, b = a[both], b[both]
+            a = a[both]
+            b = b[both]
             self._squares += float(((a - b) ** 2).sum())
             self._count += a.size
-            self._low, self._high = float(a.min(initial=self._low)), float(a.max(initial=self._high))
+            self._low = float(a.min(initial=self._low))
+            self._high = float(a.max(initial=self._high))
 
     @property
     def rmse(self) -> float:

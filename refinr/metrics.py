@@ -1,7 +1,7 @@
 """How far a reconstruction is from the original.
 
 With this you can count wrong bits (`bit_error_rate`, `bit_error_rate_per_plane`) and measure distances (`rmse`, `psnr`,
-`ssim`).  Bits are counted on integer codes, never read off floats.
+`decibels`, `ssim`).  Bits are counted on integer codes, never read off floats.
 """
 
 from __future__ import annotations
@@ -115,8 +115,20 @@ def psnr(a: Array, b: Array, bits: int) -> float:
     >>> round(psnr(np.array([0, 255], dtype="uint8"), np.array([1, 254], dtype="uint8"), 8), 4)
     48.1308
     """
-    error = rmse(a, b)
-    return math.inf if error == 0.0 else 20.0 * math.log10((2**bits - 1) / error)
+    return decibels(2**bits - 1, rmse(a, b))
+
+
+def decibels(peak: float, error: float) -> float:
+    """A peak over a root mean squared error in dB, ``20 log10(peak / error)``; infinite where nothing is wrong.
+
+    Examples
+    --------
+    >>> decibels(100.0, 1.0), decibels(1.0, 0.0), decibels(0.0, 1.0)
+    (40.0, inf, -inf)
+    """
+    if error == 0.0:
+        return math.inf
+    return 20.0 * math.log10(peak / error) if peak > 0.0 else -math.inf
 
 
 def ssim(a: Array, b: Array, bits: int) -> float:

@@ -10,6 +10,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from refinr import metrics
+
 _LARGEST = float(np.finfo(np.float64).max)
 
 
@@ -105,6 +107,4 @@ class Report:
     @property
     def psnr(self) -> float:
         """Peak signal-to-noise ratio in dB; infinite where nothing is wrong."""
-        if self.rmse == 0.0:
-            return math.inf
-        return 20.0 * math.log10(self.peak / self.rmse) if self.peak > 0 else -math.inf
+        return metrics.decibels(self.peak, self.rmse)

@@ -1,7 +1,7 @@
-"""Networks to zero wrong decisions: groups, freezing, restarts.
+"""Networks to zero wrong decisions: one group, freezing, restarts.
 
-With this you can train one group of networks until each has reached its margin (`train`), and run many groups on any
-`concurrent.futures` executor (`run`).
+With this you can train a group of networks until each has reached its margin (`train`).  `refinr.running` trains many
+groups at once.
 
 Whatever is split over whomever, the result of a network depends on the seed and on the network's own index alone: its
 random stream is its own, every array operation treats it apart from its neighbours, sums over samples have one order,
@@ -12,19 +12,22 @@ from __future__ import annotations
 
 import math
 import threading
-from collections.abc import Callable, Iterable, Iterator, Sequence
-from concurrent.futures import FIRST_COMPLETED, Executor, Future, ThreadPoolExecutor, wait
-from dataclasses import dataclass
-from functools import partial
+from collections.abc import Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, field
 from types import ModuleType
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import numpy as np
 
 from refinr import cpu, losses, mlp, optim
-from refinr.chunks import chunk_length, gradients
+from refinr.chunks import Step, gradients
 from refinr.mlp import MLP
-from refinr.xp import Array, asarray_like, get, name_of, namespace, to_host
+from refinr.optim import Optimiser
+from refinr.xp import Array, asarray_like, get, namespace, to_host
+
+NOTIFY_EVERY = 8
+"""Steps between two calls of `notify`."""
 
 
 @dataclass(frozen=True)
@@ -37,11 +40,13 @@ class Options:
         Number of different digits the outputs stand for; 2 for bits.
     loss : str
         A name in `refinr.losses.LOSSES`.
+    optimiser : Optimiser
+        An instance, such as ``optim.Adam(betas=(0.9, 0.995))``.
     lr : float or callable
         Step size, or a schedule from `refinr.optim`.
     margin : float, >= 0
-        How far every output must be from its nearest threshold before a network may stop: in logits for "bce", in half
-        steps between levels (so below 1) for the others.
+        How far every output must be from its nearest threshold before a network may stop, in the loss's unit: logits
+        for "bce", half steps between levels (so below 1) for the others.
     max_steps : int, >= 0
         Steps a network may take, restarts included.
     patience : int or None
@@ -54,11 +59,12 @@ class Options:
     Raises
     ------
     ValueError
-        For values out of range, unknown losses, and "bce" with more than two levels.
+        For values out of range, unknown losses, and losses of bits with more than two levels.
     """
 
     levels: int = 2
     loss: str = "bce"
+    optimiser: Optimiser = field(default_factory=optim.Adam)
     lr: float | Callable = 3e-3
     margin: float = 0.5
     max_steps: int = 2000
@@ -67,12 +73,15 @@ class Options:
     seed: int = 0
 
     def __post_init__(self) -> None:
-        losses.get(self.loss)
+        loss = losses.get(self.loss)
         optim.schedule(self.lr)
-        if self.loss == "bce" and self.levels != 2:
-            raise ValueError(f"loss: 'bce' is for bits, and there are {self.levels} levels: use 'mse' or 'mae'")
-        if not 0.0 <= self.margin < (math.inf if self.loss == "bce" else 1.0):
-            limit = "a finite number" if self.loss == "bce" else f"a number below 1 (half steps of {self.loss})"
+        if loss.many_levels and self.levels != 2:
+            others = " or ".join(repr(name) for name, other in losses.LOSSES.items() if not other.many_levels)
+            raise ValueError(f"loss: {self.loss!r} is for bits, and there are {self.levels} levels: use {others}")
+        unit = loss.margin_unit
+        if not 0.0 <= self.margin < unit.limit:
+            below = f"a number below {unit.limit:g} ({unit.name} of {self.loss})"
+            limit = below if math.isfinite(unit.limit) else "a finite number"
             raise ValueError(f"margin: expected 0 or {limit}, got {self.margin}")
         if self.max_steps < 0:
             raise ValueError(f"max_steps: expected 0 or more, got {self.max_steps}")
@@ -84,7 +93,7 @@ class Options:
     @property
     def goal(self) -> float:
         """`margin` in the unit of `refinr.decisions.margins`."""
-        return self.margin if self.loss == "bce" else 0.5 * self.margin
+        return losses.get(self.loss).margin_unit.size * self.margin
 
 
 class Job(NamedTuple):
@@ -100,7 +109,7 @@ class Job(NamedTuple):
 
 
 class Outcome(NamedTuple):
-    """What came of a `Job`: one entry a network, in the job's order."""
+    """What came of a `Job`: one entry for each network, in the job's order."""
 
     params: dict[str, np.ndarray]
     wrong: np.ndarray
@@ -113,7 +122,8 @@ class Outcome(NamedTuple):
     """int (E,)"""
 
 
-# --- one group -------------------------------------------------------------------------------------------------------
+UNKNOWN = np.iinfo(int).max
+"""Wrong decisions of a network that has not been looked at."""
 
 
 def train(
@@ -150,101 +160,156 @@ def train(
     """
     cpu.recycle_memory()
     with cpu.single_threaded_blas():
+        group = _Group(job, options, get(xp))
         if threads == 1:
-            return _Group(job, options, get(xp)).train(None, notify, stop)
+            return _train(group, options, None, notify, stop)
         with ThreadPoolExecutor(threads) as pool:
-            return _Group(job, options, get(xp)).train(pool, notify, stop)
+            return _train(group, options, pool, notify, stop)
+
+
+def _train(
+    group: _Group,
+    options: Options,
+    pool: ThreadPoolExecutor | None,
+    notify: Callable | None,
+    stop: threading.Event | None,
+) -> Outcome:
+    for step in range(options.max_steps + 1):
+        now = group.gradients(pool)
+        seen = group.look(now)
+        last = step == options.max_steps or (stop is not None and stop.is_set())
+        group.keep(seen, step, (seen.wrong == 0) | seen.stalled | last)
+        leaves = seen.done | last | (seen.stalled & group.has_solution())
+        if notify is not None and (step % NOTIFY_EVERY == 0 or leaves.any()):
+            notify(group.networks(), seen.wrong)
+        if leaves.all():
+            break
+        group.move(now)
+        group.restart(seen.stalled & ~leaves)
+        if leaves.any():
+            group.drop(leaves)
+    return group.best
+
+
+class _Look(NamedTuple):
+    """What a step shows of the networks still active: arrays (A,)."""
+
+    wrong: np.ndarray
+    margin: np.ndarray
+    done: np.ndarray
+    """Whether all decisions are right and the margin is reached."""
+    stalled: np.ndarray
+    """Whether patience has run out."""
 
 
 class _Group:
     """The networks of a job while they train.  Arrays with a leading axis A hold the networks still active.
 
-    Parameters, their gradients and moments are rows (A, P): Adam's dozen operations on one array instead of on every
-    weight and bias, for the reason that `refinr.chunks.chunk_length` gives.
+    Parameters, their gradients and moments are rows (A, P): the optimiser's dozen operations on one array instead of on
+    every weight and bias, for the reason that `refinr.chunks.SHORTEST` gives.
     """
 
     def __init__(self, job: Job, options: Options, xp: ModuleType) -> None:
-        self.job, self.options, self.schedule = job, options, optim.schedule(options.lr)
         E = len(job.networks)
+        self.job = job
+        self.options = options
+        self.schedule = optim.schedule(options.lr)
         self.x = xp.asarray(job.x)  # (N, I)
         self.targets = xp.asarray(job.targets)  # (A, N, O)
         start = self._draw(job.networks, attempt=0)
-        self.rows = {"all": asarray_like(start, self.x)}  # (A, P)
-        self.state = optim.adam_init(self.rows)
+        self.rows = asarray_like(start, self.x)  # (A, P)
+        self.state = options.optimiser.init(self.rows)  # of arrays (A, P)
         self.age = np.zeros((E, 1), dtype=int)  # (A, 1) steps since the attempt began
         self.position = np.arange(E)  # (A,) where in the job
         self.attempt = np.zeros(E, dtype=int)  # (A,)
-        self.fewest = np.full(E, np.iinfo(int).max)  # (A,) fewest wrong decisions in this attempt
+        self.fewest = np.full(E, UNKNOWN)  # (A,) fewest wrong decisions in this attempt
         self.since = np.zeros(E, dtype=int)  # (A,) steps since it last got better
-        unknown = np.full(E, np.iinfo(int).max)
-        self.best_rows, best = start, mlp.unpack(job.spec, start)  # views: what goes into the rows is in the outcome
-        self.best = Outcome(best, unknown, np.full(E, -np.inf), np.zeros(E, dtype=int), np.zeros(E, dtype=int))
+        self.best_rows = start  # (E, P)
+        self.best = Outcome(
+            params=mlp.unpack(job.spec, start),  # views: what goes into the rows is in the outcome
+            wrong=np.full(E, UNKNOWN),
+            margin=np.full(E, -np.inf),
+            steps=np.zeros(E, dtype=int),
+            restarts=np.zeros(E, dtype=int),
+        )
 
-    def train(self, pool: ThreadPoolExecutor | None, notify: Callable | None, stop: threading.Event | None) -> Outcome:
-        options = self.options
-        for step in range(options.max_steps + 1):
-            params = mlp.unpack(self.job.spec, self.rows["all"])
-            now = gradients(
-                self.job.spec, params, self.x, self.targets, loss=options.loss, levels=options.levels, pool=pool
-            )
-            wrong, margin = to_host(now.wrong), to_host(now.margin).astype(float)
-            progress = (wrong < self.fewest) | ((wrong == 0) & (margin > self.best.margin[self.position]))
-            self.fewest = np.minimum(wrong, self.fewest)
-            self.since = np.where(progress, 0, self.since + 1)
-            stalled = self.since >= (math.inf if options.patience is None else options.patience)
-            last = step == options.max_steps or (stop is not None and stop.is_set())
-            done = (wrong == 0) & (margin >= options.goal)
-            self._keep((wrong == 0) | stalled | last, wrong, margin)
-            self.best.steps[self.position] = step
-            leaves = done | last | (stalled & (self.best.wrong[self.position] == 0))
-            if notify is not None and (step % 8 == 0 or leaves.any()):
-                notify([self.job.networks[int(i)] for i in self.position], wrong)
-            if leaves.all():
-                break
-            rate = self.schedule(self.age) * options.backoff ** self.attempt[:, None]
-            state = self.state._replace(t=self.age)
-            self.rows, self.state = optim.adam_step(self.rows, {"all": mlp.pack(now.grads)}, state, rate)
-            self.age = self.age + 1
-            self._restart(stalled & ~leaves)
-            if leaves.any():
-                self._drop(leaves)
-        return self.best
+    def networks(self) -> list[int]:
+        """Index in the signal of those still active."""
+        return [self.job.networks[int(i)] for i in self.position]
 
-    def _keep(self, candidates: np.ndarray, wrong: np.ndarray, margin: np.ndarray) -> None:
+    def has_solution(self) -> np.ndarray:
+        """Whether what is kept of them decides everything right: (A,)."""
+        return self.best.wrong[self.position] == 0
+
+    def gradients(self, pool: ThreadPoolExecutor | None) -> Step:
+        """Loss, gradients and decisions of the parameters as they are."""
+        params = mlp.unpack(self.job.spec, self.rows)
+        loss = self.options.loss
+        levels = self.options.levels
+        return gradients(self.job.spec, params, self.x, self.targets, loss=loss, levels=levels, pool=pool)
+
+    def look(self, now: Step) -> _Look:
+        """Who is done, and who has made no progress for too long."""
+        wrong = to_host(now.wrong)
+        margin = to_host(now.margin).astype(float)
+        wider = (wrong == 0) & (margin > self.best.margin[self.position])
+        progress = (wrong < self.fewest) | wider
+        self.fewest = np.minimum(wrong, self.fewest)
+        self.since = np.where(progress, 0, self.since + 1)
+        patience = math.inf if self.options.patience is None else self.options.patience
+        done = (wrong == 0) & (margin >= self.options.goal)
+        return _Look(wrong, margin, done, self.since >= patience)
+
+    def keep(self, seen: _Look, step: int, candidates: np.ndarray) -> None:
         """Store the parameters of those candidates that are better than what is stored."""
-        best, at = self.best, self.position
-        closer = (wrong == best.wrong[at]) & ~(margin <= best.margin[at])
-        chosen = np.flatnonzero(candidates & ((wrong < best.wrong[at]) | closer))
+        best = self.best
+        at = self.position
+        best.steps[at] = step
+        fewer = seen.wrong < best.wrong[at]
+        wider = (seen.wrong == best.wrong[at]) & ~(seen.margin <= best.margin[at])
+        chosen = np.flatnonzero(candidates & (fewer | wider))
         if len(chosen) == 0:
             return
-        best.wrong[at[chosen]], best.margin[at[chosen]] = wrong[chosen], margin[chosen]
+        best.wrong[at[chosen]] = seen.wrong[chosen]
+        best.margin[at[chosen]] = seen.margin[chosen]
         best.restarts[at[chosen]] = self.attempt[chosen]
-        self.best_rows[at[chosen]] = to_host(_take(self.rows["all"], chosen))
+        self.best_rows[at[chosen]] = to_host(_take(self.rows, chosen))
+
+    def move(self, now: Step) -> None:
+        """One step of the optimiser; after each restart a smaller one."""
+        lr = self.schedule(self.age) * self.options.backoff ** self.attempt[:, None]  # (A, 1)
+        self.age = self.age + 1
+        self.rows, self.state = self.options.optimiser.step(self.rows, mlp.pack(now.grads), self.state, self.age, lr)
+
+    def restart(self, stalled: np.ndarray) -> None:
+        """Begin again: new parameters, and the optimiser's state as at first."""
+        for i in np.flatnonzero(stalled):
+            self.attempt[i] += 1
+            self.fewest[i] = UNKNOWN
+            self.since[i] = 0
+            self.age[i] = 0
+            network = self.job.networks[self.position[i]]
+            fresh = asarray_like(self._draw([network], int(self.attempt[i])), self.rows)  # (1, P)
+            # the optimiser has just made these arrays: they are ours to write into
+            self.rows[i, ...] = fresh[0, ...]
+            for array, first in zip(self.state, self.options.optimiser.init(fresh), strict=True):
+                array[i, ...] = first[0, ...]
+
+    def drop(self, leaves: np.ndarray) -> None:
+        """Go on without those networks."""
+        stay = np.flatnonzero(~leaves)
+        self.targets = _take(self.targets, stay)
+        self.rows = _take(self.rows, stay)
+        self.state = type(self.state)(*(_take(array, stay) for array in self.state))
+        self.age = self.age[stay]
+        self.position = self.position[stay]
+        self.attempt = self.attempt[stay]
+        self.fewest = self.fewest[stay]
+        self.since = self.since[stay]
 
     def _draw(self, networks: Sequence[int], attempt: int) -> np.ndarray:
         dtype = str(self.job.x.dtype)
         return mlp.pack(mlp.init(self.job.spec, networks, self.options.seed, dtype, attempt=attempt))
-
-    def _restart(self, stalled: np.ndarray) -> None:
-        """Begin again: new parameters, empty moments, a smaller step."""
-        for i in np.flatnonzero(stalled):
-            self.attempt[i] += 1
-            self.fewest[i], self.since[i], self.age[i] = np.iinfo(int).max, 0, 0
-            network = self.job.networks[self.position[i]]
-            fresh = self._draw([network], int(self.attempt[i]))
-            rows = self.rows["all"]  # adam_step has just made these arrays: they are ours to write into
-            rows[i, ...] = asarray_like(fresh[0], rows)
-            self.state.m["all"][i, ...] = 0.0
-            self.state.v["all"][i, ...] = 0.0
-
-    def _drop(self, leaves: np.ndarray) -> None:
-        """Go on without those networks."""
-        stay = np.flatnonzero(~leaves)
-        self.targets = _take(self.targets, stay)
-        self.rows, m, v = ({"all": _take(rows["all"], stay)} for rows in (self.rows, self.state.m, self.state.v))
-        self.state = optim.AdamState(m, v, 0)  # `age` says what t is
-        self.position, self.attempt, self.age = self.position[stay], self.attempt[stay], self.age[stay]
-        self.fewest, self.since = self.fewest[stay], self.since[stay]
 
 
 def _take(array: Array, rows: np.ndarray) -> Array:
@@ -253,74 +318,3 @@ def _take(array: Array, rows: np.ndarray) -> Array:
         return array[rows]
     indices = xp.asarray(rows) if xp.__name__ == "cupy" else xp.asarray(rows, device=array.device)
     return xp.take(array, indices, axis=0)
-
-
-# --- many groups -----------------------------------------------------------------------------------------------------
-
-
-def group_size(spec: MLP, samples: int, xp: ModuleType | None = None) -> int:
-    """How many networks to train together: few enough for a step's activations to stay in the machine's caches, many
-    enough for the threads to compute more than they wait (or to fill a GPU).
-
-    Examples
-    --------
-    >>> group_size(MLP(sizes=(2, 16, 16, 16, 1)), 1024)
-    32
-    """
-    budget, most = (1 << 30, 1024) if cpu.on_gpu(xp) else (12 << 20, 64)  # bytes; networks
-    values = min(samples, chunk_length(spec)) * sum(spec.sizes[1:-1] or spec.sizes)
-    return max(1, min(most, budget // (2 * 4 * values)))  # inputs and outputs of the activations, 4 bytes each
-
-
-def run(
-    jobs: Iterable[Job],
-    options: Options,
-    *,
-    executor: Executor | None = None,
-    threads: int = 1,
-    xp: ModuleType | str | None = None,
-    notify: Callable[[Sequence[int], np.ndarray], None] | None = None,
-) -> Iterator[tuple[Job, Outcome]]:
-    """Train all jobs and yield each with its outcome as it is ready, in no particular order.
-
-    Parameters
-    ----------
-    jobs : iterable of Job
-        Drawn as they are needed: a few more than there are workers are under way at any time.
-    options : Options
-    executor : concurrent.futures.Executor, optional
-        Threads of this process by default; processes, or a cluster's own executor, serve as well.
-    threads, xp, notify
-        For `train`; notify reaches workers in this process only.
-
-    Raises
-    ------
-    KeyboardInterrupt
-        After the workers in this process have been told to stop and have.
-    """
-    xp = get(xp)
-    pool = ThreadPoolExecutor(cpu.workers(xp)) if executor is None else executor
-    stop = threading.Event()
-    call: Any = partial(train, options=options, threads=threads, xp=name_of(xp))
-    if isinstance(pool, ThreadPoolExecutor):
-        call = partial(call, notify=notify, stop=stop)
-    window = 4 * getattr(pool, "_max_workers", 64)
-    waiting: dict[Future, Job] = {}
-    source = iter(jobs)
-    try:
-        with cpu.single_threaded_blas():
-            while True:
-                for job in source:
-                    waiting[pool.submit(call, job)] = job
-                    if len(waiting) >= window:
-                        break
-                if not waiting:
-                    return
-                for future in wait(waiting, return_when=FIRST_COMPLETED).done:
-                    yield waiting.pop(future), future.result()
-    finally:
-        stop.set()
-        for future in waiting:
-            future.cancel()
-        if executor is None:
-            pool.shutdown()

@@ -197,8 +197,8 @@ def test_targets_of_another_dtype_would_widen_the_gradient(name):
 
 
 def test_losses_by_name():
-    assert losses.get("bce") is losses.bce_with_logits
-    assert losses.get("mse") is losses.mse
-    assert losses.get("mae") is losses.mae
+    assert losses.get("bce").function is losses.bce_with_logits
+    assert losses.get("mse").function is losses.mse
+    assert losses.get("mae").function is losses.mae
     with pytest.raises(ValueError, match="loss: unknown name 'l2'; known are bce, mse, mae"):
         losses.get("l2")

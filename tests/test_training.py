@@ -18,7 +18,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from refinr import chunks, coords, cpu, decisions, losses, mlp, optim, training
+from refinr import chunks, coords, cpu, decisions, losses, mlp, optim, running, training
 from refinr.mlp import MLP
 from tests.helpers import assert_close, assert_equal_exact
 from tests.strategies import seeds
@@ -440,7 +440,7 @@ def test_training_takes_place_where_it_is_told_to(threads, monkeypatch):
     monkeypatch.setattr(training, "_Group", Spy)
     options = training.Options(max_steps=1)
     training.train(_job([0]), options, threads=threads, xp=array_api_strict)
-    list(training.run([_job([0])], options, threads=threads, xp=array_api_strict))
+    list(running.run([_job([0])], options, threads=threads, xp=array_api_strict))
     assert seen == [array_api_strict] * 2
 
 
@@ -478,7 +478,7 @@ def test_same_bytes_from_every_executor(name):
     expected = {n: _row(training.train(job, options), i) for job in jobs for i, n in enumerate(job.networks)}
     executor = EXECUTORS[name]()
     try:
-        actual = _rows(list(training.run(jobs, options, executor=executor)))
+        actual = _rows(list(running.run(jobs, options, executor=executor)))
     finally:
         if executor is not None:
             executor.shutdown()
@@ -492,7 +492,7 @@ def test_same_bytes_in_groups_of_any_size(size):
     networks, options = list(range(8)), training.Options(max_steps=80, patience=8)
     jobs = [_job(networks[i : i + size]) for i in range(0, 8, size)]
     expected = _rows([(_job(networks), training.train(_job(networks), options))])
-    actual = _rows(list(training.run(jobs, options)))
+    actual = _rows(list(running.run(jobs, options)))
     for network in networks:
         _assert_same(actual[network], expected[network])
 
@@ -564,7 +564,7 @@ def test_jobs_are_drawn_as_they_are_needed(workers):
             yield _job([n])
 
     with ThreadPoolExecutor(workers) as pool:
-        for done, _ in enumerate(training.run(source(), training.Options(max_steps=0), executor=pool)):
+        for done, _ in enumerate(running.run(source(), training.Options(max_steps=0), executor=pool)):
             assert drawn - done <= 8 * workers, "a few more than there are workers"
     assert drawn == 200
 
@@ -574,7 +574,7 @@ def test_four_jobs_a_worker_are_under_way(workers, window):
     """256 where an executor does not say how many workers it has: enough for a cluster."""
     executor = _Inline(workers)
     job = _job([0], side=1)
-    next(training.run((job for _ in range(1000)), training.Options(max_steps=0), executor=executor))
+    next(running.run((job for _ in range(1000)), training.Options(max_steps=0), executor=executor))
     assert executor.submitted == window
 
 
@@ -586,13 +586,13 @@ def test_a_gpu_is_kept_busy_by_one_group_at_a_time():
 def test_any_executor_will_do():
     executor = _Inline()
     jobs = [_job([n]) for n in range(10)]
-    results = list(training.run(jobs, training.Options(max_steps=2), executor=executor))
+    results = list(running.run(jobs, training.Options(max_steps=2), executor=executor))
     assert executor.submitted == 10
     assert sorted(job.networks[0] for job, _ in results) == list(range(10))
 
 
 def test_no_jobs_no_results():
-    assert list(training.run([], OPTIONS)) == []
+    assert list(running.run([], OPTIONS)) == []
 
 
 @pytest.mark.parametrize("name", ["default", "two threads", "two processes"])
@@ -601,7 +601,7 @@ def test_an_error_of_a_worker_comes_out(name):
     executor = EXECUTORS[name]()
     try:
         with pytest.raises(ValueError, match=r"matmul|shape"):
-            list(training.run([_job([1]), broken], training.Options(max_steps=1), executor=executor))
+            list(running.run([_job([1]), broken], training.Options(max_steps=1), executor=executor))
     finally:
         if executor is not None:
             executor.shutdown()
@@ -630,7 +630,7 @@ def test_an_interrupt_in_a_worker_stops_the_others_promptly(executor):
     pool = ThreadPoolExecutor(2) if executor else None
     start = time.monotonic()
     with pytest.raises(KeyboardInterrupt):
-        list(training.run([_impossible(n) for n in (0, 1, 2, 3)], ENDLESS, executor=pool, notify=notify))
+        list(running.run([_impossible(n) for n in (0, 1, 2, 3)], ENDLESS, executor=pool, notify=notify))
     if pool is not None:
         pool.shutdown()
     assert time.monotonic() - start < 10
@@ -641,7 +641,7 @@ def test_an_interrupted_consumer_stops_the_workers_promptly():
     before = _threads_of_workers()
     easy = _job([0])._replace(targets=np.full((1, 36, 1), -0.5, dtype=np.float32))
     start = time.monotonic()
-    results = training.run([easy, *(_impossible(n) for n in (1, 2, 3))], ENDLESS)
+    results = running.run([easy, *(_impossible(n) for n in (1, 2, 3))], ENDLESS)
     job, outcome = next(results)
     assert list(job.networks) == [0]
     assert (outcome.wrong == 0).all()
@@ -653,7 +653,7 @@ def test_an_interrupted_consumer_stops_the_workers_promptly():
 
 def test_a_consumer_that_walks_away_stops_the_workers():
     before = _threads_of_workers()
-    results = training.run([_job([n]) for n in range(20)], training.Options(max_steps=10))
+    results = running.run([_job([n]) for n in range(20)], training.Options(max_steps=10))
     next(results)
     results.close()
     assert _threads_of_workers() == before
@@ -667,7 +667,7 @@ def test_a_consumer_that_walks_away_stops_the_workers():
 def test_a_group_is_as_large_as_fits(library, budget, most, hidden):
     spec = MLP((2, *hidden, 1))
     for samples in (1, 100, 1024, 10**6):
-        size = training.group_size(spec, samples, library)
+        size = running.group_size(spec, samples, library)
         # of a chunk: inputs and outputs of the activations (or of the only layer), four bytes each
         each = 2 * 4 * min(samples, chunks.chunk_length(spec)) * (sum(hidden) if hidden else 3)
         assert isinstance(size, int)
