@@ -5,7 +5,7 @@ BIN := .venv/bin
 EXACT := tests/theorems $(addprefix tests/test_,$(addsuffix .py,planes decisions decompositions tiling container signals inr))
 PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check
 
-.PHONY: demo test lint bench fuzz oracle mutants nightly notebooks figures clean
+.PHONY: demo test lint docs bench fuzz oracle mutants nightly notebooks figures clean
 
 demo: .venv/demo
 	$(BIN)/refinr demo
@@ -17,6 +17,10 @@ lint: .venv/test
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
+
+# The site: open docs/_build/html/index.html.  A warning is an error.
+docs: .venv/docs
+	$(BIN)/python -m sphinx -q -W --keep-going -j auto -c docs . docs/_build/html
 
 fuzz: .venv/test
 	$(BIN)/python -m tests.fuzz --files 100000 --seconds 1800
@@ -55,7 +59,7 @@ oracle: .venv/bench
 	$(BIN)/python -m examples.backends.report
 
 clean:
-	rm -rf .venv mutants .mypy_cache .ruff_cache .pytest_cache .hypothesis demo-output
+	rm -rf .venv docs/_build docs/api mutants .mypy_cache .ruff_cache .pytest_cache .hypothesis demo-output
 
 $(BIN)/python:
 	$(PYTHON) -m venv .venv
@@ -64,7 +68,7 @@ $(BIN)/python:
 	$(PIP) -e .
 	touch $@
 
-EXTRAS := test figures mutants bench tutorials
+EXTRAS := test docs figures mutants bench tutorials
 $(EXTRAS:%=.venv/%): .venv/%: pyproject.toml | $(BIN)/python
 	$(PIP) -e '.[$*]'
 	touch $@

@@ -1,4 +1,4 @@
-"""The documents: README's example runs, links lead somewhere, quoted results are the measured ones."""
+"""The documents: their examples run, links lead somewhere, quoted results are the measured ones."""
 
 from __future__ import annotations
 
@@ -10,28 +10,40 @@ from pathlib import Path
 
 import pytest
 
+import refinr
+
 ROOT = Path(__file__).parent.parent
-DOCUMENTS = sorted([*ROOT.glob("*.md"), *ROOT.glob("docs/*.md"), *ROOT.glob("examples/**/*.md")])
+FOLDERS = [ROOT.glob("*.md"), ROOT.glob("docs/*.md"), ROOT.glob("tutorials/*.md"), ROOT.glob("examples/**/*.md")]
+DOCUMENTS = sorted(path for folder in FOLDERS for path in folder)
+WITH_EXAMPLES = [path for path in DOCUMENTS if ">>> " in path.read_text()]
+each = pytest.mark.parametrize("document", DOCUMENTS, ids=lambda path: str(path.relative_to(ROOT)))
 
 
-def test_the_example_in_readme_gives_what_it_says(tmp_path, monkeypatch):
-    monkeypatch.chdir(tmp_path)  # it saves a file
-    outcome = doctest.testfile(str(ROOT / "README.md"), module_relative=False)
-    assert outcome.attempted > 5
+@pytest.mark.parametrize("document", WITH_EXAMPLES, ids=lambda path: str(path.relative_to(ROOT)))
+def test_examples_give_what_they_say(document, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)  # README's saves a file
+    outcome = doctest.testfile(str(document), module_relative=False)
+    assert outcome.attempted > 3
     assert outcome.failed == 0
 
 
-@pytest.mark.parametrize("document", DOCUMENTS, ids=lambda path: str(path.relative_to(ROOT)))
+def test_readme_has_an_example_and_fits_a_few_screens():
+    assert ROOT / "README.md" in WITH_EXAMPLES
+    assert len((ROOT / "README.md").read_text().splitlines()) <= 150
+
+
+@each
 def test_links_lead_somewhere(document):
     links = re.findall(r"\]\(([^)]+)\)", document.read_text())
-    missing = [link for link in links if not link.startswith("http") and not (document.parent / link).exists()]
+    files = [link.split("#")[0] for link in links if not link.startswith("http")]
+    missing = [file for file in files if file and not (document.parent / file).exists()]
     assert not missing
 
 
 @pytest.mark.parametrize("name", ["time_to_lossless", "scaling", "large", "step_time"])
 def test_quoted_results_are_the_measured_ones(name):
     start, end = f"<!-- benchmarks/results/{name}.md: targets -->\n", "<!-- end -->"
-    text = (ROOT / "README.md").read_text()
+    text = (ROOT / "docs" / "benchmarks.md").read_text()
     quoted = text[text.index(start) + len(start) :]
     quoted = quoted[: quoted.index(end)].strip()
     measured = (ROOT / "benchmarks" / "results" / f"{name}.md").read_text()
@@ -47,9 +59,14 @@ def test_every_module_is_in_the_table_of_floors():
     assert modules == set(re.findall(r"`([\w.]+)`", "".join(re.findall(r"^\| \d+ \|[^|]*\|", table, re.MULTILINE))))
 
 
-def test_the_command_line_in_readme_is_the_one_there_is():
-    readme = (ROOT / "README.md").read_text()
-    commands = set(re.findall(r"^    refinr (\w+)", readme, re.MULTILINE))
+def test_the_command_line_on_its_page_is_the_one_there_is():
+    page = (ROOT / "docs" / "command-line.md").read_text()
+    commands = set(re.findall(r"^    refinr (\w+)", page, re.MULTILINE))
     text = subprocess.run([sys.executable, "-m", "refinr", "--help"], capture_output=True, text=True, check=True).stdout
     there = set(re.findall(r"^    (\w+) ", text, re.MULTILINE))
     assert commands == there
+
+
+def test_what_is_cited_has_the_version_of_the_package():
+    text = (ROOT / "CITATION.cff").read_text()
+    assert re.findall(r"^version: (\S+)$", text, re.MULTILINE) == [refinr.__version__]

@@ -14,7 +14,7 @@ import matplotlib.pyplot as plt
 import pytest
 
 FOLDER = Path(__file__).parent.parent / "tutorials"
-README = FOLDER.parent / "README.md"
+README = FOLDER / "README.md"
 SCRIPTS = sorted(FOLDER.glob("[0-9]*.py"))
 LINES = 260  # fewer than these
 BYTES = 400_000
@@ -165,8 +165,8 @@ def test_readme_shows_a_picture_of_it(script):
     picture = FOLDER / "pictures" / f"{script.stem}.png"
     assert picture.read_bytes() == image
     text = README.read_text(encoding="utf-8")
-    assert f"(tutorials/{script.stem}.ipynb)" in text
-    assert f'src="tutorials/pictures/{picture.name}"' in text
+    assert f"({script.stem}.ipynb)" in text
+    assert f'src="pictures/{picture.name}"' in text
 
 
 def test_there_is_no_notebook_or_picture_without_a_script():

@@ -2,7 +2,7 @@
 
     python tutorials/build.py            all of them; or name some: python tutorials/build.py 01 04
 
-The image of the cell tagged "picture" goes to `pictures/`, for the list in README.
+The image of the cell tagged "picture" goes to `pictures/`, for the list in README.md beside it.
 """
 
 from __future__ import annotations
