@@ -28,7 +28,8 @@ PAPER = [
 def images() -> dict[str, tuple[np.ndarray, int]]:
     """Codes and how many bits they have."""
     found = demo.demo_signals()
-    elevation, sea = found["elevation"].astype(np.uint16)[:128, :128], found["bathymetry"].astype(float)
+    elevation = found["elevation"].astype(np.uint16)[:128, :128]
+    sea = found["bathymetry"].astype(float)
     scaled = np.rint((sea - sea.min()) / (sea.max() - sea.min()) * 65535).astype(np.uint16)
     low = int(elevation.min())
     return {

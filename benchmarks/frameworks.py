@@ -43,7 +43,8 @@ def _torch_steps(omega: float, arrays: list[np.ndarray], inputs: np.ndarray, tar
     from torch.nn import functional
 
     torch.set_num_threads(cpu.cores())
-    x, bits = torch.from_numpy(inputs), torch.from_numpy(targets)
+    x = torch.from_numpy(inputs)
+    bits = torch.from_numpy(targets)
     params = []
     for w, b in zip(arrays[::2], arrays[1::2], strict=True):  # torch has weights as (O, I) and biases as (O,)
         params += [torch.tensor(w.T, requires_grad=True), torch.tensor(b[0], requires_grad=True)]
@@ -77,7 +78,8 @@ def _jax_step(omega: float, arrays: list[np.ndarray], inputs: np.ndarray, target
         z = h @ w + b
         return jnp.mean(jnp.maximum(z, 0) - z * bits + jnp.log1p(jnp.exp(-jnp.abs(z))))
 
-    call, given = jax.jit(jax.value_and_grad(loss)), jax.device_put((arrays, inputs, targets))
+    call = jax.jit(jax.value_and_grad(loss))
+    given = jax.device_put((arrays, inputs, targets))
     return lambda: jax.block_until_ready(call(*given))
 
 

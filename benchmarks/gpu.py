@@ -50,7 +50,8 @@ def run_tests() -> int:
 def measure_fit(size: int, library: str, layer: str = "linear") -> dict[str, Any]:
     """Fit an image with one library, small ones twice, and decode it with NumPy."""
     report.log(f"{size} x {size}, {layer}, {library}")
-    samples, seconds = demo.synthetic(size), []
+    samples = demo.synthetic(size)
+    seconds = []
     for _ in range(2 if size <= 256 else 1):
         start = time.perf_counter()
         inr = refinr.fit(samples, hidden=(16,) * 4 if layer == "linear" else None, layer=layer, xp=library)
@@ -69,7 +70,8 @@ def measure_fit(size: int, library: str, layer: str = "linear") -> dict[str, Any
 
 def measure_step(width: int, libraries: Sequence[str] = LIBRARIES) -> dict[str, Any]:
     """Loss and gradients of one network at 16384 samples: milliseconds with each library, and the first to the last."""
-    spec, rng = mlp.MLP((3, width, width, width, width, 1)), np.random.default_rng(0)
+    spec = mlp.MLP((3, width, width, width, width, 1))
+    rng = np.random.default_rng(0)
     x = rng.uniform(-1.0, 1.0, (16384, 3)).astype("float32")
     targets = rng.integers(0, 2, (1, 16384, 1)).astype("float32") - 0.5
     params = mlp.init(spec)

@@ -24,7 +24,8 @@ from benchmarks import apart, report
 from refinr import executors
 from refinr.cli import demo
 
-SIZE, SMALL = 2048, 256
+SIZE = 2048
+SMALL = 256
 GROUP = 32
 """Networks trained together, as in the benchmark of scaling."""
 
@@ -32,7 +33,8 @@ GROUP = 32
 def measure(image: str, workers: int) -> dict[str, Any]:
     """Fit a mapped image in this process, the driver, and whatever workers it has; save, verify, decode."""
     samples = np.load(image, mmap_mode="r")
-    journal, output = Path(image).with_suffix(".part"), Path(image).with_suffix(".inr")
+    journal = Path(image).with_suffix(".part")
+    output = Path(image).with_suffix(".inr")
     with executors.open_executor("processes", workers=workers) as pool:
         for _ in range(4):  # pays for what is set up on first use, in every worker
             refinr.fit(samples[:8, :8], max_steps=1, group=2, executor=pool)
@@ -40,7 +42,9 @@ def measure(image: str, workers: int) -> dict[str, Any]:
         inr = refinr.fit(samples, hidden=(16,) * 4, margin=0.0, group=GROUP, executor=pool, journal=journal, exact=True)
         fitted = time.perf_counter() - start
     inr.save(output)
-    kept, lossless, bits = journal.stat().st_size, inr.lossless, inr.report.total_bits
+    kept = journal.stat().st_size
+    lossless = inr.lossless
+    bits = inr.report.total_bits
     del inr
     journal.unlink()
     decoded = refinr.load(output).decode()

@@ -17,11 +17,16 @@ from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from benchmarks import machine
+from paper_figures import machine
+from paper_figures.markdown import Row, table
 
 RESULTS = Path(__file__).parent / "results"
 
-Row = Mapping[str, Any]
+_CALLS = 2
+"""Of a candidate in each of its turns, at least."""
+
+_BUSY = 0.1
+"""Cores that other processes may keep busy while times are measured."""
 
 _RELATIONS: dict[str, Callable[[float, float], bool]] = {">=": operator.ge, "<=": operator.le, "<": operator.lt}
 
@@ -54,33 +59,14 @@ def fastest(candidates: Mapping[str, Callable[[], Any]], rounds: int, turn: floa
     best = dict.fromkeys(candidates, math.inf)
     for _ in range(rounds):
         for name, call in candidates.items():
-            end, calls = time.perf_counter() + turn, 0
-            while calls < 2 or time.perf_counter() < end:
+            end = time.perf_counter() + turn
+            calls = 0
+            while calls < _CALLS or time.perf_counter() < end:
                 start = time.perf_counter()
                 call()
                 best[name] = min(best[name], time.perf_counter() - start)
                 calls += 1
     return best
-
-
-def _text(value: Any) -> str:
-    if isinstance(value, bool):
-        return "yes" if value else "no"
-    if isinstance(value, float) and abs(value) < 1000:
-        return f"{value:.3g}"
-    return f"{value:,.0f}" if isinstance(value, int | float) else str(value)
-
-
-def table(rows: Sequence[Row]) -> str:
-    """Rows with the same keys as a table in Markdown, aligned for the terminal too."""
-    head = list(rows[0])
-    body = [[_text(row[name]) for name in head] for row in rows]
-    widths = [max(map(len, column)) for column in zip(head, *body, strict=True)]
-    lines = []
-    for line in [head, *body]:
-        lines.append("| " + " | ".join(cell.rjust(w) for cell, w in zip(line, widths, strict=True)) + " |")
-    rule = "|" + "|".join("-" * (w + 1) + ":" for w in widths) + "|"
-    return "\n".join([lines[0], rule, *lines[1:]])
 
 
 class Run:
@@ -102,15 +88,17 @@ class Run:
             f"python -m benchmarks.{name}", description=description, formatter_class=layout
         )
         parser.add_argument("--quick", action="store_true", help="tiny sizes, no result files: just see that it runs")
-        self.name, self.quick = name, bool(parser.parse_args().quick)
+        self.name = name
+        self.quick = bool(parser.parse_args().quick)
         self._watch = machine.Watch() if timed else None
 
     def publish(self, title: str, tables: Mapping[str, Sequence[Row]], targets: Sequence[Target]) -> None:
         """Print tables, targets and machine; unless quick, write them to ``results/NAME.json`` and ``NAME.md``."""
-        others = self._watch.cores_of_others() if self._watch else math.nan
+        others = self._watch.spent().cores_of_others if self._watch else math.nan
         if not math.isnan(others):
-            targets = [*targets, Target("cores busy with other processes", others, "<", 0.1)]
-        facts, date = machine.facts(), datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds")
+            targets = [*targets, Target("cores busy with other processes", others, "<", _BUSY)]
+        facts = machine.facts()
+        date = datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds")
         checks = [t._asdict() | {"met": t.met} for t in targets]
         parts = [f"# {title}"]
         parts += [f"## {heading}\n\n{table(rows)}" for heading, rows in {**tables, "Targets": checks}.items()]

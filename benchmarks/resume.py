@@ -44,8 +44,10 @@ def race(folder: Path, kills: int, size: int, seed: int = 0) -> list[dict[str, A
     np.save(folder / "image.npy", demo.synthetic(size))
     start = time.perf_counter()
     subprocess.run(_command(folder, "whole.inr"), cwd=ROOT, check=True, stdout=subprocess.DEVNULL)
-    whole, expected = time.perf_counter() - start, (folder / "whole.inr").read_bytes()
-    rows, rng = [], random.Random(seed)
+    whole = time.perf_counter() - start
+    expected = (folder / "whole.inr").read_bytes()
+    rows = []
+    rng = random.Random(seed)
     for _ in range(kills):
         moment = whole * rng.random()
         with subprocess.Popen(_command(folder, "out.inr"), cwd=ROOT, stdout=subprocess.DEVNULL) as process:

@@ -61,7 +61,8 @@ def engine(name: str, workers: int) -> Iterator[Executor]:
 def measure(size: int, workers: int, name: str = "threads") -> dict[str, Any]:
     """Fit an image in this process, small ones again and again for two seconds: time, memory, and what came out."""
     samples = demo.synthetic(size)
-    seconds, end = math.inf, time.perf_counter() + 2.0
+    seconds = math.inf
+    end = time.perf_counter() + 2.0
     with engine(name, workers) as executor:
         for _ in range(4):  # pays for what is set up on first use, in every worker
             refinr.fit(samples[:8, :8], max_steps=1, group=2, executor=executor)

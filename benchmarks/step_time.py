@@ -63,7 +63,8 @@ def refinr_step(task: Task, pool: ThreadPoolExecutor) -> Step:
 
 def products(task: Task, pool: ThreadPoolExecutor) -> Callable[[], None]:
     """``x w``, ``x^T dy`` and ``dy w^T`` of every layer and chunk, in the shapes that `refinr.layers` has them in."""
-    rows, rng = min(chunks.chunk_length(task.spec), len(task.x)), np.random.default_rng(0)
+    rows = min(chunks.chunk_length(task.spec), len(task.x))
+    rng = np.random.default_rng(0)
     weights = [p for name, p in task.params.items() if name.startswith("w")]  # (1, I, O)
     layers = []
     for i, w in enumerate(weights):
@@ -100,14 +101,16 @@ def disagreement(task: Task, candidates: dict[str, Step]) -> float:
     ValueError
         If it is above one: then somebody computes something else.
     """
-    w, b = task.params["w0"], task.params["b0"]
+    w = task.params["w0"]
+    b = task.params["b0"]
     phase = task.spec.omega * float(np.max(np.abs(w).sum(axis=1, keepdims=True) + np.abs(b)))
     allowed = 2 * task.spec.depth * phase * float(np.finfo(np.float32).eps)
     flat = {}
     for name, candidate in candidates.items():
         loss, grads = candidate()
         flat[name] = [np.asarray(a, dtype=float).ravel() for a in (loss, *grads)]
-    norm, worst = np.linalg.norm, 0.0
+    norm = np.linalg.norm
+    worst = 0.0
     for name, values in flat.items():
         for ours, theirs in zip(flat["refinr"], values, strict=True):
             distance = float(norm(theirs - ours) / norm(ours)) / allowed

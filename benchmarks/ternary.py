@@ -41,7 +41,8 @@ def measure(name: str, samples: np.ndarray, options: dict[str, Any]) -> dict[str
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder) / "image.inr"
         inr.save(path)
-        size, decoded = path.stat().st_size, refinr.load(path).decode()
+        size = path.stat().st_size
+        decoded = refinr.load(path).decode()
     if inr.lossless != np.array_equal(decoded, samples):
         raise ValueError(f"{name}: the report and the decoded samples do not agree")
     return {

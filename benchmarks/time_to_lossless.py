@@ -100,7 +100,8 @@ def main() -> None:
     refinr.fit(demo.synthetic(8), max_steps=1)  # the first fit pays for what is imported or set up on first use
     fits = {name: measure(name, demo.synthetic(size), options) for name, options in FITS.items()}
     race = crop_race(demo.synthetic(crop), **({"width": 32, "max_steps": 5} if run.quick else {}))
-    small, planes_race = fits["small"], race[1]
+    small = fits["small"]
+    planes_race = race[1]
     wrong = sum(row["wrong bits"] for row in [*fits.values(), *race[1:]])
     targets = [
         report.Target("all: wrong bits", wrong, "<=", 0),

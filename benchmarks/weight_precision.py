@@ -11,35 +11,17 @@ they are. Quantised training takes gradients at the rounded weights and applies 
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
 from benchmarks import report
-from refinr import chunks, cpu, decisions, encodings, metrics, mlp, optim, planes, ternary
+from paper_figures.weight_rounding import Quantiser, quantised, ternary_values, train, uniform
+from refinr import chunks, cpu, decisions, encodings, metrics, planes
 from refinr.cli import demo
 from refinr.mlp import MLP, Params
-
-Quantiser = Callable[[np.ndarray], np.ndarray]
-
-
-def uniform(bits: int) -> Quantiser:
-    """Rounding to ``2^bits - 1`` levels, symmetric about zero, up to the largest weight of a network's layer."""
-
-    def quantise(w: np.ndarray) -> np.ndarray:
-        step = abs(w).max(axis=(-2, -1), keepdims=True) / (2.0 ** (bits - 1) - 1)
-        return (np.rint(w / step) * step).astype(w.dtype)
-
-    return quantise
-
-
-def ternary_values(w: np.ndarray) -> np.ndarray:
-    """Codes times scale."""
-    codes, scale = ternary.weight_codes(w)
-    return codes * scale
-
 
 PRECISIONS: dict[str, Quantiser] = {
     "float32": lambda w: w,
@@ -48,25 +30,6 @@ PRECISIONS: dict[str, Quantiser] = {
     "4 bits": uniform(4),
     "ternary": ternary_values,
 }
-
-
-def quantised(params: Params, quantise: Quantiser) -> Params:
-    """Weights rounded, biases as they are."""
-    return {name: quantise(p) if name[0] == "w" else p for name, p in params.items()}
-
-
-def train(
-    spec: MLP, x: np.ndarray, targets: np.ndarray, quantise: Quantiser, steps: int, margin: float
-) -> tuple[Params, int]:
-    """Parameters of all networks after training with rounded weights, and the steps it took."""
-    params = mlp.init(spec, nets=len(targets))
-    state = optim.adam_init(params)
-    for step in range(steps):
-        now = chunks.gradients(spec, quantised(params, quantise), x, targets)
-        if (now.wrong == 0).all() and (now.margin >= margin).all():
-            return params, step
-        params, state = optim.adam_step(params, now.grads, state, 3e-3)
-    return params, steps
 
 
 def measure(samples: np.ndarray, steps: int) -> list[dict[str, Any]]:

@@ -8,7 +8,7 @@ import time
 from pathlib import Path
 
 import paper_figures
-from paper_figures import data, gallery, registry
+from paper_figures import figures, gallery, registry, signals
 
 
 def main(arguments: list[str] | None = None) -> int:
@@ -29,7 +29,7 @@ def main(arguments: list[str] | None = None) -> int:
     options = parser.parse_args(arguments)
     folder = options.output or registry.RESULTS / options.preset
     try:
-        with data.taken_from(options.data):
+        with signals.taken_from(options.data):
             return _do(options, folder)
     except (ValueError, OSError, RuntimeError) as error:
         print(f"paper_figures: {error}", file=sys.stderr)
@@ -38,10 +38,10 @@ def main(arguments: list[str] | None = None) -> int:
 
 def _do(options: argparse.Namespace, folder: Path) -> int:
     if options.what == ["list"]:
-        for name in registry.NAMES:
-            print(f"{name:<18}{registry.find(name).SHOWS:<38}{registry.state(name, options.preset, folder)}")
+        for name in figures.NAMES:
+            print(f"{name:<18}{registry.find(name).shows:<38}{registry.state(name, options.preset, folder)}")
         return 0
-    names = [] if options.what == ["gallery"] else registry.NAMES if options.what == ["all"] else options.what
+    names = {("all",): figures.NAMES, ("gallery",): ()}.get(tuple(options.what), tuple(options.what))
     for name in names:
         registry.find(name)  # an unknown name is known before hours have passed
     start = time.perf_counter()

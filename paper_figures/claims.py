@@ -8,7 +8,9 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any, NamedTuple
 
-HOLDS, DIFFERS, FAILS = "holds", "differs", "does not hold"
+HOLDS = "holds"
+DIFFERS = "differs"
+FAILS = "does not hold"
 
 
 class Finding(NamedTuple):

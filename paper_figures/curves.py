@@ -18,7 +18,7 @@ from typing import Any
 
 import numpy as np
 
-from paper_figures.results import finite, pack
+from paper_figures.datafiles import finite, pack
 from refinr import chunks, coords, cpu, metrics, mlp, optim, planes
 from refinr.decompositions import BitCoordinate, Direct, Planes
 from refinr.xp import get, to_host
@@ -85,12 +85,19 @@ def specification(method: Method, cut: Any, grid: Sequence[int], hidden: Sequenc
     axes = cut.axes(tuple(grid))
     x = cut.inputs(tuple(grid))
     if method.octaves:
-        x = coords.positional_encoding(x, math.floor(math.log2(max(grid) / 2)) + 1)
+        last = math.floor(math.log2(max(grid) / 2))  # 2^last periods over the grid: the last at or below Nyquist
+        x = coords.positional_encoding(x, last + 1)
     scale = None
     if method.first_scale is not None:
         scale = tuple(method.first_scale * f for f in coords.nyquist(axes))
-    sizes = (x.shape[1], *hidden, outputs)
-    return mlp.MLP(sizes, method.activation, method.omega, scale, scale=method.scale), x
+    spec = mlp.MLP(
+        sizes=(x.shape[1], *hidden, outputs),
+        activation=method.activation,
+        omega=method.omega,
+        first_scale=scale,
+        scale=method.scale,
+    )
+    return spec, x
 
 
 def follow(
@@ -142,13 +149,15 @@ def follow(
     targets = cut.targets(samples)  # (E, N, O)
     spec, inputs = specification(method, cut, grid, hidden, targets.shape[2])
     library = get(xp)
-    x, t = library.asarray(inputs), library.asarray(targets)
+    x = library.asarray(inputs)
+    t = library.asarray(targets)
     params: Any = {n: library.asarray(p) for n, p in mlp.init(spec, targets.shape[0], seed).items()}
     state = optim.adam_init(params)
     record: dict[str, list[Any]] = {"at": [], "ber": [], "psnr": [], "rmse": []}
     images: dict[str, Any] = {}
     loss = "mse" if method.loss == "bce" and cut.levels > 2 else method.loss
-    seconds, exact_at = 0.0, None
+    seconds = 0.0
+    exact_at = None
     cpu.recycle_memory()
     with cpu.single_threaded_blas(), ThreadPoolExecutor(threads) as pool:
         helpers = pool if threads > 1 else None

@@ -9,8 +9,8 @@ import os
 from pathlib import Path
 from typing import Any
 
-from benchmarks.report import table
-from paper_figures import registry, results
+from paper_figures import datafiles, figures, registry
+from paper_figures.markdown import table
 
 _HEAD = """# The paper's figures, computed anew
 
@@ -26,32 +26,35 @@ GPU. "Holds" says that the claim holds at the size tried here.
 The results on this page took {time}.
 
 `--preset paper` has the paper's sizes (on a GPU, with CuPy), and `--data DIR` takes Kodak, DIV2K, TESTIMAGES, FiveK or
-LibriSpeech from disk (see [data.py](data.py)).
+LibriSpeech from disk (see [signals.py](signals.py)).
 """
 
 
 def page(preset: str, folder: Path, beside: Path) -> str:
     """The page for the results in `folder`, with links as seen from the folder `beside`."""
-    found, judged, missing = {}, {}, []
-    for name in registry.NAMES:
+    found = {}
+    judged = {}
+    missing = []
+    for name in figures.NAMES:
         path = registry.data_path(folder, name)
         if not path.exists():
             missing.append(name)
             continue
-        result, stale = results.read(path), registry.state(name, preset, folder) == registry.STALE
+        result = datafiles.read(path)
+        stale = registry.state(name, preset, folder) == registry.STALE
         try:
-            judged[name] = [(claim, claim.judge(result.data)) for claim in registry.find(name).CLAIMS]
+            judged[name] = [(claim, claim.judge(result.data)) for claim in registry.find(name).claims]
             found[name] = _section(name, result, judged[name], os.path.relpath(folder, beside), stale)
         except (LookupError, TypeError, ValueError, StopIteration):
             if not stale:
                 raise
             missing.append(name)  # data of an earlier version, which this one cannot read
             judged.pop(name, None)
-    runs = [results.read(registry.data_path(folder, name)).provenance for name in found]
+    runs = [datafiles.read(registry.data_path(folder, name)).provenance for name in found]
     parts = [_HEAD.format(preset=preset, time=_duration(runs))]
     overview = ["## Claims and verdicts", "", "| where in the paper | claim | verdict here |", "|---|---|---|"]
     for name, verdicts in judged.items():
-        shows = registry.find(name).SHOWS
+        shows = registry.find(name).shows
         overview += [
             f"| [{shows}](#{name}) | {_cell(claim.claim)} | {finding.verdict} |" for claim, finding in verdicts
         ]
@@ -76,23 +79,23 @@ def _cell(text: str) -> str:
     return text.replace("|", "\\|")
 
 
-def _section(name: str, result: results.Result, verdicts: list[Any], folder: str, stale: bool) -> str:
-    module = registry.find(name)
-    lines = [f'<a id="{name}"></a>', "", f"## {module.TITLE}", ""]
+def _section(name: str, result: datafiles.Result, verdicts: list[Any], folder: str, stale: bool) -> str:
+    figure = registry.find(name)
+    lines = [f'<a id="{name}"></a>', "", f"## {figure.title}", ""]
     if stale:
         lines += ["**Stale: these results come from an earlier version of this figure's code.**", ""]
-    for picture in module.PICTURES:
-        lines += [f"![{module.PICTURES[picture]}]({folder}/{picture}.png)", "", f"*{module.PICTURES[picture]}*", ""]
+    for picture, caption in figure.pictures.items():
+        lines += [f"![{caption}]({folder}/{picture}.png)", "", f"*{caption}*", ""]
     lines += ["| claim | the paper's numbers | ours | verdict | rule |", "|---|---|---|---|---|"]
     for claim, finding in verdicts:
         row = (claim.claim, claim.paper or "none given", finding.ours, f"**{finding.verdict}**", claim.rule)
         lines.append("| " + " | ".join(map(_cell, row)) + " |")
-    for heading, rows in (module.tables(result.data) if hasattr(module, "tables") else {}).items():
+    for heading, rows in figure.tables(result.data).items():
         lines += ["", f"{heading}:", "", table(rows)]
     about = result.provenance
     facts = (
         f"Preset {about['preset']}, seed {about['seed']}; {_duration([about])}; "
-        f"commit {about['commit'][:10]}{about['commit'][40:]}; code: `paper_figures/{name}.py`, "
+        f"commit {about['commit'][:10]}{about['commit'][40:]}; code: `paper_figures/figures/{name}.py`, "
         f"data: [{name}.json]({folder}/{name}.json), SHA-256 {about['sha256'][:16]}."
     )
     return "\n".join([*lines, "", facts, ""])

@@ -1,38 +1,18 @@
 """Which figures there are, and running them.
 
-With this you can find a figure's module (`find`), tell the state of its results (`state`), compute and draw it (`run`).
+With this you can find a figure (`find`), tell the state of its results (`state`), compute and draw it (`run`).
 """
 
 from __future__ import annotations
 
 import importlib
-import time
 import zlib
 from pathlib import Path
-from types import ModuleType
 
 import numpy as np
 
-from benchmarks import machine
-from paper_figures import data, results, resume, style
-
-NAMES = (
-    "bounds",
-    "bit_bias",
-    "first_scale",
-    "nary",
-    "losses",
-    "convergence",
-    "comparison",
-    "bit_spectral",
-    "audio",
-    "channels",
-    "time_to_lossless",
-    "ternary",
-    "weight_precision",
-    "expansion",
-)
-"""In the order of the gallery page; a new module is named here."""
+from paper_figures import datafiles, figures, machine, provenance, resume, signals, style
+from paper_figures.figure import Figure
 
 UNTRIED = {
     "Figure 1": "the overview, a drawing",
@@ -45,20 +25,29 @@ UNTRIED = {
 PRESETS = ("tiny", "small", "paper")
 RESULTS = Path(__file__).parent / "results"
 
-MISSING, STALE, OLDER, CURRENT = "missing", "stale", "current, but refinr has changed since", "current"
+MISSING = "missing"
+STALE = "stale"
+OLDER = "current, but refinr has changed since"
+CURRENT = "current"
 
 
-def find(name: str) -> ModuleType:
-    """The module of a figure.
+def find(name: str) -> Figure:
+    """A figure by the name of its module, which is imported only now.
 
     Raises
     ------
     ValueError
         For an unknown name.
+
+    Examples
+    --------
+    >>> find("nary").shows
+    'Table 3'
     """
-    if name not in NAMES:
-        raise ValueError(f"figure: unknown name {name!r}; known are {', '.join(NAMES)}")
-    return importlib.import_module(f"paper_figures.{name}")
+    if name not in figures.NAMES:
+        raise ValueError(f"figure: unknown name {name!r}; known are {', '.join(figures.NAMES)}")
+    found: Figure = importlib.import_module(f"paper_figures.figures.{name}").FIGURE
+    return found
 
 
 def data_path(folder: Path, name: str) -> Path:
@@ -71,28 +60,38 @@ def state(name: str, preset: str, folder: Path) -> str:
     path = data_path(folder, name)
     if not path.exists():
         return MISSING
-    about = results.read(path).provenance
-    if about["source"] != results.digest(find(name), preset, data.listing()):
+    about = datafiles.read(path).provenance
+    if about["source"] != provenance.digest(find(name), preset, signals.listing()):
         return STALE
-    return CURRENT if about["refinr source"] == results.refinr_digest() else OLDER
+    return CURRENT if about["refinr source"] == provenance.refinr_digest() else OLDER
 
 
 def run(name: str, preset: str, folder: Path, seed: int = 0, force: bool = False) -> str:
     """Compute a figure's data unless they are current (with this seed), then draw it; returns what was done."""
     folder.mkdir(parents=True, exist_ok=True)
-    module, path = find(name), data_path(folder, name)
+    figure = find(name)
+    path = data_path(folder, name)
     done = "drawn"
-    same_seed = path.exists() and results.read(path).provenance["seed"] == seed
-    if force or not same_seed or state(name, preset, folder) in (MISSING, STALE):
-        source = results.digest(module, preset, data.listing())
-        rng = np.random.default_rng([seed, zlib.crc32(name.encode())])  # other figures have other streams
-        watch, start, used = machine.Watch(), time.perf_counter(), time.process_time()
-        with resume.kept_in(folder / f"{name}.partial", f"{source} {results.refinr_digest()} {seed}"):
-            computed = module.compute(preset, rng)
-        seconds, used = time.perf_counter() - start, time.process_time() - used
-        about = results.provenance(name, preset, seed, seconds, used, source, watch.cores_of_others())
-        results.write(path, computed, about)
+    if force or not _is_of_seed(path, seed) or state(name, preset, folder) in (MISSING, STALE):
+        seconds = _compute(name, preset, folder, seed)
         done = f"computed in {seconds:.0f} s and drawn"
     with style.look():
-        style.save(module.plot(results.read(path).data), folder)
+        style.save(figure.plot(datafiles.read(path).data), folder)
     return done
+
+
+def _is_of_seed(path: Path, seed: int) -> bool:
+    return path.exists() and datafiles.read(path).provenance["seed"] == seed
+
+
+def _compute(name: str, preset: str, folder: Path, seed: int) -> float:
+    """Compute a figure's data and write them with their provenance; returns the seconds it took."""
+    figure = find(name)
+    source = provenance.digest(figure, preset, signals.listing())
+    rng = np.random.default_rng([seed, zlib.crc32(name.encode())])  # other figures have other streams
+    watch = machine.Watch()
+    with resume.kept_in(folder / f"{name}.partial", f"{source} {provenance.refinr_digest()} {seed}"):
+        data = figure.compute(preset, rng)
+    spent = watch.spent()
+    datafiles.write(data_path(folder, name), data, provenance.about(name, preset, seed, source, spent))
+    return spent.seconds

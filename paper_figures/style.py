@@ -91,6 +91,17 @@ def logarithmic(axis: Any, ticks: Sequence[float] | None = None) -> None:
     axis.set_minor_formatter(NullFormatter())
 
 
+def steps(at: Sequence[int]) -> np.ndarray:
+    """Steps for a logarithmic axis: step 0, which has no place there, left of step 1.
+
+    Examples
+    --------
+    >>> steps([0, 1, 3]).tolist()
+    [0.7, 1.0, 3.0]
+    """
+    return np.maximum(at, 0.7)
+
+
 def legend_below(sheet: Any, axes: Any, columns: int) -> None:
     """The legend of `axes` below everything, where it hides nothing."""
     handles, labels = axes.get_legend_handles_labels()

@@ -17,14 +17,13 @@ from typing import Any
 
 import numpy as np
 
-from paper_figures import claims, curves, data, results, style
+from paper_figures import claims, curves, datafiles, signals, style
 from paper_figures.claims import Claim, Finding
+from paper_figures.figure import Figure
 from paper_figures.resume import each
 from refinr import planes
 from refinr.decompositions import Direct
 
-TITLE = "Bit bias: high bits first"
-SHOWS = "Figures 6 and 7"
 PICTURES = {
     "bit_bias": "Bit error rate of every plane while six networks regress the same 10-bit terrain directly. Lines: "
     "measured, from the least significant bit (dark) to the most significant one (bright). Crosses: predicted from the "
@@ -48,7 +47,7 @@ LEARNED = 0.1
 def compute(preset: str, rng: np.random.Generator) -> dict[str, Any]:
     """Curves of all baselines, each at the best of a few multiples of its learning rate."""
     settings = PRESETS[preset]
-    signal = data.image(settings["signal"], settings["size"])
+    signal = signals.image(settings["signal"], settings["size"])
     codes = signal.codes.astype(np.int64)
 
     def predict(decoded: np.ndarray) -> dict[str, Any]:
@@ -56,7 +55,8 @@ def compute(preset: str, rng: np.random.Generator) -> dict[str, Any]:
 
     def measure(case: dict[str, Any], stream: np.random.Generator) -> dict[str, Any]:
         method = curves.BASELINES[case["method"]]
-        seed, steps = int(stream.integers(2**31)), settings["steps"]
+        seed = int(stream.integers(2**31))
+        steps = settings["steps"]
         rates = [method.lr * factor for factor in settings["rates"]]
         chosen, sweep = curves.best(
             signal.codes,
@@ -79,7 +79,7 @@ def compute(preset: str, rng: np.random.Generator) -> dict[str, Any]:
         return run | {"lr": chosen.lr, "sweep": sweep}
 
     rows = each(measure, [{"method": name} for name in curves.BASELINES], rng)
-    return {"signal": signal.name, "bits": signal.bits, "original": results.pack(signal.codes), "rows": rows}
+    return {"signal": signal.name, "bits": signal.bits, "original": datafiles.pack(signal.codes), "rows": rows}
 
 
 def staircase(errors: np.ndarray, bits: int) -> list[float]:
@@ -107,8 +107,9 @@ def _draw_rates(data: dict[str, Any]) -> Any:
     colours = style.shades(bits)
     sheet, grid = style.figure(2, 3, sharex=True, sharey=True)
     for axes, row in zip(grid.flat, data["rows"], strict=True):
-        measured, predicted = np.array(row["ber"]), np.array(row["predicted"])
-        at = np.maximum(row["at"], 0.7)  # step 0 at the left edge of a logarithmic axis
+        measured = np.array(row["ber"])
+        predicted = np.array(row["predicted"])
+        at = style.steps(row["at"])
         for i in range(bits):
             axes.plot(at, measured[:, i], color=colours(i))
             axes.plot(at[::3], predicted[::3, i], "x", color=colours(i), markersize=3)
@@ -128,11 +129,13 @@ def _draw_rates(data: dict[str, Any]) -> Any:
 def _draw_planes(data: dict[str, Any]) -> Any:
     row = next(row for row in data["rows"] if row["method"] == "SIREN")
     step = min(row["images"], key=int)
-    original, decoded = results.unpack(data["original"]), results.unpack(row["images"][step])
+    original = datafiles.unpack(data["original"])
+    decoded = datafiles.unpack(row["images"][step])
     bits = data["bits"]
     rate = row["ber"][row["at"].index(int(step))]
     sheet, grid = style.figure(2, bits, height=0.95)
-    top, bottom = planes.to_planes(original, bits), planes.to_planes(decoded, bits)
+    top = planes.to_planes(original, bits)
+    bottom = planes.to_planes(decoded, bits)
     for column, i in enumerate(reversed(range(bits))):
         style.image(grid[0, column], top[..., i], f"plane {i}", vmin=0, vmax=1)
         style.image(grid[1, column], bottom[..., i], f"{rate[i]:.2f}", vmin=0, vmax=1)
@@ -143,7 +146,8 @@ def _draw_planes(data: dict[str, Any]) -> Any:
 
 def _judge_order(data: dict[str, Any]) -> Finding:
     pairs = wrong = 0
-    spans, fewest = [], data["bits"]
+    spans = []
+    fewest = data["bits"]
     for row in data["rows"]:
         ber = np.array(row["ber"])  # (looks, B)
         learned = [next((s for s, b in zip(row["at"], ber[:, i], strict=True) if b <= LEARNED), np.inf)
@@ -182,4 +186,14 @@ CLAIMS = (
         "holds if 95 % of all measured rates are within 0.05 of the prediction; differs if they are on average",
         _judge_staircase,
     ),
+)
+
+FIGURE = Figure(
+    title="Bit bias: high bits first",
+    shows="Figures 6 and 7",
+    pictures=PICTURES,
+    presets=PRESETS,
+    compute=compute,
+    plot=plot,
+    claims=CLAIMS,
 )

@@ -15,14 +15,13 @@ from typing import Any
 
 import numpy as np
 
-from paper_figures import claims, data
+from paper_figures import claims, fits, signals
 from paper_figures.claims import Claim, Finding
+from paper_figures.figure import Figure
 from paper_figures.resume import each
 from refinr import constructive, theory
 from refinr.fitting import fit
 
-TITLE = "Parameters against bits"
-SHOWS = "Equation 6"
 PICTURES = {
     "bounds": "Parameters that represent the top n bits of an image: the bound of Eq. (6), networks written down and "
     "trained, and the least possible.",
@@ -38,7 +37,7 @@ PRESETS: dict[str, dict[str, Any]] = {
 def compute(preset: str, rng: np.random.Generator) -> dict[str, Any]:
     """Count, fit, write down."""
     settings = PRESETS[preset]
-    signal = data.image(settings["signal"], settings["size"])
+    signal = signals.image(settings["signal"], settings["size"])
     step, _ = theory.neighbour_gain(signal.codes)
     slope = Fraction(step, 2**signal.bits - 1) * Fraction(settings["size"] - 1, 2)  # values in [0, 1] on [-1, 1]^2
     constant = theory.lipschitz_constant(2, slope)
@@ -56,7 +55,8 @@ def compute(preset: str, rng: np.random.Generator) -> dict[str, Any]:
             "least": theory.counting_bound(top.size, n, 32),
         }
         if n in settings["fitted"]:
-            report = fit(top, bits=n, seed=int(stream.integers(2**31))).report
+            networks = fits.PLANES | {"hidden": (16,) * 3}
+            report = fit(top, **networks, bits=n, seed=int(stream.integers(2**31))).report
             row |= {
                 "trained": report.parameters, "trained, wrong bits": sum(report.wrong_bits), "steps": report.steps,
             }  # fmt: skip
@@ -78,21 +78,21 @@ def tables(data: dict[str, Any]) -> dict[str, list[dict[str, Any]]]:
         "bits": "bits", "C U_2(n)": "C U", "written down": "written", "not zero": "written, not zero",
         "trained": "trained", "at least": "least", "steps": "steps",
     }  # fmt: skip
-    rows = [{name: row[key] for name, key in columns.items()} for row in _judge_trained_rows(data)]
+    rows = [{name: row[key] for name, key in columns.items()} for row in _trained_rows(data)]
     rows = [row | {"C U_2(n)": f"{row['C U_2(n)']:.1e}"} for row in rows]
     return {f"{data['size']} x {data['size']}, the top bits": rows}
 
 
 def plot(data: dict[str, Any]) -> dict[str, Any]:
     """All numbers of parameters against bits."""
-    from matplotlib.figure import Figure
+    import matplotlib.figure
 
     rows = data["rows"]
     bits = [row["bits"] for row in rows]
-    fitted = _judge_trained_rows(data)
+    fitted = _trained_rows(data)
     each_plane = fitted[0]["trained"] // fitted[0]["bits"]
-    figure = Figure(figsize=(9, 5.6), layout="constrained")
-    axes = figure.subplots()
+    sheet = matplotlib.figure.Figure(figsize=(9, 5.6), layout="constrained")
+    axes = sheet.subplots()
 
     def line(key: str, colour: str, dashes: str, width: float = 2.0) -> None:
         axes.plot(bits, [row[key] for row in rows], dashes, color=colour, linewidth=width)
@@ -101,7 +101,12 @@ def plot(data: dict[str, Any]) -> dict[str, Any]:
         axes.text(n, height, text, color=colour, fontsize=10, in_layout=False, **options)
 
     # darker than the colours of `style`, as text has them too; every line has its own dashes besides
-    vermilion, orange, blue, sky, green, grey = "#D55E00", "#B07800", "#0072B2", "#2A7FB0", "#007A5A", "#444444"
+    vermilion = "#D55E00"
+    orange = "#B07800"
+    blue = "#0072B2"
+    sky = "#2A7FB0"
+    green = "#007A5A"
+    grey = "#444444"
     line("C U", vermilion, "-")
     line("U", orange, "--")
     line("written", blue, "-")
@@ -111,10 +116,11 @@ def plot(data: dict[str, Any]) -> dict[str, Any]:
     line("least", grey, "-", 1.2)
     axes.fill_between(bits, 1, [row["least"] for row in rows], color="#dddddd")
 
-    last, most = rows[-1], bits[-1]
+    last = rows[-1]
+    most = bits[-1]
     text = f"enough for anything as\nsteep as this image:\nC U$_2$(n), C = {data['C']:,.0f};"
-    say(0.75, 2e12, f"{text}\n{_draw_power(last['C U'])} at n = {most}", vermilion, va="center")
-    text = f"Eq. (6) with C = 1: U$_2$(n) = (2$^{{n+1}}$ - 2)$^4$;\n{_draw_power(last['U'])} at n = {most}"
+    say(0.75, 2e12, f"{text}\n{_power(last['C U'])} at n = {most}", vermilion, va="center")
+    text = f"Eq. (6) with C = 1: U$_2$(n) = (2$^{{n+1}}$ - 2)$^4$;\n{_power(last['U'])} at n = {most}"
     say(0.525 * most, 2e10, text, orange, va="center")
     text = f"written down, no training, exact: {last['written']:,} for every n"
     say(most, last["written"] * 1.5, text, blue, ha="right")
@@ -138,15 +144,15 @@ def plot(data: dict[str, Any]) -> dict[str, Any]:
     axes.set_title(f"Parameters that represent the top n bits of a {size} x {size} image", loc="left", fontsize=11)
     axes.grid(visible=False, axis="x")
     axes.set_axisbelow(True)
-    return {"bounds": figure}
+    return {"bounds": sheet}
 
 
-def _draw_power(number: float) -> str:
+def _power(number: float) -> str:
     digits, exponent = f"{number:.1e}".split("e+")
     return rf"${digits} \cdot 10^{{{int(exponent)}}}$"
 
 
-def _judge_trained_rows(data: dict[str, Any]) -> list[dict[str, Any]]:
+def _trained_rows(data: dict[str, Any]) -> list[dict[str, Any]]:
     return [row for row in data["rows"] if "trained" in row]
 
 
@@ -156,7 +162,8 @@ def _judge_printed(data: dict[str, Any]) -> Finding:
 
 
 def _judge_growth(data: dict[str, Any]) -> Finding:
-    first, last = _judge_trained_rows(data)[0], _judge_trained_rows(data)[-1]
+    first = _trained_rows(data)[0]
+    last = _trained_rows(data)[-1]
     growth = (last["trained"] / first["trained"]) ** (1 / (last["bits"] - first["bits"]))
     linear = last["trained"] * first["bits"] == first["trained"] * last["bits"]
     ours = (
@@ -175,7 +182,7 @@ def _judge_written(data: dict[str, Any]) -> Finding:
 
 
 def _judge_trained(data: dict[str, Any]) -> Finding:
-    rows = _judge_trained_rows(data)
+    rows = _trained_rows(data)
     factor = max(row["trained"] / row["least"] for row in rows)
     wrong = sum(row["trained, wrong bits"] for row in rows)
     ours = f"at most {factor:.1f} times as many parameters as any method needs, {wrong} wrong bits in all"
@@ -210,4 +217,15 @@ CLAIMS = (
         "holds if all are exact with at most 20 times as many, differs if with at most 100 times as many",
         _judge_trained,
     ),
+)
+
+FIGURE = Figure(
+    title="Parameters against bits",
+    shows="Equation 6",
+    pictures=PICTURES,
+    presets=PRESETS,
+    compute=compute,
+    plot=plot,
+    tables=tables,
+    claims=CLAIMS,
 )

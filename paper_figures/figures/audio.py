@@ -11,14 +11,13 @@ from typing import Any
 
 import numpy as np
 
-from paper_figures import claims, data, results, style
+from paper_figures import claims, datafiles, fits, signals, style
 from paper_figures.claims import Claim, Finding
+from paper_figures.figure import Figure
 from paper_figures.resume import each
 from refinr import planes
 from refinr.fitting import fit
 
-TITLE = "Sound in float32"
-SHOWS = "Figure 12, Table 9"
 PICTURES = {
     "audio": "Each sound, and what remains after subtracting the fit: of direct regression and of bit planes (all "
     "samples, all 32 bits the same).",
@@ -33,30 +32,39 @@ PRESETS: dict[str, dict[str, Any]] = {
 }  # fmt: skip
 
 
+FIRST: dict[str, Any] = {"omega 3000": 3000.0, "half Nyquist": "half-nyquist"}
+"""Scales of the first layer: SIREN's for sound, which has one coordinate, and ours."""
+
+
 def compute(preset: str, rng: np.random.Generator) -> dict[str, Any]:
     """Both ways on every sound."""
     settings = PRESETS[preset]
-    sounds = {sound.name: planes.from_codes(sound.codes, "float32") for sound in data.sounds(settings["length"])}
+    sounds = {sound.name: planes.from_codes(sound.codes, "float32") for sound in signals.sounds(settings["length"])}
 
     def measure(case: dict[str, Any], stream: np.random.Generator) -> dict[str, Any]:
-        samples, seed = sounds[case["sound"]], int(stream.integers(2**31))
+        samples = sounds[case["sound"]]
+        seed = int(stream.integers(2**31))
         xp = settings.get("xp")
         if case["method"] == "bit planes":
-            inr = fit(samples, tile=settings["tile"], hidden=(16,) * 4, margin=0.0, seed=seed, xp=xp)
+            inr = fit(samples, **(fits.PLANES | {"tile": settings["tile"], "margin": 0.0}), seed=seed, xp=xp)
         else:
-            inr = fit(
-                samples, "none", tile=(len(samples),), hidden=settings["hidden"], lr=case["lr"], seed=seed, xp=xp,
-                first_scale=3000.0 if case["first"] == "omega 3000" else "half-nyquist", max_steps=settings["steps"],
-            )  # fmt: skip
-        decoded, report = inr.decode(), inr.report
+            whole = fits.DIRECT | {
+                "tile": (len(samples),),
+                "hidden": settings["hidden"],
+                "first_scale": FIRST[case["first"]],
+                "lr": case["lr"],
+                "max_steps": settings["steps"],
+            }
+            inr = fit(samples, **whole, seed=seed, xp=xp)
+        report = inr.report
+        decoded = inr.decode()
         return {
-            "psnr": results.finite(report.psnr), "ber": report.ber, "steps": report.most_steps,
+            "psnr": datafiles.finite(report.psnr), "ber": report.ber, "steps": report.most_steps,
             "parameters": report.parameters, "same_bytes": decoded.tobytes() == samples.tobytes(),
-            "residual": results.pack((decoded.astype(np.float64) - samples).astype(np.float32)),
+            "residual": datafiles.pack((decoded.astype(np.float64) - samples).astype(np.float32)),
         }  # fmt: skip
 
-    direct = [{"method": "direct", "first": first, "lr": lr} for first in ("omega 3000", "half Nyquist")
-              for lr in settings["rates"]]  # fmt: skip
+    direct = [{"method": "direct", "first": first, "lr": lr} for first in FIRST for lr in settings["rates"]]
     cases = [{"sound": name} | way for name in sounds for way in ({"method": "bit planes"}, *direct)]
     rows = each(measure, cases, rng)
     for name in sounds:  # keep only the residual that is drawn
@@ -64,21 +72,21 @@ def compute(preset: str, rng: np.random.Generator) -> dict[str, Any]:
         losers.remove(max(losers, key=lambda row: row["psnr"] or -np.inf))
         for row in losers:
             row["residual"] = None
-    return {"rows": rows, "sounds": {name: results.pack(samples) for name, samples in sounds.items()}}
+    return {"rows": rows, "sounds": {name: datafiles.pack(samples) for name, samples in sounds.items()}}
 
 
 def plot(data: dict[str, Any]) -> dict[str, Any]:
     """Sound and residuals."""
     sheet, grid = style.figure(len(data["sounds"]), 3, height=1.7)
     for axes, (name, samples) in zip(grid, data["sounds"].items(), strict=True):
-        axes[0].plot(results.unpack(samples), color=style.COLOURS[0], linewidth=0.6)
+        axes[0].plot(datafiles.unpack(samples), color=style.COLOURS[0], linewidth=0.6)
         axes[0].set_title(name)
         for column, method in ((1, "direct"), (2, "bit planes")):
-            row = _judge_row(data, name, method)
-            axes[column].plot(results.unpack(row["residual"]), color=style.COLOURS[3], linewidth=0.6)
+            row = _row(data, name, method)
+            axes[column].plot(datafiles.unpack(row["residual"]), color=style.COLOURS[3], linewidth=0.6)
             worth = "exact" if row["same_bytes"] else f"{row['psnr']:.1f} dB, BER {row['ber']:.3f}"
             axes[column].set_title(f"{method}: {worth}")
-        limit = 1.1 * float(np.abs(results.unpack(_judge_row(data, name, "direct")["residual"])).max())
+        limit = 1.1 * float(np.abs(datafiles.unpack(_row(data, name, "direct")["residual"])).max())
         for column in (1, 2):
             axes[column].set_ylim(-limit, limit)
     for axes in grid[-1]:
@@ -86,13 +94,13 @@ def plot(data: dict[str, Any]) -> dict[str, Any]:
     return {"audio": sheet}
 
 
-def _judge_row(data: dict[str, Any], sound: str, method: str) -> dict[str, Any]:
+def _row(data: dict[str, Any], sound: str, method: str) -> dict[str, Any]:
     return next(r for r in data["rows"] if r["sound"] == sound and r["method"] == method and r["residual"])
 
 
 def _judge_exact(data: dict[str, Any]) -> Finding:
-    exact = [_judge_row(data, name, "bit planes") for name in data["sounds"]]
-    direct = [_judge_row(data, name, "direct") for name in data["sounds"]]
+    exact = [_row(data, name, "bit planes") for name in data["sounds"]]
+    direct = [_row(data, name, "direct") for name in data["sounds"]]
     ours = "; ".join(
         f"{a['sound']}: planes {'exact' if a['same_bytes'] else 'not exact'} after {a['steps']} steps, direct "
         f"{b['psnr']:.1f} dB, {b['ber']:.1%} of the bits wrong"
@@ -109,4 +117,14 @@ CLAIMS = (
         "holds if bit planes give every byte back for all sounds, direct regression for none; differs if bit planes do",
         _judge_exact,
     ),
+)
+
+FIGURE = Figure(
+    title="Sound in float32",
+    shows="Figure 12, Table 9",
+    pictures=PICTURES,
+    presets=PRESETS,
+    compute=compute,
+    plot=plot,
+    claims=CLAIMS,
 )

@@ -15,12 +15,11 @@ import numpy as np
 
 from paper_figures import claims, curves, style
 from paper_figures.claims import Claim, Finding
+from paper_figures.figure import Figure
 from paper_figures.resume import each
 from refinr import planes
 from refinr.decompositions import BitCoordinate
 
-TITLE = "Bit-spectral bias: constant codes first"
-SHOWS = "Figure 9"
 PICTURES = {
     "bit_spectral": "Bit error rate of codes by the number of alternations along their 16 bits (dark: none, as in 0 "
     "and 65535; bright: 15, as in 1010...), while the bit-coordinate network learns pixels with all of them.",
@@ -87,7 +86,7 @@ def plot(data: dict[str, Any]) -> dict[str, Any]:
     for axes, row in zip(grid[0], data["rows"], strict=True):
         rates = np.array(row["by_alternations"])
         for k in range(BITS):
-            axes.plot(np.maximum(row["at"], 0.7), rates[:, k], color=colours(k))
+            axes.plot(style.steps(row["at"]), rates[:, k], color=colours(k))
         style.logarithmic(axes.xaxis, [1, 10, 100, 1000])
         axes.set_xlabel("step")
         axes.set_title(f"first layer {row['first']}")
@@ -98,7 +97,7 @@ def plot(data: dict[str, Any]) -> dict[str, Any]:
     return {"bit_spectral": sheet}
 
 
-def _judge_bias(data: dict[str, Any], first: str) -> tuple[float, str]:
+def _bias(data: dict[str, Any], first: str) -> tuple[float, str]:
     """Mean error rate of codes with 12 or more alternations over that of codes with 3 or fewer, and words for it."""
     row = next(row for row in data["rows"] if row["first"] == first)
     rates = np.array(row["by_alternations"])[1:].mean(axis=0)  # looks are even in log(step)
@@ -108,12 +107,12 @@ def _judge_bias(data: dict[str, Any], first: str) -> tuple[float, str]:
 
 
 def _judge_own(data: dict[str, Any]) -> Finding:
-    ratio, ours = _judge_bias(data, "SIREN's own")
+    ratio, ours = _bias(data, "SIREN's own")
     return Finding(ours, claims.verdict(ratio >= 1.2, ratio > 1.05))
 
 
 def _judge_scale(data: dict[str, Any]) -> Finding:
-    found = [_judge_bias(data, first) for first in ("Nyquist / 8", "Nyquist / 2", "2 Nyquist")]
+    found = [_bias(data, first) for first in ("Nyquist / 8", "Nyquist / 2", "2 Nyquist")]
     low, middle, high = (ratio for ratio, _ in found)
     return Finding("; ".join(words for _, words in found),
                    claims.verdict(low > middle > high and abs(high - 1) <= 0.05, low > high))  # fmt: skip
@@ -135,4 +134,14 @@ CLAIMS = (
         "there; differs if it falls from an eighth to twice",
         _judge_scale,
     ),
+)
+
+FIGURE = Figure(
+    title="Bit-spectral bias: constant codes first",
+    shows="Figure 9",
+    pictures=PICTURES,
+    presets=PRESETS,
+    compute=compute,
+    plot=plot,
+    claims=CLAIMS,
 )

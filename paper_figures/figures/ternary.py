@@ -12,15 +12,14 @@ from typing import Any
 
 import numpy as np
 
-from paper_figures import claims, data, style
+from paper_figures import claims, fits, signals, style
 from paper_figures.claims import Claim, Finding
+from paper_figures.figure import Figure
 from paper_figures.resume import each
 from refinr import inr, ternary
 from refinr.files import trits
 from refinr.fitting import fit
 
-TITLE = "Ternary weights: bytes and bit operations"
-SHOWS = "Table 4"
 PICTURES = {
     "ternary": "Left: bits stored for one bit of the image, by networks that represent it exactly (crosses on the bar: "
     "they do not). Right: how often weights are -1, 0 and 1 (dotted: a third), and the entropy of a trit.",
@@ -32,30 +31,30 @@ PRESETS: dict[str, dict[str, Any]] = {
     "paper": {"signal": "synthetic", "size": 256, "steps": 20000, "xp": "cupy"},
 }
 FITS: dict[str, dict[str, Any]] = {
-    "ternary": {"layer": "ternary"},
-    "ternary, fewer waves": {"layer": "ternary", "features": 50},
-    "ternary, whole numbers": {"layer": "ternary-integer"},
-    "float32": {},
+    "ternary": fits.TERNARY,
+    "ternary, fewer waves": fits.TERNARY | {"features": 50},
+    "ternary, whole numbers": fits.WHOLE_NUMBERS,
+    "float32": fits.PLANES | {"hidden": (16,) * 3},
 }
-SIZES, NETWORKS = (30, 256, 256, 256, 256, 3), 16
+SIZES = (30, 256, 256, 256, 256, 3)
+NETWORKS = 16
 """Of the paper's ternary networks, as its code builds them."""
 
 
 def compute(preset: str, rng: np.random.Generator) -> dict[str, Any]:
     """Table 4 from shapes, and our fits."""
     settings = PRESETS[preset]
-    signal = data.image(settings["signal"], settings["size"])
+    signal = signals.image(settings["signal"], settings["size"])
 
     def measure(case: dict[str, Any], stream: np.random.Generator) -> dict[str, Any]:
-        options = FITS[case["fit"]]
-        fitted = fit(
-            signal.codes, bits=signal.bits, margin=0.0, max_steps=settings["steps"], seed=int(stream.integers(2**31)),
-            xp=settings.get("xp"), **options,
-        )  # fmt: skip
+        networks = FITS[case["fit"]] | {"margin": 0.0, "max_steps": settings["steps"]}
+        seed = int(stream.integers(2**31))
+        fitted = fit(signal.codes, **networks, bits=signal.bits, seed=seed, xp=settings.get("xp"))
         with tempfile.TemporaryDirectory() as folder:
             path = Path(folder) / "image.inr"
             fitted.save(path)
-            size, loaded = path.stat().st_size, inr.load(path)
+            size = path.stat().st_size
+            loaded = inr.load(path)
         codes = [p for p in loaded.params.values() if p.dtype == np.int8]
         counts = [sum(int((p == t).sum()) for p in codes) for t in (-1, 0, 1)]
         spec = fitted.layout.spec
@@ -73,7 +72,8 @@ def compute(preset: str, rng: np.random.Generator) -> dict[str, Any]:
             "wrong bits": int(np.bitwise_count(loaded.decode() ^ signal.codes).sum()),
         }  # fmt: skip
 
-    said, built = (ternary.cost(SIZES, NETWORKS, coordinates=c) for c in (2, None))
+    said = ternary.cost(SIZES, NETWORKS, coordinates=2)
+    built = ternary.cost(SIZES, NETWORKS)
     rows = each(measure, [{"fit": name} for name in FITS], rng, workers=1)
     return {
         "paper": {"bytes": built.bytes, "operations as built": built.operations, "operations as said": said.operations},
@@ -103,7 +103,7 @@ def plot(data: dict[str, Any]) -> dict[str, Any]:
         shares = [row["trits"][k] / sum(row["trits"]) for row in ternaries]
         right.bar(np.arange(len(ternaries)) + 0.27 * (k - 1), shares, 0.25, color=style.COLOURS[k], label=f"{trit}")
     right.axhline(1 / 3, color="black", linewidth=0.8, linestyle=":")
-    names = [f"{row['fit'].replace(', ', chr(10))}\n{_draw_entropy(row['trits']):.3f} bits" for row in ternaries]
+    names = [f"{row['fit'].replace(', ', chr(10))}\n{_entropy(row['trits']):.3f} bits" for row in ternaries]
     right.set_xticks(range(len(ternaries)), names)
     right.set_ylim(0, 0.52)
     right.grid(visible=False, axis="x")
@@ -112,7 +112,7 @@ def plot(data: dict[str, Any]) -> dict[str, Any]:
     return {"ternary": sheet}
 
 
-def _draw_entropy(counts: list[int]) -> float:
+def _entropy(counts: list[int]) -> float:
     p = np.array(counts) / sum(counts)
     return float(-sum(p * np.log2(np.where(p > 0, p, 1.0))))
 
@@ -145,7 +145,8 @@ def _judge_bytes(data: dict[str, Any]) -> Finding:
 
 
 def _judge_operations(data: dict[str, Any]) -> Finding:
-    built, said = (data["paper"][f"operations {key}"] for key in ("as built", "as said"))
+    built = data["paper"]["operations as built"]
+    said = data["paper"]["operations as said"]
     ours = f"{built / 1e6:.2f}M with the 30 inputs that the first layer has, {said / 1e6:.2f}M if it had 2"
     return Finding(ours, claims.verdict(abs(built - 50.66e6) <= 5e3, abs(said - 50.66e6) <= 5e3))
 
@@ -196,4 +197,15 @@ CLAIMS = (
         "among fits without a wrong bit, holds if ternary ones store at most half the bytes, differs if fewer",
         _judge_smaller,
     ),
+)
+
+FIGURE = Figure(
+    title="Ternary weights: bytes and bit operations",
+    shows="Table 4",
+    pictures=PICTURES,
+    presets=PRESETS,
+    compute=compute,
+    plot=plot,
+    tables=tables,
+    claims=CLAIMS,
 )

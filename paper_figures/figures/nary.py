@@ -12,14 +12,13 @@ from typing import Any
 
 import numpy as np
 
-from paper_figures import claims, curves, data, results, style
+from paper_figures import claims, curves, datafiles, signals, style
 from paper_figures.claims import Claim, Finding
+from paper_figures.figure import Figure
 from paper_figures.resume import each
 from refinr import theory
 from refinr.decompositions import BitCoordinate, Direct
 
-TITLE = "k bits a plane"
-SHOWS = "Table 3"
 PICTURES = {
     "nary": "Left: bit error rate against steps of one network with 8 / k outputs of k bits each, and of the "
     "bit-coordinate network. Right: steps to zero wrong bits (crosses: not reached at the limit) for every "
@@ -37,7 +36,7 @@ VARIANTS = ("k = 1", "k = 2", "k = 4", "k = 8", "k = 1, BCE", "bit coordinate, B
 def compute(preset: str, rng: np.random.Generator) -> dict[str, Any]:
     """Curves of every variant and seed."""
     settings = PRESETS[preset]
-    signal = data.image(settings["signal"], settings["size"])
+    signal = signals.image(settings["signal"], settings["size"])
 
     def measure(case: dict[str, Any], stream: np.random.Generator) -> dict[str, Any]:
         name = case["variant"]
@@ -53,7 +52,7 @@ def compute(preset: str, rng: np.random.Generator) -> dict[str, Any]:
 
     cases = [{"variant": name, "seed": seed} for name in VARIANTS for seed in range(settings["seeds"])]
     rows = each(measure, cases, rng)
-    return {"rows": rows, "limit": settings["steps"], "signal": signal.name, "original": results.pack(signal.codes)}
+    return {"rows": rows, "limit": settings["steps"], "signal": signal.name, "original": datafiles.pack(signal.codes)}
 
 
 def plot(data: dict[str, Any]) -> dict[str, Any]:
@@ -64,7 +63,7 @@ def plot(data: dict[str, Any]) -> dict[str, Any]:
         rows = [row for row in data["rows"] if row["variant"] == name]
         look = style.line(index)
         rate = np.maximum(np.mean(rows[0]["ber"], axis=1), 1e-5)
-        left.plot(np.maximum(rows[0]["at"], 0.7), rate, label=name, **look, markevery=3)
+        left.plot(style.steps(rows[0]["at"]), rate, label=name, **look, markevery=3)
         for row in rows:
             reached = row["exact_at"] is not None
             right.plot(row["exact_at"] if reached else data["limit"], index, look["marker"] if reached else "x",
@@ -81,7 +80,7 @@ def plot(data: dict[str, Any]) -> dict[str, Any]:
     return {"nary": sheet}
 
 
-def _judge_means(data: dict[str, Any]) -> dict[str, float | None]:
+def _means(data: dict[str, Any]) -> dict[str, float | None]:
     means: dict[str, float | None] = {}
     for name in VARIANTS:
         steps = [row["exact_at"] for row in data["rows"] if row["variant"] == name]
@@ -90,7 +89,7 @@ def _judge_means(data: dict[str, Any]) -> dict[str, float | None]:
 
 
 def _judge_order(data: dict[str, Any]) -> Finding:
-    means = _judge_means(data)
+    means = _means(data)
     ours = "; ".join(f"{name}: {claims.count(mean, data['limit'])}" for name, mean in means.items())
     at = [means[f"k = {k}"] or float("inf") for k in (1, 2, 4, 8)]
     holds = at[0] < float("inf") and at[1] <= 1.5 * at[0] and at[2] >= 2 * max(at[:2]) and at[3] == float("inf")
@@ -98,8 +97,9 @@ def _judge_order(data: dict[str, Any]) -> Finding:
 
 
 def _judge_coordinate(data: dict[str, Any]) -> Finding:
-    means = _judge_means(data)
-    a, b = means["bit coordinate, BCE"] or float("inf"), means["k = 1"] or float("inf")
+    means = _means(data)
+    a = means["bit coordinate, BCE"] or float("inf")
+    b = means["k = 1"] or float("inf")
     c = means["k = 1, BCE"] or float("inf")
     ours = f"bit coordinate {a:.0f} steps, k = 1 {b:.0f} with MSE, {c:.0f} with BCE; a step of the bit-coordinate "
     cost = {name: np.mean([r["step_seconds"] for r in data["rows"] if r["variant"] == name]) for name in VARIANTS}
@@ -108,7 +108,7 @@ def _judge_coordinate(data: dict[str, Any]) -> Finding:
 
 
 def _judge_bound(data: dict[str, Any]) -> Finding:
-    codes = results.unpack(data["original"])
+    codes = datafiles.unpack(data["original"])
     step, gain = theory.neighbour_gain(codes)
     printed = theory.upper_bound(8, 2) / theory.upper_bound(1, 2)
     ours = f"printed ratio of U_2(8) to U_2(1): {float(printed):.3g}; with each one's own Lipschitz constant on this "
@@ -138,4 +138,14 @@ CLAIMS = (
         "half of the printed gain, differs if there is any",
         _judge_bound,
     ),
+)
+
+FIGURE = Figure(
+    title="k bits a plane",
+    shows="Table 3",
+    pictures=PICTURES,
+    presets=PRESETS,
+    compute=compute,
+    plot=plot,
+    claims=CLAIMS,
 )

@@ -14,15 +14,14 @@ from typing import Any
 
 import numpy as np
 
-from paper_figures import claims, curves, data, results, style
+from paper_figures import claims, curves, datafiles, fits, signals, style
 from paper_figures.claims import Claim, Finding
+from paper_figures.figure import Figure
 from paper_figures.resume import each
 from refinr import coords, metrics, planes
 from refinr.decompositions import BitCoordinate, Direct
 from refinr.fitting import fit
 
-TITLE = "Direct regression against bits"
-SHOWS = "Table 1, Figures 2, 3, 5"
 PICTURES = {
     "comparison": "The first image after training: decoded above (PSNR in dB, bit error rate), number of wrong bits in "
     "each pixel below (black: none, white: half of them or more).",
@@ -48,7 +47,8 @@ PRESETS: dict[str, dict[str, Any]] = {
     },
 }  # fmt: skip
 OURS = ("bit coordinate", "bit planes")
-NYQUIST, LARGE = "SIREN, half Nyquist", "SIREN, as on 256"
+NYQUIST = "SIREN, half Nyquist"
+LARGE = "SIREN, as on 256"
 DIRECT = curves.BASELINES | {
     LARGE: replace(curves.BASELINES["SIREN"], label=LARGE, first_scale=30.0 / 2 / coords.nyquist((256,))[0]),
     NYQUIST: replace(curves.BASELINES["SIREN"], label=NYQUIST, lr=curves.OURS.lr, first_scale=0.5),
@@ -58,21 +58,26 @@ DIRECT = curves.BASELINES | {
 def compute(preset: str, rng: np.random.Generator) -> dict[str, Any]:
     """All methods on all images; decoded images are kept for the first one."""
     settings = PRESETS[preset]
-    signals = {signal.name: signal for signal in data.images(settings["signals"], settings["size"])}
-    first = next(iter(signals))
+    images = {signal.name: signal for signal in signals.images(settings["signals"], settings["size"])}
+    first = next(iter(images))
 
     def measure(case: dict[str, Any], stream: np.random.Generator) -> dict[str, Any]:
-        signal, seed = signals[case["signal"]], int(stream.integers(2**31))
+        signal = images[case["signal"]]
+        seed = int(stream.integers(2**31))
         cut: Any
         sweep: list[dict[str, Any]] = []
         if case["method"] == "bit planes":
             return _by_planes(signal, settings, seed)
         if case["method"] == "bit coordinate":
-            method, cut = curves.OURS, BitCoordinate(signal.bits)
-            hidden, steps = settings["ours"], settings["ours_steps"]
+            method = curves.OURS
+            cut = BitCoordinate(signal.bits)
+            hidden = settings["ours"]
+            steps = settings["ours_steps"]
         else:
-            method, cut = DIRECT[case["method"]], Direct(signal.bits)
-            hidden, steps = settings["hidden"], settings["steps"]
+            method = DIRECT[case["method"]]
+            cut = Direct(signal.bits)
+            hidden = settings["hidden"]
+            steps = settings["steps"]
             rates = [method.lr * factor for factor in settings["rates"]]
             method, sweep = curves.best(
                 signal.codes,
@@ -88,25 +93,23 @@ def compute(preset: str, rng: np.random.Generator) -> dict[str, Any]:
             signal.codes, signal.bits, cut, method, hidden, steps=steps, seed=seed,
             at=curves.looks(steps), images_at=[settings["early"]], xp=settings.get("xp"),
         )  # fmt: skip
-        last = results.unpack(run["images"][str(run["steps"])])
+        last = datafiles.unpack(run["images"][str(run["steps"])])
         if signal.name != first:
             run["images"] = {}
         return run | _distances(signal, last) | {"lr": method.lr, "sweep": sweep}
 
-    cases = [{"signal": s, "method": m} for s in signals for m in (*DIRECT, *OURS)]
+    cases = [{"signal": s, "method": m} for s in images for m in (*DIRECT, *OURS)]
     rows = each(measure, cases, rng)
-    bits = {name: signal.bits for name, signal in signals.items()}
+    bits = {name: signal.bits for name, signal in images.items()}
     return {
-        "rows": rows, "bits": bits, "first": first, "original": results.pack(signals[first].codes),
+        "rows": rows, "bits": bits, "first": first, "original": datafiles.pack(images[first].codes),
         "early": settings["early"], "limit": settings["steps"],
     }  # fmt: skip
 
 
-def _by_planes(signal: data.Signal, settings: dict[str, Any], seed: int) -> dict[str, Any]:
-    inr = fit(
-        signal.codes, hidden=(16,) * 4, tile=settings["tile"], margin=0.0, seed=seed, bits=signal.bits,
-        xp=settings.get("xp"),
-    )  # fmt: skip
+def _by_planes(signal: signals.Signal, settings: dict[str, Any], seed: int) -> dict[str, Any]:
+    networks = fits.PLANES | {"tile": settings["tile"], "margin": 0.0}
+    inr = fit(signal.codes, **networks, bits=signal.bits, seed=seed, xp=settings.get("xp"))
     report = inr.report
     found: dict[str, Any] = {
         "exact_at": report.most_steps if report.lossless else None,
@@ -118,11 +121,13 @@ def _by_planes(signal: data.Signal, settings: dict[str, Any], seed: int) -> dict
     return found | _distances(signal, inr.decode())
 
 
-def _distances(signal: data.Signal, decoded: np.ndarray) -> dict[str, Any]:
-    codes, decoded, bits = signal.codes, decoded.astype(signal.codes.dtype), signal.bits
+def _distances(signal: signals.Signal, decoded: np.ndarray) -> dict[str, Any]:
+    codes = signal.codes
+    decoded = decoded.astype(signal.codes.dtype)
+    bits = signal.bits
     return {
         "final": {
-            "psnr": results.finite(metrics.psnr(codes, decoded, bits)),
+            "psnr": datafiles.finite(metrics.psnr(codes, decoded, bits)),
             "ssim": metrics.ssim(codes, decoded, bits),
             "rmse": metrics.rmse(codes, decoded),
             "ber": metrics.bit_error_rate(codes, decoded, bits),
@@ -132,7 +137,8 @@ def _distances(signal: data.Signal, decoded: np.ndarray) -> dict[str, Any]:
 
 def tables(data: dict[str, Any]) -> dict[str, list[dict[str, Any]]]:
     """Table 1 in shape, and the learning rates that won."""
-    shown, rates = [], []
+    shown = []
+    rates = []
     for row in data["rows"]:
         final = row["final"]
         psnr = "inf" if final["psnr"] is None else f"{final['psnr']:.2f}"
@@ -158,7 +164,7 @@ def plot(data: dict[str, Any]) -> dict[str, Any]:
 
 
 def _draw_images(data: dict[str, Any], step: int | None) -> Any:
-    original = results.unpack(data["original"])
+    original = datafiles.unpack(data["original"])
     bits = data["bits"][data["first"]]
     rows = [row for row in data["rows"] if row["signal"] == data["first"] and row["method"] in
             (*DIRECT, "bit coordinate")]  # fmt: skip
@@ -168,8 +174,9 @@ def _draw_images(data: dict[str, Any], step: int | None) -> Any:
     grid[1, 0].axis("off")
     for column, row in enumerate(rows, start=1):
         at = row["steps"] if step is None else min(step, row["steps"])
-        decoded = results.unpack(row["images"][str(at)]).astype(original.dtype)
-        rate, psnr = metrics.bit_error_rate(original, decoded, bits), metrics.psnr(original, decoded, bits)
+        decoded = datafiles.unpack(row["images"][str(at)]).astype(original.dtype)
+        rate = metrics.bit_error_rate(original, decoded, bits)
+        psnr = metrics.psnr(original, decoded, bits)
         worth = "exact" if rate == 0 else f"{psnr:.1f} dB, {rate:.3f}"
         name = (
             row["method"]
@@ -190,7 +197,8 @@ def _draw_curves(data: dict[str, Any]) -> Any:
     rows = [row for row in data["rows"] if row["signal"] == name and row["at"]]
     sheet, grid = style.figure(1, 2, height=2.8)
     for index, row in enumerate(rows):
-        at, rate = np.maximum(row["at"], 0.7), np.mean(row["ber"], axis=1)
+        at = style.steps(row["at"])
+        rate = np.mean(row["ber"], axis=1)
         look = style.line(index) | ({"linewidth": 2.0} if row["method"] in OURS else {})
         grid[0, 0].plot(at, rate, label=row["method"], markevery=2, **look)
         level = [p for p in row["psnr"] if p is not None]
@@ -207,23 +215,23 @@ def _draw_curves(data: dict[str, Any]) -> Any:
     return sheet
 
 
-def _judge_means(data: dict[str, Any]) -> dict[str, float]:
+def _means(data: dict[str, Any]) -> dict[str, float]:
     methods = (*DIRECT, *OURS)
     return {m: float(np.mean([r["final"]["ber"] for r in data["rows"] if r["method"] == m])) for m in methods}
 
 
 def _judge_exact(data: dict[str, Any]) -> Finding:
-    exact = {m: sum(r["final"]["ber"] == 0 for r in data["rows"] if r["method"] == m) for m in _judge_means(data)}
+    exact = {m: sum(r["final"]["ber"] == 0 for r in data["rows"] if r["method"] == m) for m in _means(data)}
     images = len(data["bits"])
     baselines = sum(exact[m] for m in curves.BASELINES)
     ours = f"exact on {exact['bit coordinate']} (bit coordinate) and {exact['bit planes']} (bit planes) of {images} "
     ours += f"images; baselines: {baselines} of {images * len(curves.BASELINES)} runs exact; mean bit error rates "
-    ours += ", ".join(f"{m} {rate:.3f}" for m, rate in _judge_means(data).items() if m not in OURS)
+    ours += ", ".join(f"{m} {rate:.3f}" for m, rate in _means(data).items() if m not in OURS)
     all_ours = exact["bit coordinate"] == exact["bit planes"] == images
     return Finding(ours, claims.verdict(all_ours and baselines == 0, all_ours))
 
 
-def _judge_first_layer(data: dict[str, Any], method: str) -> tuple[str, list[float]]:
+def _first_layer(data: dict[str, Any], method: str) -> tuple[str, list[float]]:
     """Words for what that method reached on every image, and its bit error rates."""
     rows = [row for row in data["rows"] if row["method"] == method]
     parts = []
@@ -236,18 +244,19 @@ def _judge_first_layer(data: dict[str, Any], method: str) -> tuple[str, list[flo
 
 
 def _judge_nyquist(data: dict[str, Any]) -> Finding:
-    ours, rates = _judge_first_layer(data, NYQUIST)
+    ours, rates = _first_layer(data, NYQUIST)
     return Finding(ours, claims.verdict(all(rates), any(rates)))
 
 
 def _judge_large(data: dict[str, Any]) -> Finding:
-    ours, rates = _judge_first_layer(data, LARGE)
-    _, own = _judge_first_layer(data, "SIREN")
+    ours, rates = _first_layer(data, LARGE)
+    _, own = _first_layer(data, "SIREN")
     return Finding(ours, claims.verdict(all(rates), sum(rates) > sum(own)))
 
 
 def _judge_order(data: dict[str, Any]) -> Finding:
-    means, order = _judge_means(data), list(curves.BASELINES)
+    means = _means(data)
+    order = list(curves.BASELINES)
     pairs = [(a, b) for k, a in enumerate(order) for b in order[k + 1 :]]
     right = sum(means[a] > means[b] for a, b in pairs)
     ours = "from most to fewest wrong bits: " + ", ".join(sorted(order, key=lambda m: -means[m]))
@@ -268,7 +277,8 @@ def _judge_psnr(data: dict[str, Any]) -> Finding:
 
 
 def _judge_iterations(data: dict[str, Any]) -> Finding:
-    parts, holds = [], True
+    parts = []
+    holds = True
     for name, bits in data["bits"].items():
         row = next(r for r in data["rows"] if r["signal"] == name and r["method"] == "bit coordinate")
         parts.append(f"{name} ({bits} bits) {claims.count(row['exact_at'])}")
@@ -320,4 +330,15 @@ CLAIMS = (
         "holds if the bit-coordinate network does on every image; iterations only, whatever one costs",
         _judge_iterations,
     ),
+)
+
+FIGURE = Figure(
+    title="Direct regression against bits",
+    shows="Table 1, Figures 2, 3, 5",
+    pictures=PICTURES,
+    presets=PRESETS,
+    compute=compute,
+    plot=plot,
+    tables=tables,
+    claims=CLAIMS,
 )

@@ -13,14 +13,14 @@ from typing import Any
 
 import numpy as np
 
-from paper_figures import claims, curves, data, style
+from paper_figures import claims, curves, signals, style
 from paper_figures.claims import Claim, Finding
+from paper_figures.figure import Figure
 from paper_figures.resume import each
 from refinr import training
 from refinr.decompositions import Planes
 
-TITLE = "The first layer's scale decides how many steps it takes"
-SHOWS = "ours; explains Table 1's iterations"
+_SCALES = [0.0375, 0.075, 0.15, 0.3, 0.5, 1.0, 2.0, 4.0]
 PICTURES = {
     "first_scale": "Steps until every bit is right against the scale of the first layer in units of the Nyquist "
     "frequency. Lines: means over the networks of eight planes out of 16, the unfinished ones counted as if they "
@@ -28,7 +28,6 @@ PICTURES = {
     "networks did not finish. Wide: 20 neurons a layer and not 12.",
 }
 
-_SCALES = [0.0375, 0.075, 0.15, 0.3, 0.5, 1.0, 2.0, 4.0]
 PRESETS: dict[str, dict[str, Any]] = {
     "tiny": {"size": 10, "width": 12, "wide": 16, "scales": [0.05, 0.5], "steps": 150, "bits": 4},
     "small": {"size": 24, "width": 12, "wide": 20, "scales": _SCALES, "steps": 600, "bits": 8},
@@ -54,7 +53,7 @@ def compute(preset: str, rng: np.random.Generator) -> dict[str, Any]:
 
     def measure(case: dict[str, Any], stream: np.random.Generator) -> dict[str, Any]:
         activation, *rest = case["variant"].split(", ")
-        signal = data.image("noise" if "noise" in rest else "synthetic", settings["size"])
+        signal = signals.image("noise" if "noise" in rest else "synthetic", settings["size"])
         loss = "mse" if "MSE" in rest else "mae" if "MAE" in rest else "bce"
         method = replace(
             curves.PLANES, activation=activation, loss=loss, first_scale=case["first_scale"], **_OWN.get(activation, {})
@@ -159,4 +158,14 @@ CLAIMS = (
         "scale tried; differs if for most, sine with BCE among them",
         _judge_half,
     ),
+)
+
+FIGURE = Figure(
+    title="The first layer's scale decides how many steps it takes",
+    shows="ours; explains Table 1's iterations",
+    pictures=PICTURES,
+    presets=PRESETS,
+    compute=compute,
+    plot=plot,
+    claims=CLAIMS,
 )

@@ -1,9 +1,9 @@
 """Figure 10: what the precision of weights costs, from float32 down to ternary.
 
-One image of 16 bits, a network for every plane, ReLU and linear layers on Fourier features, as in
-`benchmarks.weight_precision`.  Weights are rounded after training, or in every step of it (straight-through); biases
-stay as they are.  Uniform precisions have 2^b - 1 levels, symmetric up to the largest weight of a layer: two bits are
--1, 0 and 1 as well, but times the largest weight, and ternary weights are scaled by the mean.
+One image of 16 bits, a network for every plane, ReLU and linear layers on Fourier features.  Weights are rounded after
+training, or in every step of it (straight-through); biases stay as they are.  Uniform precisions have 2^b - 1 levels,
+symmetric up to the largest weight of a layer: two bits are -1, 0 and 1 as well, but times the largest weight, and
+ternary weights are scaled by the mean.
 
 Beside them stands what `refinr.fit` stores: all parameters of small sine networks in float32, float16 and bfloat16.
 """
@@ -14,17 +14,15 @@ from typing import Any
 
 import numpy as np
 
-from benchmarks import weight_precision as precision
-from paper_figures import claims, data, results, style
+from paper_figures import claims, datafiles, fits, signals, style, weight_rounding
 from paper_figures.claims import Claim, Finding
+from paper_figures.figure import Figure
 from paper_figures.resume import each
 from refinr import chunks, decisions, encodings, metrics, planes
 from refinr.files import storing
 from refinr.fitting import fit
 from refinr.mlp import MLP, Params
 
-TITLE = "Precision of the weights"
-SHOWS = "Figure 10"
 PICTURES = {
     "weight_precision": "Bit error rate (left, mean of all seeds) and PSNR (right, the worst seed) over the precision "
     "of the weights, rounded after training and in training.",
@@ -35,25 +33,29 @@ PRESETS: dict[str, dict[str, Any]] = {
     "small": {"signal": "synthetic", "size": 32, "width": 32, "steps": 2000, "seeds": 2},
     "paper": {"signal": "synthetic", "size": 64, "width": 64, "steps": 20000, "seeds": 3},
 }
-PRECISIONS: dict[str, precision.Quantiser] = {
+PRECISIONS: dict[str, weight_rounding.Quantiser] = {
     "float32": lambda w: w,
     "float16": lambda w: storing.nearest(w, "float16"),
     "bfloat16": lambda w: storing.nearest(w, "bfloat16"),
-    "8 bits": precision.uniform(8),
-    "6 bits": precision.uniform(6),
-    "4 bits": precision.uniform(4),
-    "3 bits": precision.uniform(3),
-    "2 bits": precision.uniform(2),
-    "ternary": precision.ternary_values,
+    "8 bits": weight_rounding.uniform(8),
+    "6 bits": weight_rounding.uniform(6),
+    "4 bits": weight_rounding.uniform(4),
+    "3 bits": weight_rounding.uniform(3),
+    "2 bits": weight_rounding.uniform(2),
+    "ternary": weight_rounding.ternary_values,
 }
-AFTER, WITHIN = "after training", "in training"
+WAVES = 60
+"""Of the Fourier features: 120 inputs."""
+AFTER = "after training"
+WITHIN = "in training"
 
 
 def compute(preset: str, rng: np.random.Generator) -> dict[str, Any]:
     """All precisions, both ways, and what `refinr.fit` stores."""
     settings = PRESETS[preset]
-    signal = data.image(settings["signal"], settings["size"])
-    shape, bits = signal.codes.shape, signal.bits
+    signal = signals.image(settings["signal"], settings["size"])
+    shape = signal.codes.shape
+    bits = signal.bits
     targets = decisions.targets(planes.to_planes(signal.codes.reshape(-1), bits), 2).T[:, :, None]  # (B, N, 1)
 
     def errors(spec: MLP, params: Params, x: np.ndarray) -> dict[str, Any]:
@@ -61,19 +63,22 @@ def compute(preset: str, rng: np.random.Generator) -> dict[str, Any]:
         return _counted(signal, planes.from_planes(digits, bits, dtype=signal.codes.dtype).reshape(shape))
 
     def measure(case: dict[str, Any], _: np.random.Generator) -> dict[str, Any]:
-        x = encodings.Fourier.draw(shape, 60, seed=case["seed"]).inputs(shape)
+        x = encodings.Fourier.draw(shape, WAVES, seed=case["seed"]).inputs(shape)
         spec = MLP((x.shape[1], settings["width"], settings["width"], 1), "relu")
         if case["rounded"] == AFTER:  # one training for all precisions
-            trained, steps = precision.train(spec, x, targets, PRECISIONS["float32"], settings["steps"], margin=0.5)
+            float32 = PRECISIONS["float32"]
+            trained, steps = weight_rounding.train(spec, x, targets, float32, settings["steps"], margin=0.5)
             return {"steps": steps} | {
-                name: errors(spec, precision.quantised(trained, quantise), x) for name, quantise in PRECISIONS.items()
+                name: errors(spec, weight_rounding.quantised(trained, quantise), x)
+                for name, quantise in PRECISIONS.items()
             }
         quantise = PRECISIONS[case["weights"]]
-        params, steps = precision.train(spec, x, targets, quantise, settings["steps"], margin=0.0)
-        return {"steps": steps, case["weights"]: errors(spec, precision.quantised(params, quantise), x)}
+        params, steps = weight_rounding.train(spec, x, targets, quantise, settings["steps"], margin=0.0)
+        return {"steps": steps, case["weights"]: errors(spec, weight_rounding.quantised(params, quantise), x)}
 
     def stored(case: dict[str, Any], stream: np.random.Generator) -> dict[str, Any]:
-        fitted = fit(signal.codes, bits=bits, store=case["store"], seed=case["seed"], max_steps=settings["steps"])
+        networks = fits.PLANES | {"hidden": (16,) * 3, "max_steps": settings["steps"], "store": case["store"]}
+        fitted = fit(signal.codes, **networks, bits=bits, seed=case["seed"])
         return _counted(signal, fitted.decode()) | {"margin": fitted.report.margin}
 
     waves = [int(seed) for seed in rng.integers(2**31, size=settings["seeds"])]
@@ -83,22 +88,22 @@ def compute(preset: str, rng: np.random.Generator) -> dict[str, Any]:
     return {"rows": each(measure, cases, rng), "stored": each(stored, files, rng, workers=1)}
 
 
-def _counted(signal: data.Signal, decoded: np.ndarray) -> dict[str, Any]:
+def _counted(signal: signals.Signal, decoded: np.ndarray) -> dict[str, Any]:
     return {
         "ber": metrics.bit_error_rate(signal.codes, decoded, signal.bits),
-        "psnr": results.finite(metrics.psnr(signal.codes, decoded, signal.bits)),
+        "psnr": datafiles.finite(metrics.psnr(signal.codes, decoded, signal.bits)),
     }
 
 
-def _judge_found(data: dict[str, Any], way: str, name: str) -> list[dict[str, Any]]:
+def _found(data: dict[str, Any], way: str, name: str) -> list[dict[str, Any]]:
     return [row[name] for row in data["rows"] if row["rounded"] == way and name in row]
 
 
-def _judge_rates(data: dict[str, Any], way: str) -> dict[str, float]:
-    return {name: float(np.mean([f["ber"] for f in _judge_found(data, way, name)])) for name in PRECISIONS}
+def _rates(data: dict[str, Any], way: str) -> dict[str, float]:
+    return {name: float(np.mean([f["ber"] for f in _found(data, way, name)])) for name in PRECISIONS}
 
 
-def _judge_steps(data: dict[str, Any]) -> dict[str, float]:
+def _steps(data: dict[str, Any]) -> dict[str, float]:
     rows = [row for row in data["rows"] if row["rounded"] == WITHIN]
     return {name: float(np.mean([row["steps"] for row in rows if row["weights"] == name])) for name in PRECISIONS}
 
@@ -110,8 +115,8 @@ def plot(data: dict[str, Any]) -> dict[str, Any]:
     exact = 150.0  # where infinity is drawn
     for index, way in enumerate((AFTER, WITHIN)):
         look = style.line(index) | {"label": f"rounded {way}", "markersize": 4.5}
-        left.plot(list(PRECISIONS), list(_judge_rates(data, way).values()), **look)
-        every = [[f["psnr"] for f in _judge_found(data, way, name)] for name in PRECISIONS]
+        left.plot(list(PRECISIONS), list(_rates(data, way).values()), **look)
+        every = [[f["psnr"] for f in _found(data, way, name)] for name in PRECISIONS]
         worst = [min(exact if psnr is None else psnr for psnr in found) for found in every]
         right.plot(list(PRECISIONS), worst, **look)
     left.set_yscale("symlog", linthresh=1e-4)
@@ -127,7 +132,9 @@ def plot(data: dict[str, Any]) -> dict[str, Any]:
 
 def tables(data: dict[str, Any]) -> dict[str, list[dict[str, Any]]]:
     """Error rates both ways; files."""
-    after, within, steps = _judge_rates(data, AFTER), _judge_rates(data, WITHIN), _judge_steps(data)
+    after = _rates(data, AFTER)
+    within = _rates(data, WITHIN)
+    steps = _steps(data)
     rows = [
         {"weights": name, "bit error rate, after": after[name], "in training": within[name],
          "steps in training": steps[name]}
@@ -142,7 +149,8 @@ def tables(data: dict[str, Any]) -> dict[str, list[dict[str, Any]]]:
 
 
 def _judge_exact(data: dict[str, Any]) -> Finding:
-    rates, steps = _judge_rates(data, WITHIN), _judge_steps(data)
+    rates = _rates(data, WITHIN)
+    steps = _steps(data)
     exact = [name for name, rate in rates.items() if rate == 0]
     left = [f"{name} leaves {rate:.2g}" for name, rate in rates.items() if rate]
     ours = f"trained at that precision, exact: {', '.join(exact) or 'none'}"
@@ -153,7 +161,7 @@ def _judge_exact(data: dict[str, Any]) -> Finding:
 
 
 def _judge_after(data: dict[str, Any]) -> Finding:
-    rates = _judge_rates(data, AFTER)
+    rates = _rates(data, AFTER)
     fine = all(rates[name] == 0 for name in ("float16", "8 bits"))
     ours = ", ".join(f"{name}: {rate:.2g}" for name, rate in rates.items())
     poor = min(rates["2 bits"], rates["ternary"])
@@ -190,4 +198,15 @@ CLAIMS = (
         "holds if float16 and bfloat16 leave no wrong bit with the default margin, differs if float16 does",
         _judge_stored,
     ),
+)
+
+FIGURE = Figure(
+    title="Precision of the weights",
+    shows="Figure 10",
+    pictures=PICTURES,
+    presets=PRESETS,
+    compute=compute,
+    plot=plot,
+    tables=tables,
+    claims=CLAIMS,
 )

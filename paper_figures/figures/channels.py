@@ -10,14 +10,13 @@ from typing import Any
 
 import numpy as np
 
-from paper_figures import claims, curves, data, style
+from paper_figures import claims, curves, signals, style
 from paper_figures.claims import Claim, Finding
+from paper_figures.figure import Figure
 from paper_figures.resume import each
 from refinr import coords
 from refinr.decompositions import BitCoordinate
 
-TITLE = "The channel as a coordinate"
-SHOWS = "Table 8"
 PICTURES = {
     "channels": "Bit error rate against steps for a colour image of 8 bits a channel, three seeds each.",
 }
@@ -70,7 +69,7 @@ class AsCoordinate(BitCoordinate):
 def compute(preset: str, rng: np.random.Generator) -> dict[str, Any]:
     """Curves of all ways and seeds."""
     settings = PRESETS[preset]
-    signal = data.image(settings["signal"], settings["size"], colour=True)
+    signal = signals.image(settings["signal"], settings["size"], colour=True)
     cuts = {"outputs": AsOutputs(8), "coordinate": AsCoordinate(8), "apart": BitCoordinate(8)}
 
     def measure(case: dict[str, Any], stream: np.random.Generator) -> dict[str, Any]:
@@ -92,7 +91,7 @@ def plot(data: dict[str, Any]) -> dict[str, Any]:
     for index, (way, label) in enumerate(WAYS.items()):
         for row in (row for row in data["rows"] if row["way"] == way):
             rate = np.maximum(np.mean(row["ber"], axis=1), 1e-5)
-            axes.plot(np.maximum(row["at"], 0.7), rate, label=label if row["seed"] == 0 else None, **style.line(index))
+            axes.plot(style.steps(row["at"]), rate, label=label if row["seed"] == 0 else None, **style.line(index))
     style.logarithmic(axes.xaxis, [1, 10, 100, 1000])
     style.logarithmic(axes.yaxis)
     axes.set_xlabel("step")
@@ -119,4 +118,14 @@ CLAIMS = (
         "mean steps to zero wrong bits over the seeds; holds from 1.2 times as many on, differs above 1",
         _judge_steps,
     ),
+)
+
+FIGURE = Figure(
+    title="The channel as a coordinate",
+    shows="Table 8",
+    pictures=PICTURES,
+    presets=PRESETS,
+    compute=compute,
+    plot=plot,
+    claims=CLAIMS,
 )

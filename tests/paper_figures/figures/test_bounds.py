@@ -8,11 +8,12 @@ from fractions import Fraction
 import numpy as np
 import pytest
 
-from paper_figures import bounds, claims, registry, results
+from paper_figures import claims, datafiles, registry
+from paper_figures.figures import bounds
 from refinr import constructive, theory
 from refinr.cli import demo
 
-KEPT = results.read(registry.data_path(registry.RESULTS / "small", "bounds")).data
+KEPT = datafiles.read(registry.data_path(registry.RESULTS / "small", "bounds")).data
 SMALL = bounds.PRESETS["small"]
 
 

@@ -13,13 +13,12 @@ from typing import Any
 
 import numpy as np
 
-from paper_figures import claims, data, results, style
+from paper_figures import claims, datafiles, signals, style
 from paper_figures.claims import Claim, Finding
+from paper_figures.figure import Figure
 from paper_figures.resume import each
 from refinr import expansion, metrics
 
-TITLE = "Bit-depth expansion"
-SHOWS = "Table 5"
 PICTURES = {
     "expansion": "PSNR over that of zero padding. Left: two measurements, cut to their high planes and expanded again. "
     "Right: the paper's Table 5 (8 of 16 and 8 of 12 planes), and what arithmetic gives for uniform low bits (lines).",
@@ -33,6 +32,7 @@ PRESETS: dict[str, dict[str, Any]] = {
     "paper": {"signals": ["elevation", "bathymetry"], "size": 91, "added": [2, 4, 6], "hidden": [256] * 4,
               "steps": 5000},
 }  # fmt: skip
+NETWORK: dict[str, Any] = {"tile": 32, "omega": 30.0, "lr": 1e-3, "margin": 0.5, "patience": 300}
 METHODS = ("zero padding", "ideal gain", "replication", "random bits", "half a step", "network")
 PAPER = {
     "8 of 16": {"zero padding": 52.92, "ideal gain": 55.91, "replication": 52.98, "network": 55.92, "ABCD": 59.39},
@@ -46,11 +46,13 @@ ARITHMETIC = {"zero padding": 3, "random bits": 6, "half a step": 12}
 def compute(preset: str, rng: np.random.Generator) -> dict[str, Any]:
     """Every image, with so many planes cut off, expanded in every way."""
     settings = PRESETS[preset]
-    signals = {signal.name: signal for signal in data.images(settings["signals"], settings["size"])}
+    images = {signal.name: signal for signal in signals.images(settings["signals"], settings["size"])}
 
     def measure(case: dict[str, Any], stream: np.random.Generator) -> dict[str, Any]:
-        signal, added = signals[case["signal"]], case["added"]
-        to, known = signal.bits, signal.bits - added
+        signal = images[case["signal"]]
+        added = case["added"]
+        to = signal.bits
+        known = signal.bits - added
         high = (signal.codes >> added).astype(signal.codes.dtype)
         padded = expansion.zero_padding(high, known, to)
         found = {name: expand(high, known, to) for name, expand in expansion.BASELINES.items()}
@@ -60,26 +62,27 @@ def compute(preset: str, rng: np.random.Generator) -> dict[str, Any]:
             high,
             known,
             to,
+            **NETWORK,
             hidden=settings["hidden"],
             max_steps=settings["steps"],
             seed=int(stream.integers(2**31)),
         )
-        db = {name: results.finite(metrics.psnr(signal.codes, codes, to)) for name, codes in found.items()}
+        db = {name: datafiles.finite(metrics.psnr(signal.codes, codes, to)) for name, codes in found.items()}
         mask = signal.codes.dtype.type((1 << added) - 1)
-        low = {"true": results.pack(signal.codes & mask), "network": results.pack(found["network"] & mask)}
+        low = {"true": datafiles.pack(signal.codes & mask), "network": datafiles.pack(found["network"] & mask)}
         return {"bits": to, "psnr": db, "low": low}
 
-    cases = [{"signal": name, "added": added} for name in signals for added in settings["added"]]
+    cases = [{"signal": name, "added": added} for name in images for added in settings["added"]]
     every = np.arange(256, dtype=np.uint8)[None]
     same = np.array_equal(expansion.replication(every, 8, 16), expansion.ideal_gain(every, 8, 16))
     return {"rows": each(measure, cases, rng), "8 to 16: replication is the ideal gain": same}
 
 
-def _draw_name(row: dict[str, Any]) -> str:
+def _name(row: dict[str, Any]) -> str:
     return f"{row['signal']}, {row['bits'] - row['added']} of {row['bits']}"
 
 
-def _judge_arithmetic(known: int, to: int, method: str) -> float:
+def _arithmetic(known: int, to: int, method: str) -> float:
     """PSNR of a method for low bits that are uniform and independent of the high ones."""
     step = 2.0 ** (to - known)
     return 20 * math.log10((2**to - 1) / step) + 10 * math.log10(ARITHMETIC[method])
@@ -91,20 +94,20 @@ def plot(data: dict[str, Any]) -> dict[str, Any]:
     left, right = grid[0]
     for index, method in enumerate(METHODS[1:]):
         look = style.line(index) | {"linestyle": ""}
-        gains = _judge_gains(data, method, "zero padding")
+        gains = _gains(data, method, "zero padding")
         left.plot(np.arange(len(gains)) + 0.12 * (index - 2), gains, label=method, **look, markersize=5)
         printed = [table[method] - table["zero padding"] if method in table else np.nan for table in PAPER.values()]
         right.plot(np.arange(len(printed)) + 0.12 * (index - 2), printed, **look, markersize=5)
         if method in ARITHMETIC:
             gain = 10 * math.log10(ARITHMETIC[method] / ARITHMETIC["zero padding"])
             right.axhline(gain, color=look["color"], linewidth=0.8)
-            at, side = (1.9, "right") if method == "random bits" else (-0.55, "left")
-            right.annotate(f"{method}, uniform low bits", (at, gain), (0, 2), textcoords="offset points",
-                           ha=side, fontsize=5.5, color=look["color"])  # fmt: skip
+            place = {"x": 1.9, "ha": "right"} if method == "random bits" else {"x": -0.55, "ha": "left"}
+            right.annotate(f"{method}, uniform low bits", (place["x"], gain), (0, 2), textcoords="offset points",
+                           ha=place["ha"], fontsize=5.5, color=look["color"])  # fmt: skip
     learned = [table["ABCD"] - table["zero padding"] for table in PAPER.values()]
     left.plot([], [], label="ABCD (the paper's)", **(style.line(6) | {"linestyle": ""}))
     right.plot(np.arange(2) + 0.4, learned, **(style.line(6) | {"linestyle": ""}), markersize=5)
-    left.set_xticks(range(len(data["rows"])), [_draw_name(row).replace(", ", "\n") for row in data["rows"]],
+    left.set_xticks(range(len(data["rows"])), [_name(row).replace(", ", "\n") for row in data["rows"]],
                     fontsize=6)  # fmt: skip
     right.set_xticks(range(2), PAPER)
     right.set_xlim(-0.6, 1.95)
@@ -118,7 +121,7 @@ def plot(data: dict[str, Any]) -> dict[str, Any]:
         row = next(row for row in data["rows"] if row["signal"] == name)
         for k, which in enumerate(("true", "network")):
             title = f"{name}, lowest {row['added']} bits:\n{which}"
-            style.image(axes[0, 2 * index + k], results.unpack(row["low"][which]), title)
+            style.image(axes[0, 2 * index + k], datafiles.unpack(row["low"][which]), title)
     for unused in axes[0, 2 * len(names[:2]) :]:
         unused.set_axis_off()
     return {"expansion": sheet, "expansion_low": low}
@@ -126,43 +129,42 @@ def plot(data: dict[str, Any]) -> dict[str, Any]:
 
 def tables(data: dict[str, Any]) -> dict[str, list[dict[str, Any]]]:
     """PSNR of all methods, and the paper's."""
-    ours = [
-        {"image": _draw_name(row)} | {f"{m}, dB": _judge_db(row["psnr"][m]) for m in METHODS} for row in data["rows"]
-    ]
+    ours = [{"image": _name(row)} | {f"{m}, dB": _db(row["psnr"][m]) for m in METHODS} for row in data["rows"]]
     printed: list[dict[str, Any]] = []
     for name, table in PAPER.items():
         known, to = (int(part) for part in name.split(" of "))
-        arithmetic = {f"{m}, uniform low bits": _judge_db(_judge_arithmetic(known, to, m)) for m in ARITHMETIC}
-        printed.append({"planes": name} | {f"{m}, dB": _judge_db(value) for m, value in table.items()} | arithmetic)
+        arithmetic = {f"{m}, uniform low bits": _db(_arithmetic(known, to, m)) for m in ARITHMETIC}
+        printed.append({"planes": name} | {f"{m}, dB": _db(value) for m, value in table.items()} | arithmetic)
     return {"Measured": ours, "Table 5, and what arithmetic gives": printed}
 
 
-def _judge_db(psnr: float | None) -> str:
+def _db(psnr: float | None) -> str:
     return "exact" if psnr is None else f"{psnr:.2f}"
 
 
-def _judge_psnr(row: dict[str, Any]) -> dict[str, float]:
+def _psnr(row: dict[str, Any]) -> dict[str, float]:
     """PSNR of a row, with a number of dB for images that are equal."""
     return {method: 150.0 if psnr is None else psnr for method, psnr in row["psnr"].items()}
 
 
-def _judge_gains(data: dict[str, Any], method: str, other: str) -> list[float]:
-    return [_judge_psnr(row)[method] - _judge_psnr(row)[other] for row in data["rows"]]
+def _gains(data: dict[str, Any], method: str, other: str) -> list[float]:
+    return [_psnr(row)[method] - _psnr(row)[other] for row in data["rows"]]
 
 
-def _judge_words(gains: list[float]) -> str:
+def _words(gains: list[float]) -> str:
     return f"{', '.join(f'{gain:+.2f}' for gain in gains)} dB"
 
 
 def _judge_network(data: dict[str, Any]) -> Finding:
-    gains, padding = (_judge_gains(data, "network", other) for other in ("ideal gain", "zero padding"))
-    ours = f"against the ideal gain {_judge_words(gains)}; against zero padding {_judge_words(padding)}"
+    gains = _gains(data, "network", "ideal gain")
+    padding = _gains(data, "network", "zero padding")
+    ours = f"against the ideal gain {_words(gains)}; against zero padding {_words(padding)}"
     return Finding(ours, claims.verdict(min(gains) >= -0.1, min(padding) > 0))
 
 
 def _judge_ideal(data: dict[str, Any]) -> Finding:
-    gains = _judge_gains(data, "ideal gain", "zero padding")
-    ours = f"{_judge_words(gains)}; it depends on how bright the image is"
+    gains = _gains(data, "ideal gain", "zero padding")
+    ours = f"{_words(gains)}; it depends on how bright the image is"
     return Finding(ours, claims.verdict(min(gains) >= 2, min(gains) > 0))
 
 
@@ -174,18 +176,17 @@ def _judge_replication(data: dict[str, Any]) -> Finding:
 
 def _judge_half(data: dict[str, Any]) -> Finding:
     gains = [
-        min(gain)
-        for gain in zip(*(_judge_gains(data, "half a step", m) for m in METHODS if m != "half a step"), strict=True)
+        min(gain) for gain in zip(*(_gains(data, "half a step", m) for m in METHODS if m != "half a step"), strict=True)
     ]
-    ours = f"half a step against the best other method: {_judge_words(gains)}; by arithmetic, for the paper's 8 of 16 "
-    ours += f"planes, {_judge_arithmetic(8, 16, 'half a step'):.2f} dB"
+    ours = f"half a step against the best other method: {_words(gains)}; by arithmetic, for the paper's 8 of 16 "
+    ours += f"planes, {_arithmetic(8, 16, 'half a step'):.2f} dB"
     return Finding(ours, claims.verdict(min(gains) > 0, sum(gain > 0 for gain in gains) * 2 >= len(gains)))
 
 
 def _judge_random(data: dict[str, Any]) -> Finding:
-    gains = _judge_gains(data, "network", "random bits")
-    ours = f"the network against random bits: {_judge_words(gains)}; by arithmetic, random bits have "
-    ours += f"{_judge_arithmetic(8, 16, 'random bits'):.2f} dB for the paper's 8 of 16 planes"
+    gains = _gains(data, "network", "random bits")
+    ours = f"the network against random bits: {_words(gains)}; by arithmetic, random bits have "
+    ours += f"{_arithmetic(8, 16, 'random bits'):.2f} dB for the paper's 8 of 16 planes"
     return Finding(ours, claims.verdict(max(gains) <= 0.1, max(gains) <= 1))
 
 
@@ -221,4 +222,15 @@ CLAIMS = (
         "holds if the network is nowhere more than 0.1 dB above random bits, differs if nowhere more than 1 dB",
         _judge_random,
     ),
+)
+
+FIGURE = Figure(
+    title="Bit-depth expansion",
+    shows="Table 5",
+    pictures=PICTURES,
+    presets=PRESETS,
+    compute=compute,
+    plot=plot,
+    tables=tables,
+    claims=CLAIMS,
 )

@@ -14,15 +14,14 @@ from typing import Any
 
 import numpy as np
 
-from paper_figures import claims, curves, data, style
+from paper_figures import claims, curves, fits, signals, style
 from paper_figures.claims import Claim, Finding
+from paper_figures.figure import Figure
 from paper_figures.resume import each
 from refinr import cpu
 from refinr.decompositions import BitCoordinate
 from refinr.fitting import fit
 
-TITLE = "Time to lossless"
-SHOWS = "ours"
 PICTURES = {
     "time_to_lossless": "Processor seconds and steps until every bit of a 16-bit image is right, and parameters a bit, "
     "from the paper's settings to one small network a plane.",
@@ -44,22 +43,25 @@ WAYS = (
 def compute(preset: str, rng: np.random.Generator) -> dict[str, Any]:
     """All ways on the synthetic image, one after the other."""
     settings = PRESETS[preset]
-    signal = data.image("synthetic", settings["size"])
+    signal = signals.image("synthetic", settings["size"])
 
     def measure(case: dict[str, Any], stream: np.random.Generator) -> dict[str, Any]:
-        seed, way = int(stream.integers(2**31)), case["way"]
+        seed = int(stream.integers(2**31))
+        way = case["way"]
         clock = time.perf_counter if "xp" in settings else time.process_time
         if way == "bit planes":
             start = clock()
-            inr = fit(signal.codes, hidden=(16,) * 4, margin=0.0, seed=seed, xp=settings.get("xp"))
-            spent, report = clock() - start, inr.report
+            inr = fit(signal.codes, **(fits.PLANES | {"margin": 0.0}), seed=seed, xp=settings.get("xp"))
+            spent = clock() - start
+            report = inr.report
             return {"spent": spent, "exact": report.lossless, "steps": report.steps, "parameters": report.parameters}
         method = replace(curves.OURS, lr=1e-4)
         if way == "paper's settings":
             method = replace(method, first_scale=None)
         hidden = [settings["wide"]] * 6
         if "narrow" in way:
-            method, hidden = replace(method, lr=1e-3), [settings["narrow"]] * 4
+            method = replace(method, lr=1e-3)
+            hidden = [settings["narrow"]] * 4
         start = clock()
         run = curves.follow(
             signal.codes, 16, BitCoordinate(16), method, hidden, steps=settings["steps"], seed=seed,
@@ -111,7 +113,8 @@ def plot(data: dict[str, Any]) -> dict[str, Any]:
 
 def _judge_faster(data: dict[str, Any]) -> Finding:
     rows = {row["way"]: row for row in data["rows"]}
-    theirs, ours_row = rows["paper's settings"], rows["bit planes"]
+    theirs = rows["paper's settings"]
+    ours_row = rows["bit planes"]
     ratio = theirs["spent"] / ours_row["spent"]
     ours = f"{theirs['spent']:.1f} s and {theirs['parameters']:,} parameters against {ours_row['spent']:.2f} s and "
     ours += f"{ours_row['parameters']:,}: {ratio:.0f} times faster"
@@ -125,4 +128,15 @@ CLAIMS = (
         "processor seconds on the same machine; holds if bit planes are exact and 100 times faster, differs if faster",
         _judge_faster,
     ),
+)
+
+FIGURE = Figure(
+    title="Time to lossless",
+    shows="ours",
+    pictures=PICTURES,
+    presets=PRESETS,
+    compute=compute,
+    plot=plot,
+    tables=tables,
+    claims=CLAIMS,
 )

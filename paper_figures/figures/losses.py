@@ -11,12 +11,11 @@ from typing import Any
 
 import numpy as np
 
-from paper_figures import claims, curves, data, style
+from paper_figures import claims, curves, signals, style
 from paper_figures.claims import Claim, Finding
+from paper_figures.figure import Figure
 from paper_figures.resume import each
 
-TITLE = "Losses on bits"
-SHOWS = "Figure 11"
 PICTURES = {
     "losses": "Bit error rate against steps for the three losses, each at its best learning rate. Left: one network "
     "with the bit as a coordinate. Right: one network a plane.",
@@ -38,7 +37,7 @@ LOSSES = ("bce", "mse", "mae")
 def compute(preset: str, rng: np.random.Generator) -> dict[str, Any]:
     """Curves of all losses, learning rates and both decompositions."""
     settings = PRESETS[preset]
-    signal = data.image(settings["signal"], settings["size"])
+    signal = signals.image(settings["signal"], settings["size"])
 
     def measure(case: dict[str, Any], stream: np.random.Generator) -> dict[str, Any]:
         planes = case["decomposition"] == "planes"
@@ -64,9 +63,9 @@ def plot(data: dict[str, Any]) -> dict[str, Any]:
     sheet, grid = style.figure(1, 2, height=2.4, sharey=True)
     for axes, cut in zip(grid[0], ("bit-coordinate", "planes"), strict=True):
         for index, loss in enumerate(LOSSES):
-            row = _judge_best(data, cut, loss)
+            row = _best(data, cut, loss)
             rate = np.maximum(np.mean(row["ber"], axis=1), 1e-5)
-            axes.plot(np.maximum(row["at"], 0.7), rate, label=f"{loss.upper()}, lr {row['lr']:g}", **style.line(index))
+            axes.plot(style.steps(row["at"]), rate, label=f"{loss.upper()}, lr {row['lr']:g}", **style.line(index))
         style.logarithmic(axes.xaxis, [1, 10, 100, 1000])
         style.logarithmic(axes.yaxis)
         axes.set_xlabel("step")
@@ -76,13 +75,13 @@ def plot(data: dict[str, Any]) -> dict[str, Any]:
     return {"losses": sheet}
 
 
-def _judge_best(data: dict[str, Any], cut: str, loss: str) -> dict[str, Any]:
+def _best(data: dict[str, Any], cut: str, loss: str) -> dict[str, Any]:
     rows = [row for row in data["rows"] if row["decomposition"] == cut and row["loss"] == loss]
     return min(rows, key=lambda row: (row["exact_at"] or float("inf"), float(np.mean(row["ber"][-1]))))
 
 
 def _judge_order(data: dict[str, Any], cut: str) -> Finding:
-    best = {loss: _judge_best(data, cut, loss) for loss in LOSSES}
+    best = {loss: _best(data, cut, loss) for loss in LOSSES}
     steps = {loss: row["exact_at"] or float("inf") for loss, row in best.items()}
     ours = ", ".join(
         f"{loss.upper()} {claims.count(row['exact_at'], data['limit'])} steps (lr {row['lr']:g})"
@@ -96,6 +95,8 @@ _RULE = (
     "each loss at the best of its learning rates; holds if steps to zero wrong bits rise from BCE over MSE to MAE and "
     "MAE needs at least twice as many as MSE; differs if MAE is at least the slowest"
 )
+
+
 CLAIMS = (
     Claim(
         "Cross-entropy needs the fewest iterations, squared error more, absolute error far more.",
@@ -109,4 +110,14 @@ CLAIMS = (
         _RULE,
         lambda data: _judge_order(data, "planes"),
     ),
+)
+
+FIGURE = Figure(
+    title="Losses on bits",
+    shows="Figure 11",
+    pictures=PICTURES,
+    presets=PRESETS,
+    compute=compute,
+    plot=plot,
+    claims=CLAIMS,
 )

@@ -32,7 +32,6 @@ from typing import NamedTuple
 import numpy as np
 
 from refinr import planes
-from refinr.cli import demo
 from refinr.files import signals
 
 SETS = {"kodak": 8, "div2k": 8, "testimages": 16, "fivek": 16}
@@ -71,6 +70,8 @@ def image(name: str, size: int, colour: bool = False) -> Signal:
     if name in ("portrait", "camera", "astronaut", "coffee"):
         return Signal(name, reduced(_photograph(name, colour), size), 8)
     if name == "synthetic":
+        from refinr.cli import demo  # brings the whole command line
+
         return Signal(name, demo.synthetic(size), 16)
     if name == "noise":
         return Signal(name, np.random.default_rng(1).integers(0, 1 << 16, (size, size), dtype=np.uint16), 16)
@@ -153,10 +154,11 @@ def plucked(length: int, period: int = 61) -> np.ndarray:
     >>> plucked(100).shape, plucked(100).dtype.name
     ((100,), 'float32')
     """
+    loss = 0.498  # a half would average; a little less lets the sound die away
     y = np.zeros(length + period + 1)
     y[: period + 1] = np.random.default_rng(2).uniform(-1.0, 1.0, period + 1)
     for t in range(period + 1, len(y)):
-        y[t] = 0.498 * (y[t - period] + y[t - period - 1])
+        y[t] = loss * (y[t - period] + y[t - period - 1])
     return y[period + 1 :].astype(np.float32)
 
 
@@ -171,7 +173,8 @@ def taken_from(folder: Path | None) -> Iterator[None]:
     global _folder
     if folder is not None and not folder.is_dir():
         raise ValueError(f"data: expected a folder, got {folder}")
-    before, _folder = _folder, folder
+    before = _folder
+    _folder = folder
     try:
         yield
     finally:

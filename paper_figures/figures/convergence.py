@@ -12,12 +12,11 @@ from typing import Any
 
 import numpy as np
 
-from paper_figures import claims, curves, data, style
+from paper_figures import claims, curves, signals, style
 from paper_figures.claims import Claim, Finding
+from paper_figures.figure import Figure
 from paper_figures.resume import each
 
-TITLE = "Convergence against bit precision"
-SHOWS = "Figure 8"
 PICTURES = {
     "convergence": "Left: bit error rate of direct regression while it learns the n high bits of a 16-bit image. "
     "Right: steps to zero wrong bits against n for direct regression and the two decompositions; crosses: not reached.",
@@ -37,10 +36,11 @@ CUTS = {"none": "direct", "bit-coordinate": "bit coordinate", "planes": "bit pla
 def compute(preset: str, rng: np.random.Generator) -> dict[str, Any]:
     """Curves for every n and decomposition."""
     settings = PRESETS[preset]
-    image = data.image("synthetic", settings["size"])
+    image = signals.image("synthetic", settings["size"])
 
     def measure(case: dict[str, Any], stream: np.random.Generator) -> dict[str, Any]:
-        n, cut = case["bits"], case["decomposition"]
+        n = case["bits"]
+        cut = case["decomposition"]
         method = curves.PLANES if cut == "planes" else curves.OURS
         if cut == "none":
             method = replace(method, loss="mse")
@@ -63,7 +63,7 @@ def plot(data: dict[str, Any]) -> dict[str, Any]:
     for index, row in enumerate(direct):
         colour = style.shades(len(direct))(index)
         rate = np.maximum(np.mean(row["ber"], axis=1), 1e-4)
-        left.plot(np.maximum(row["at"], 0.7), rate, color=colour, marker=style.MARKERS[index % 8], markevery=3,
+        left.plot(style.steps(row["at"]), rate, color=colour, marker=style.MARKERS[index % 8], markevery=3,
                   label=f"n = {row['bits']}")  # fmt: skip
     style.logarithmic(left.xaxis, [1, 10, 100, 1000])
     style.logarithmic(left.yaxis)
@@ -86,29 +86,29 @@ def plot(data: dict[str, Any]) -> dict[str, Any]:
     return {"convergence": sheet}
 
 
-def _judge_steps(data: dict[str, Any], cut: str) -> dict[int, float]:
+def _steps(data: dict[str, Any], cut: str) -> dict[int, float]:
     return {r["bits"]: r["exact_at"] or float("inf") for r in data["rows"] if r["decomposition"] == cut}
 
 
-def _judge_listed(data: dict[str, Any], cut: str) -> str:
-    steps = _judge_steps(data, cut)
+def _listed(data: dict[str, Any], cut: str) -> str:
+    steps = _steps(data, cut)
     return ", ".join(f"n = {n}: {claims.count(s if s < np.inf else None, data['limit'])}" for n, s in steps.items())
 
 
 def _judge_direct(data: dict[str, Any]) -> Finding:
-    steps = list(_judge_steps(data, "none").values())
+    steps = list(_steps(data, "none").values())
     rising = all(a <= b for a, b in pairwise(steps))
-    ours = "direct: " + _judge_listed(data, "none")
+    ours = "direct: " + _listed(data, "none")
     return Finding(ours, claims.verdict(rising and steps[-1] >= 3 * steps[0], steps[-1] > steps[0]))
 
 
 def _judge_planes(data: dict[str, Any]) -> Finding:
     ratios = {}
     for cut in ("bit-coordinate", "planes"):
-        steps = list(_judge_steps(data, cut).values())
+        steps = list(_steps(data, cut).values())
         ratios[cut] = steps[-1] / steps[0]
-    exact = all(s < np.inf for cut in ratios for s in _judge_steps(data, cut).values())
-    ours = f"bit coordinate: {_judge_listed(data, 'bit-coordinate')}; planes: {_judge_listed(data, 'planes')}"
+    exact = all(s < np.inf for cut in ratios for s in _steps(data, cut).values())
+    ours = f"bit coordinate: {_listed(data, 'bit-coordinate')}; planes: {_listed(data, 'planes')}"
     return Finding(ours, claims.verdict(exact and max(ratios.values()) <= 3, exact))
 
 
@@ -127,4 +127,14 @@ CLAIMS = (
         "those of the smallest; differs if they become exact",
         _judge_planes,
     ),
+)
+
+FIGURE = Figure(
+    title="Convergence against bit precision",
+    shows="Figure 8",
+    pictures=PICTURES,
+    presets=PRESETS,
+    compute=compute,
+    plot=plot,
+    claims=CLAIMS,
 )

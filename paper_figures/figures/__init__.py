@@ -1,0 +1,21 @@
+"""The paper's figures and tables, a module each; `paper_figures` says what one consists of.
+
+`NAMES` has them in the order of the gallery page: a new module is named there.
+"""
+
+NAMES = (
+    "bounds",
+    "bit_bias",
+    "first_scale",
+    "nary",
+    "losses",
+    "convergence",
+    "comparison",
+    "bit_spectral",
+    "audio",
+    "channels",
+    "time_to_lossless",
+    "ternary",
+    "weight_precision",
+    "expansion",
+)
