@@ -2,7 +2,8 @@
 
 PYTHON ?= python3
 BIN := .venv/bin
-EXACT := tests/theorems $(addprefix tests/test_,$(addsuffix .py,planes decisions decompositions tiling container signals inr))
+EXACT := tests/theorems $(patsubst %,tests/test_%.py,planes decisions decompositions tiling inr) \
+	tests/files/test_container.py tests/files/test_signals.py
 PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check
 
 .PHONY: demo test lint docs bench fuzz oracle mutants nightly notebooks figures clean

@@ -67,6 +67,13 @@ def test_the_command_line_on_its_page_is_the_one_there_is():
     assert commands == there
 
 
+def test_what_the_nightly_examples_run_is_there():
+    command = subprocess.run(["make", "-n", "nightly"], cwd=ROOT, capture_output=True, text=True, check=True).stdout
+    paths = re.findall(r" (tests/\S+)", command)
+    assert len(paths) > 5
+    assert not [path for path in paths if not (ROOT / path).exists()]
+
+
 def test_what_is_cited_has_the_version_of_the_package():
     text = (ROOT / "CITATION.cff").read_text()
     assert re.findall(r"^version: (\S+)$", text, re.MULTILINE) == [refinr.__version__]
