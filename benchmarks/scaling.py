@@ -26,6 +26,7 @@ import numpy as np
 
 import refinr
 from benchmarks import apart, report
+from paper_figures.markdown import Row
 from refinr import executors
 from refinr.cli import demo
 
@@ -93,7 +94,7 @@ def measure_apart(size: int, workers: int, name: str = "threads") -> dict[str, A
     return apart.call("scaling", size, workers, name)
 
 
-def draw(rows: Sequence[report.Row], path: Path) -> None:
+def draw(rows: Sequence[Row], path: Path) -> None:
     """Cost of a bit and peak memory over the size, a line for each number of workers."""
     from matplotlib.figure import Figure
 
@@ -112,7 +113,7 @@ def draw(rows: Sequence[report.Row], path: Path) -> None:
     figure.savefig(path, dpi=120)
 
 
-def compare(rows: Sequence[report.Row]) -> list[dict[str, Any]]:
+def compare(rows: Sequence[Row]) -> list[dict[str, Any]]:
     """Engines against processes with as many workers: throughput, and milliseconds more that a group costs."""
     result = []
     for row in rows:

@@ -18,6 +18,7 @@ from typing import Any
 import numpy as np
 
 from benchmarks import report
+from paper_figures.markdown import Row
 from paper_figures.weight_rounding import Quantiser, quantised, ternary_values, train, uniform
 from refinr import chunks, cpu, decisions, encodings, metrics, planes
 from refinr.cli import demo
@@ -65,7 +66,7 @@ def measure(samples: np.ndarray, steps: int) -> list[dict[str, Any]]:
     return rows
 
 
-def draw(rows: Sequence[report.Row], path: Path) -> None:
+def draw(rows: Sequence[Row], path: Path) -> None:
     """Bit error rate over the precision, one line for each way."""
     from matplotlib.figure import Figure
 
