@@ -26,7 +26,8 @@ from refinr import (
 )
 from refinr.certificates import certify
 from refinr.fitting import fit
-from refinr.inr import INR, LosslessError, load
+from refinr.inr import INR, LosslessError
+from refinr.loading import load
 from refinr.version import __version__
 
 __all__ = [

@@ -49,6 +49,28 @@ def grid(shape: Sequence[int], dtype: str = "float32") -> np.ndarray:
     return result.reshape(-1, len(shape))  # (N, d)
 
 
+def between(points: np.ndarray, shape: Sequence[int]) -> np.ndarray:
+    """Coordinates of any points on the axes of `grid(shape)`: a whole number i is sample i, others lie between samples.
+
+    Parameters
+    ----------
+    points : array (N, d)
+        In samples.
+    shape : sequence of d positive ints
+
+    Returns
+    -------
+    x : array (N, d) of float64
+
+    Examples
+    --------
+    >>> between(np.array([[0.0, 1.0], [0.5, 1.5]]), (2, 3)).tolist()
+    [[-1.0, 0.0], [0.0, 0.5]]
+    """
+    last = np.asarray(shape, np.float64) - 1.0  # (d,)
+    return (2.0 * np.asarray(points, np.float64) - last) / np.maximum(last, 1.0)
+
+
 def nyquist(shape: Sequence[int]) -> tuple[float, ...]:
     """Angular frequency, one an axis, that turns by pi from one sample of `grid(shape)` to the next.
 

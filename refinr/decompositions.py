@@ -16,9 +16,12 @@ Every decomposition is a frozen dataclass that offers the same things; to add on
 - ``networks(channels)``: how many networks a tile needs;
 - ``axes(tile)``: the shape of the grid its networks' inputs are laid out on;
 - ``inputs(tile)``: those inputs (samples, I), row-major;
+- ``inputs_at(points, axes)``: the same for points (samples, d) between samples, on those axes;
 - ``targets(codes)``: codes (N, C) to targets (networks, samples, 1);
 - ``by_sample(z)``: outputs (networks, samples, 1) as (N, C, P), one value for each decision, P planes a code;
 - ``codes(z)``: outputs to codes (N, C);
+- ``values(z, first)``: what outputs say between samples, (N, C, P): themselves where they are decisions, else values in
+  the samples' unit, of which `first` has code 0;
 - ``margins(z, targets)``: signed distance of outputs from the threshold that would make them wrong, in steps between
   targets and the outputs' shape;
 - ``distances(z)``: how far outputs are from their nearest threshold, in the outputs' unit and shape.
@@ -96,6 +99,10 @@ class Planes:
         """Coordinates in [-1, 1]."""
         return coords.grid(self.axes(tile))
 
+    def inputs_at(self, points: np.ndarray, axes: tuple[int, ...]) -> np.ndarray:
+        """Coordinates of points (N, d) on those axes, in samples."""
+        return coords.between(points, axes).astype(np.float32)
+
     def targets(self, codes: np.ndarray) -> np.ndarray:
         """Codes (N, C) to targets (C P, N, 1)."""
         digits = planes.to_planes(codes, self.bits, radix_bits=self.radix_bits, gray=self.gray)  # (N, C, P)
@@ -104,6 +111,10 @@ class Planes:
     def by_sample(self, z: np.ndarray) -> np.ndarray:
         """Outputs (C P, N, 1) as (N, C, P)."""
         return z.reshape(-1, self.planes, z.shape[1]).transpose(2, 0, 1)
+
+    def values(self, z: np.ndarray, first: float) -> np.ndarray:
+        """What outputs say between samples, (N, C, P): themselves, above 0 for a one where planes are bits."""
+        return self.by_sample(z)
 
     def codes(self, z: np.ndarray) -> np.ndarray:
         """Outputs to codes (N, C)."""
@@ -240,6 +251,10 @@ class Direct(Values):
         """Coordinates in [-1, 1]."""
         return coords.grid(self.axes(tile))
 
+    def inputs_at(self, points: np.ndarray, axes: tuple[int, ...]) -> np.ndarray:
+        """Coordinates of points (N, d) on those axes, in samples."""
+        return coords.between(points, axes).astype(np.float32)
+
     def targets(self, codes: np.ndarray) -> np.ndarray:
         """Codes (N, C) to targets (C, N, 1)."""
         if self.dtype is None:
@@ -248,14 +263,16 @@ class Direct(Values):
         values = planes.from_codes(codes, self.dtype).astype(np.float64)
         return (0.5 * ((values - middle) / half)).astype(np.float32).T[:, :, None]
 
+    def values(self, z: np.ndarray, first: float) -> np.ndarray:
+        """What outputs say between samples, (N, C, 1) in the samples' unit; `first` is the value of code 0."""
+        share = self._share(z)[..., None]  # (N, C, 1)
+        return self._floats(share) if self.dtype is not None else first + (share + 0.5) * float(self.levels - 1)
+
     def codes(self, z: np.ndarray) -> np.ndarray:
         """Outputs to codes (N, C): the nearest one, within the range."""
-        share = np.clip(np.nan_to_num(self.by_sample(z)[..., 0].astype(np.float64)), -0.5, 0.5)  # (N, C)
+        share = self._share(z)  # (N, C)
         if self.dtype is not None:
-            middle, half = self._range()
-            with np.errstate(over="ignore"):  # rounding may pass the ends of the range, and of the dtype
-                values = middle + 2.0 * share * half
-            return planes.to_codes(np.clip(values, self.low, self.high).astype(self.dtype))[0]
+            return planes.to_codes(self._floats(share).astype(self.dtype))[0]
         if self.levels == 2:
             return decisions.decide(self.by_sample(z)[..., 0], 2)
         # from 54 bits on the top code is not a float64: stay below the power of two above it
@@ -271,6 +288,15 @@ class Direct(Values):
         if not self.decides:
             raise ValueError("decomposition: direct regression of floats decides nothing, so there are no distances")
         return decisions.distances(z, self.levels)
+
+    def _share(self, z: np.ndarray) -> np.ndarray:
+        return np.clip(np.nan_to_num(self.by_sample(z)[..., 0].astype(np.float64)), -0.5, 0.5)  # (N, C)
+
+    def _floats(self, share: np.ndarray) -> np.ndarray:
+        middle, half = self._range()
+        with np.errstate(over="ignore"):  # rounding may pass the ends of the range, and of the dtype
+            values = middle + 2.0 * share * half
+        return np.clip(values, self.low, self.high)
 
     def _range(self) -> tuple[float, float]:
         middle = self.low / 2 + self.high / 2  # halves first: no overflow
@@ -309,14 +335,24 @@ class Integers(Values):
         """Indices 0, 1, ... along every axis."""
         return np.indices(tile).reshape(len(tile), -1).T.astype(np.float32)  # (N, d)
 
+    def inputs_at(self, points: np.ndarray, axes: tuple[int, ...]) -> np.ndarray:
+        """Places of points (N, d) on those axes, in samples."""
+        return points.astype(np.float32)
+
     def targets(self, codes: np.ndarray) -> np.ndarray:
         """Codes (N, C) to targets (C, N, 1)."""
         return codes.astype(np.float32).T[:, :, None]
 
+    def values(self, z: np.ndarray, first: float) -> np.ndarray:
+        """What outputs say between samples, (N, C, 1) in the samples' unit; `first` is the value of code 0."""
+        return first + self._near(z)[..., None]
+
     def codes(self, z: np.ndarray) -> np.ndarray:
         """Outputs to codes (N, C): the nearest one."""
-        near = np.clip(np.nan_to_num(z[..., 0].T.astype(np.float64)), 0.0, self.levels - 1.0)  # (N, C)
-        return np.rint(near).astype(planes.narrowest(self.bits))
+        return np.rint(self._near(z)).astype(planes.narrowest(self.bits))
+
+    def _near(self, z: np.ndarray) -> np.ndarray:
+        return np.clip(np.nan_to_num(z[..., 0].T.astype(np.float64)), 0.0, self.levels - 1.0)  # (N, C)
 
     def margins(self, z: np.ndarray, targets: np.ndarray) -> np.ndarray:
         """Of outputs from the threshold that would make them wrong; there is none beyond the ends."""

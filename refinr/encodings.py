@@ -10,7 +10,8 @@ Every encoding is a frozen dataclass of plain numbers that offers the same thing
 - ``drawn``, of the class: whether `features` and `seed` have a say in that;
 - ``whole``, of the class: whether inputs are multiples of a power of two, which every machine computes alike;
 - ``width(axes)``: the number of inputs I;
-- ``inputs(axes)``: the inputs (N, I) at all samples, in row-major order.
+- ``inputs(axes)``: the inputs (N, I) at all samples, in row-major order;
+- ``inputs_at(points, axes)``: those at points (N, d) between samples.
 
 All of them bring the frequencies of the signal along, so that a first layer on top need not supply them.
 """
@@ -59,6 +60,10 @@ class Octaves:
     def inputs(self, axes: tuple[int, ...]) -> np.ndarray:
         """`refinr.coords.positional_encoding` of the grid."""
         return coords.positional_encoding(coords.grid(axes, "float64"), self.octaves).astype(np.float32)
+
+    def inputs_at(self, points: np.ndarray, axes: tuple[int, ...]) -> np.ndarray:
+        """The same of points (N, d), in samples."""
+        return coords.positional_encoding(coords.between(points, axes), self.octaves).astype(np.float32)
 
 
 @dataclass(frozen=True)
@@ -121,7 +126,13 @@ class Fourier:
 
     def inputs(self, axes: tuple[int, ...]) -> np.ndarray:
         """Inputs (N, 2 M), computed in float64 and rounded to float32."""
-        phases = self.phases(axes)
+        return self._waves(self.phases(axes))
+
+    def inputs_at(self, points: np.ndarray, axes: tuple[int, ...]) -> np.ndarray:
+        """The same of points (N, d), in samples: phases are then no whole numbers."""
+        return self._waves(points @ np.asarray(self.steps) % self.period)
+
+    def _waves(self, phases: np.ndarray) -> np.ndarray:
         angles = (2.0 * math.pi / self.period) * phases  # (N, M)
         return np.concatenate([np.cos(angles), np.sin(angles)], axis=-1).astype(np.float32)
 
@@ -143,9 +154,7 @@ class Triangle(Fourier):
 
     whole: ClassVar[bool] = True
 
-    def inputs(self, axes: tuple[int, ...]) -> np.ndarray:
-        """Inputs (N, 2 M)."""
-        phases = self.phases(axes)
+    def _waves(self, phases: np.ndarray) -> np.ndarray:
         quarter = self.period // 4
         both = np.concatenate([phases, (phases - quarter) % self.period], axis=-1)
         return ((abs(both - 2 * quarter) - quarter) / quarter).astype(np.float32)

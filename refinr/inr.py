@@ -1,7 +1,8 @@
-"""A signal as networks: decode, measure, save, load.
+"""A signal as networks, which is an array: decode all of it or a part, look between its samples, save.
 
-With this you can get the samples back from networks (`INR.decode`), look at their outputs (`INR.logits`), and keep them
-in a file (`INR.save`, `load`).
+With this you can get the samples back from networks (`INR.decode`), or those of a region (``inr[10:50, ::3]``), for
+which only the tiles that hold it are computed; look at the networks' outputs on the grid (`INR.logits`) and between its
+samples (`INR.at`); and keep networks in a file (`INR.save`), which `refinr.loading` reads.
 
     parameters -> outputs -> decisions -> codes -> samples
 """
@@ -11,32 +12,33 @@ from __future__ import annotations
 import itertools
 import math
 import os
-from collections.abc import Iterator
-from dataclasses import asdict, dataclass, field, replace
+from collections.abc import Iterator, Sequence
+from dataclasses import asdict, dataclass, field
 from types import ModuleType
 from typing import Any
 
 import numpy as np
 
-from refinr import mlp, tiling
+from refinr import indexing, summary, tiling
 from refinr.files import container, residual, storing
 from refinr.files.checksum import checksum
 from refinr.files.residual import Residual
+from refinr.indexing import Piece
 from refinr.layout import Layout
 from refinr.report import Report
-from refinr.tables import look_up
-
-MOST_OUTPUTS, OUTPUTS_A_BYTE = 1 << 22, 64
-"""What a file may ask for that nobody has vouched for."""
 
 
 class LosslessError(Exception):
     """Exactness was promised and cannot be kept."""
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False, repr=False)
 class INR:
     """An array as networks.
+
+    It has an array's `shape`, `dtype`, `ndim`, `size` and ``len``, takes NumPy's basic indices (integers, slices,
+    ``...``, None), and `numpy.asarray` and Dask's ``from_array`` decode it.  Two are equal if
+    their files would be.
 
     Parameters
     ----------
@@ -64,6 +66,39 @@ class INR:
     residual: Residual | None = None
     store: str = "float32"
 
+    # --- what it is --------------------------------------------------------------------------------------------------
+
+    @property
+    def shape(self) -> tuple[int, ...]:
+        """Of the samples."""
+        return self.layout.shape
+
+    @property
+    def dtype(self) -> np.dtype:
+        """Of the samples."""
+        return np.dtype(self.layout.dtype)
+
+    @property
+    def ndim(self) -> int:
+        """Number of axes."""
+        return len(self.shape)
+
+    @property
+    def size(self) -> int:
+        """Number of samples."""
+        return math.prod(self.shape)
+
+    @property
+    def chunks(self) -> tuple[int, ...]:
+        """What is decoded together, a tile with all its channels: for Dask, as of arrays in HDF5 and Zarr."""
+        channels = (self.layout.channels,) if self.layout.channel_axis else ()
+        return (*self.layout.tile, *channels)
+
+    @property
+    def parameters(self) -> int:
+        """Number of parameters of all networks."""
+        return sum(p.size for p in self.params.values())
+
     @property
     def lossless(self) -> bool:
         """Whether `decode` gives every bit: by the networks alone, or with the residual."""
@@ -73,6 +108,46 @@ class INR:
     def margin(self) -> float:
         """How far outputs are from where a decision changes; NaN where there are no decisions."""
         return self.report.margin if self.residual is None else self.residual.margin
+
+    def __len__(self) -> int:
+        return self.shape[0]
+
+    def __eq__(self, other: object) -> bool:
+        if not isinstance(other, INR):
+            return NotImplemented
+        return self._description() == other._description() and _same(self._arrays(), other._arrays())
+
+    def __hash__(self) -> int:
+        return hash((self.layout, self.checksum))
+
+    def __repr__(self) -> str:
+        return "\n  ".join(self._lines())
+
+    def _repr_html_(self) -> str:
+        return summary.html(self._lines(), self._preview())
+
+    def _lines(self) -> list[str]:
+        layout = self.layout
+        rest = 0 if self.residual is None else self.residual.data.nbytes
+        return [
+            f"INR of {self.dtype} {self.shape}",
+            summary.networks(layout.networks, len(layout.tiles), layout.tile, layout.spec.sizes),
+            summary.cost(self.report, storing.packed_bytes(self.params, self.store), self.store, rest),
+            summary.exactness(self.report, self.margin, rest),
+        ]
+
+    def _preview(self) -> np.ndarray | None:
+        """The middle of an image, at most `refinr.summary.PREVIEW` samples high and wide; None of other signals."""
+        layout = self.layout
+        if len(layout.grid) != 2 or layout.channels not in (1, 3):
+            return None
+        middle = tuple(slice(*summary.middle(length)) for length in layout.grid)
+        try:
+            return self[middle].reshape(*tiling.extent(middle), layout.channels)
+        except (LosslessError, ValueError):
+            return None  # damaged: what it is can be said all the same
+
+    # --- samples -----------------------------------------------------------------------------------------------------
 
     def decode(self, *, xp: ModuleType | str | None = None, out: np.ndarray | None = None) -> np.ndarray:
         """The samples, in the dtype and shape they came in.
@@ -90,14 +165,10 @@ class INR:
         ValueError
             If `out` is another kind of array, or the residual is damaged.
         """
-        layout = self.layout
-        samples = np.empty(layout.shape, layout.dtype) if out is None else out
-        if (samples.shape, samples.dtype) != (layout.shape, np.dtype(layout.dtype)):
-            raise ValueError(f"out: expected {layout.dtype} {layout.shape}, got {samples.dtype.str} {samples.shape}")
-        for (tile, z), wrong in zip(layout.outputs(self.params, xp), self._wrong(), strict=True):
-            codes = layout.cut.codes(z)  # (N, C)
-            codes = codes if wrong is None else codes ^ wrong.reshape(codes.shape)
-            samples[tile] = layout.samples(codes).reshape(samples[tile].shape)
+        samples = np.empty(self.shape, self.dtype) if out is None else out
+        if (samples.shape, samples.dtype) != (self.shape, self.dtype):
+            raise ValueError(f"out: expected {self.layout.dtype} {self.shape}, got {samples.dtype.str} {samples.shape}")
+        self._fill(samples, indexing.select(..., self.shape).axes, xp)
         if self.lossless and checksum(samples) != self.checksum:
             raise LosslessError(
                 "the decoded samples are not those that were fitted: this machine rounds differently, and the smallest "
@@ -105,13 +176,68 @@ class INR:
             )
         return samples
 
-    def _wrong(self) -> Iterator[np.ndarray | None]:
-        """What to flip in each tile."""
-        tiles = self.layout.tiles
+    def region(self, index: Any, *, xp: ModuleType | str | None = None) -> np.ndarray:
+        """The samples at an index, equal to ``decode()[index]``, of which ``inr[index]`` is the short form.
+
+        Only the tiles that hold such samples are decoded.
+
+        Parameters
+        ----------
+        index : int, slice, Ellipsis, None, or tuple of these
+        xp : array library or its name, optional
+
+        Raises
+        ------
+        IndexError
+            If it is out of range, or no such index.
+        LosslessError, ValueError
+            As `decode` does.
+        """
+        selection = indexing.select(index, self.shape)
+        samples = np.empty(selection.shape, self.dtype)
+        self._fill(samples, selection.axes, xp)
+        return samples[selection.view]
+
+    def __getitem__(self, index: Any) -> np.ndarray:
+        return self.region(index)
+
+    def __iter__(self) -> Iterator[np.ndarray]:
+        return iter(self.decode())  # by index, every row of samples would decode a row of tiles
+
+    def __array__(self, dtype: np.typing.DTypeLike | None = None, copy: bool | None = None) -> np.ndarray:
+        if copy is False:
+            raise ValueError("copy: the samples of an INR are computed anew, so there is no array to share")
+        return self.decode().astype(self.dtype if dtype is None else dtype, copy=False)
+
+    def _fill(self, samples: np.ndarray, axes: Sequence[range], xp: ModuleType | str | None) -> None:
+        """Decode the tiles that hold the wanted positions."""
+        pieces = list(indexing.pieces(axes, self.shape, self.chunks))
+        for piece, decoded in zip(pieces, self._decoded(pieces, xp), strict=True):
+            samples[piece.target] = decoded[piece.source]
+
+    def _decoded(self, pieces: Sequence[Piece], xp: ModuleType | str | None) -> Iterator[np.ndarray]:
+        """Samples of tiles, which are in ascending order."""
+        layout = self.layout
+        tiles = [piece.tile for piece in pieces]
+        for (tile, z), wrong in zip(layout.outputs(self.params, xp, tiles), self._wrong(tiles), strict=True):
+            codes = layout.cut.codes(z)  # (N, C)
+            codes = codes if wrong is None else codes ^ wrong.reshape(codes.shape)
+            channels = (layout.channels,) if layout.channel_axis else ()
+            yield layout.samples(codes).reshape(*tiling.extent(tile), *channels)
+
+    def _wrong(self, tiles: Sequence[int]) -> Iterator[np.ndarray | None]:
+        """What to flip in each of these tiles."""
         if self.residual is None:
             return itertools.repeat(None, len(tiles))
-        sizes = (math.prod(tiling.extent(tile)) * self.layout.channels for tile in tiles)
-        return residual.read(self.residual, sizes, self.layout.cut.bits)
+        sizes = (math.prod(tiling.extent(tile)) * self.layout.channels for tile in self.layout.tiles)
+        every = residual.read(self.residual, sizes, self.layout.cut.bits)
+        if len(tiles) == len(self.layout.tiles):
+            return every  # and that the stream ends with the last tile
+        wanted = set(tiles)
+        found = (wrong for number, wrong in enumerate(every) if number in wanted)
+        return itertools.islice(found, len(tiles))
+
+    # --- outputs -----------------------------------------------------------------------------------------------------
 
     def logits(self, *, xp: ModuleType | str | None = None) -> np.ndarray:
         """The networks' outputs, one for each decision: array (*grid, C, planes)."""
@@ -125,6 +251,56 @@ class INR:
         assert result is not None, "an array has at least one tile"
         return result
 
+    def at(self, points: np.ndarray, *, xp: ModuleType | str | None = None) -> np.ndarray:
+        """What the networks say at any points of the grid, between its samples too.
+
+        Parameters
+        ----------
+        points : array (n, d)
+            In samples, as an index counts them: (1, 2.5) is in row 1, half way between columns 2 and 3.
+        xp : array library or its name, optional
+
+        Returns
+        -------
+        array (n, C, planes)
+            Logits of every plane: at samples those of `logits`, as far as float32 rounds alike.  Of networks that
+            represent values, not decisions, the values, (n, C, 1) in the samples' unit and of float64.
+
+        Raises
+        ------
+        ValueError
+            If points are outside the grid, or not (n, d).
+
+        Notes
+        -----
+        A tile reaches up to the first sample of the next one, and a point is evaluated by the networks of the tile that
+        it is in: what they say jumps from tile to tile.  A residual flips bits of samples, and has no part in it.
+
+        Examples
+        --------
+        >>> import refinr
+        >>> inr = refinr.fit(np.arange(36, dtype="uint8").reshape(6, 6))
+        >>> inr.at([[2.0, 3.0], [2.5, 3.25]]).shape
+        (2, 1, 6)
+        """
+        layout = self.layout
+        points = np.asarray(points, np.float64)
+        if points.ndim != 2 or points.shape[1] != len(layout.grid):
+            raise ValueError(f"points: expected an array (n, {len(layout.grid)}), got shape {points.shape}")
+        outside = ~((points >= 0) & (points <= np.asarray(layout.grid) - 1)).all(axis=1)  # NaN is outside
+        if outside.any():
+            first = tuple(points[outside][0].tolist())
+            raise ValueError(f"points: expected 0 to {tuple(n - 1 for n in layout.grid)}, got {first}")
+        planes = layout.outputs_in_all // math.prod(self.shape)
+        result: np.ndarray = np.empty((len(points), layout.channels, planes), np.float32)
+        for which, z in layout.outputs_at(self.params, points, xp):
+            values = layout.cut.values(z, layout.first)  # (N, C, P)
+            result = result.astype(values.dtype, copy=False)
+            result[which] = values
+        return result
+
+    # --- files -------------------------------------------------------------------------------------------------------
+
     def save(self, path: str | os.PathLike) -> None:
         """Write an `.inr` file, all or nothing.
 
@@ -135,62 +311,28 @@ class INR:
         ValueError
             If the parameters are not numbers of the kind that `store` names.
         """
+        packed = {name: storing.pack(p, self.store) for name, p in self.params.items()}
+        container.write(path, self._arrays() | packed, self._description())
+
+    def _arrays(self) -> dict[str, np.ndarray]:
+        """Every array that a file holds."""
+        rest = {} if self.residual is None else {"residual": self.residual.data}
+        return self.params | rest
+
+    def _description(self) -> dict[str, Any]:
+        """Everything else, as JSON values."""
         report = asdict(self.report)
         del report["seconds"]  # how long it took is no part of what was made: same seed, same bytes
         description = {"layout": self.layout.to_json(), "report": report, "checksum": self.checksum, "info": self.info}
         description["store"] = self.store
-        arrays, wrong = {name: storing.pack(p, self.store) for name, p in self.params.items()}, self.residual
-        if wrong is not None:
-            arrays["residual"] = wrong.data
-            description["residual"] = {"codec": wrong.codec, "margin": wrong.margin}
-        container.write(path, arrays, description)
+        if self.residual is not None:
+            description["residual"] = {"codec": self.residual.codec, "margin": self.residual.margin}
+        return description
 
 
-def load(path: str | os.PathLike, *, trusted: bool = False) -> INR:
-    """Read an `.inr` file.
-
-    Parameters
-    ----------
-    path : path
-    trusted : bool
-        Take a small file that stands for a large array, too: a few numbers may ask for gigabytes, or for hours.
-
-    Raises
-    ------
-    OSError
-        If it cannot be read.
-    ValueError
-        If it is not an `.inr` file, is damaged, or newer than this version; or if it is not trusted and has more than
-        `MOST_OUTPUTS` outputs and more than `OUTPUTS_A_BYTE` for each byte of its arrays.
-    """
-    arrays, description = container.read(path)
-    stored = sum(p.nbytes for p in arrays.values())
-    try:
-        layout = Layout.from_json(description["layout"])
-        fields: dict[str, Any] = {k: tuple(v) if isinstance(v, list) else v for k, v in description["report"].items()}
-        report = Report(seconds=math.nan, **fields)
-        wrong = None
-        if "residual" in description:
-            wrong = Residual(data=arrays.pop("residual"), **description["residual"])
-        said = (report.samples, report.networks, len(report.wrong_bits))
-        if said != (math.prod(layout.shape), layout.networks, layout.cut.bits):
-            raise ValueError(f"the report is about {said} samples, networks and bits: the layout has others")
-        if mlp.parameter_count(layout.spec) * layout.networks > 8 * stored:
-            raise ValueError(f"{layout.networks} networks of sizes {layout.spec.sizes} in {stored} bytes")
-        expected, store = mlp.stored(layout.spec, layout.networks), description["store"]
-        look_up(storing.STORES, store, "store")
-        inr = INR(layout, {}, report, str(description["checksum"]), dict(description["info"]), wrong, store)
-    except (KeyError, TypeError, ValueError, AttributeError, IndexError, ArithmeticError) as error:
-        raise ValueError(f"{path}: its description is damaged ({type(error).__name__}: {error})") from None
-    try:
-        if arrays.keys() != expected.keys():
-            raise ValueError(f"expected {', '.join(expected)}, got {', '.join(arrays)}")
-        params = {name: storing.unpack(arrays[name], store, *kind) for name, kind in expected.items()}
-    except ValueError as error:
-        raise ValueError(f"{path}: its arrays are not those that its description speaks of ({error})") from None
-    if layout.outputs_in_all > max(MOST_OUTPUTS, OUTPUTS_A_BYTE * stored) and not trusted:
-        raise ValueError(
-            f"{path}: {stored} bytes of arrays stand for {layout.outputs_in_all} outputs: say that it is trusted if it "
-            "is, and it will be decoded"
-        )
-    return replace(inr, params=params)
+def _same(a: dict[str, np.ndarray], b: dict[str, np.ndarray]) -> bool:
+    """Whether two have the same arrays to the bit: -0.0 is not 0.0, and a NaN is itself."""
+    if a.keys() != b.keys():
+        return False
+    kinds = all((a[name].dtype, a[name].shape) == (b[name].dtype, b[name].shape) for name in a)
+    return kinds and all(a[name].tobytes() == b[name].tobytes() for name in a)

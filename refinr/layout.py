@@ -9,7 +9,7 @@ from __future__ import annotations
 import math
 import operator
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import asdict, dataclass
 from functools import cached_property
@@ -105,21 +105,64 @@ class Layout:
         samples = planes.from_codes(codes + codes.dtype.type(self.offset), self.dtype)
         return samples if self.channel_axis else samples[..., 0]
 
-    def outputs(self, params: dict[str, np.ndarray], xp: ModuleType | str | None = None) -> Iterator[tuple]:
-        """Every tile with its networks' outputs, ``(slices, z)``, z on the host (networks, samples, 1)."""
+    def inputs_at(self, points: np.ndarray) -> np.ndarray:
+        """The same for points (N, d) of a tile, in samples from its corner; one row for each output (N P, I)."""
+        axes = self.cut.axes(self.tile)
+        for length in axes[len(self.tile) :]:  # an axis that the decomposition adds runs through all its samples
+            last = np.tile(np.arange(float(length)), len(points))[:, None]
+            points = np.concatenate([np.repeat(points, length, axis=0), last], axis=1)
+        return (self.encoding or self.cut).inputs_at(points, axes)
+
+    @property
+    def first(self) -> float:
+        """The value of code 0, of integers."""
+        dtype = np.dtype(self.dtype)
+        return float(self.offset - (1 << (8 * dtype.itemsize - 1) if dtype.kind == "i" else 0))
+
+    def outputs_at(
+        self, params: dict[str, np.ndarray], points: np.ndarray, xp: ModuleType | str | None = None
+    ) -> Iterator[tuple]:
+        """The networks' outputs at points (N, d) of the grid, in samples, tile by tile: ``(which points, z)``."""
         xp = get(xp)
+        places = (points // np.asarray(self.tile)).astype(np.int64)  # (N, d)
+        counts = [-(-n // t) for n, t in zip(self.grid, self.tile, strict=True)]
+        tiles = np.ravel_multi_index(tuple(places.T), counts)  # (N,)
+        order = np.argsort(tiles, kind="stable")
+        with cpu.single_threaded_blas():
+            for which in np.split(order, np.flatnonzero(np.diff(tiles[order])) + 1):
+                if len(which):
+                    inputs = self.inputs_at(points[which] - places[which] * np.asarray(self.tile))
+                    yield which, self._evaluate(params, int(tiles[which[0]]), xp.asarray(inputs))
+
+    def _evaluate(self, params: dict[str, np.ndarray], index: int, x: Any) -> np.ndarray:
+        """Outputs of the networks of one tile, on the host."""
         each = self.cut.networks(self.channels)
-        inputs = {extent: xp.asarray(self.inputs(extent)) for extent in {tiling.extent(t) for t in self.tiles}}
+        rows = {name: asarray_like(p[index * each : (index + 1) * each], x) for name, p in params.items()}
+        return to_host(evaluate(self.spec, rows, x))
+
+    def outputs(
+        self,
+        params: dict[str, np.ndarray],
+        xp: ModuleType | str | None = None,
+        tiles: Sequence[int] | None = None,
+    ) -> Iterator[tuple]:
+        """Tiles with their networks' outputs, ``(slices, z)``, z on the host (networks, samples, 1).
+
+        All tiles, or those whose numbers in `tiles` are given, in that order.
+        """
+        xp = get(xp)
+        wanted = range(len(self.tiles)) if tiles is None else tiles
+        extents = {tiling.extent(self.tiles[index]) for index in wanted}
+        inputs = {extent: xp.asarray(self.inputs(extent)) for extent in extents}
 
         def outputs_of(index: int) -> tuple:
-            x = inputs[tiling.extent(self.tiles[index])]
-            rows = {name: asarray_like(p[index * each : (index + 1) * each], x) for name, p in params.items()}
-            return self.tiles[index], to_host(evaluate(self.spec, rows, x))
+            tile = self.tiles[index]
+            return tile, self._evaluate(params, index, inputs[tiling.extent(tile)])
 
         cpu.recycle_memory()
         with cpu.single_threaded_blas(), ThreadPoolExecutor(cpu.workers(xp)) as pool:
-            for first in range(0, len(self.tiles), PORTION):
-                yield from pool.map(outputs_of, range(first, min(first + PORTION, len(self.tiles))))
+            for first in range(0, len(wanted), PORTION):
+                yield from pool.map(outputs_of, wanted[first : first + PORTION])
 
     def to_json(self) -> dict[str, Any]:
         """As JSON values."""

@@ -23,15 +23,15 @@ FLOORS = {
         [
             "xp cpu version tables oracle.compare"
             " files.atomic files.checksum files.trits files.residual files.journal files.format",
-            "planes coords activations losses metrics optim decisions tiling executors progress"
+            "planes coords activations losses metrics optim decisions tiling indexing executors progress"
             " files.container files.npy files.png files.tiff files.wav files.nifti",
             "layers ternary encodings decompositions theory report oracle.rounding files.signals files.storing",
-            "mlp",
+            "mlp summary",
             "chunks",
             "training layout",
             "running planning inr",
             "expansion",
-            "measuring",
+            "measuring loading",
             "fitting constructive certificates oracle.operations",
             "cli.demo oracle.cases",
             "oracle.leaf_cases oracle.network_cases",
@@ -50,12 +50,12 @@ FLOORS = {
 """Modules by their name below `refinr`; a package's own name is its ``__init__``, the face it shows to others."""
 
 LAZY = {"cupy", "torch", "jax", "scipy", "matplotlib", "tqdm"}
-SCREENS = {"progress"}  # beside all of refinr.files
+SCREENS = {"progress", "indexing", "summary"}  # what faces users, beside all of refinr.files
 LINES_A_FILE = 200
 STATEMENTS_OF_THE_METHOD = 2000
 
 # low, but of the machine and not of the mathematics: cores, files, screens; and the oracle, which has its own defects
-NOT_MUTATED = {"cpu", "version", "tables", "report", "executors", "progress"}
+NOT_MUTATED = {"cpu", "version", "tables", "report", "executors", "progress", "summary"}
 
 
 def _name(path: Path) -> str:

@@ -15,7 +15,7 @@ import numpy as np
 import pytest
 
 import refinr
-from refinr import inr as inr_module
+from refinr import loading
 from refinr.files import container, signals
 from tests import fuzz
 
@@ -135,8 +135,8 @@ def test_a_forged_tile_larger_than_the_grid_is_refused(tmp_path):
 def test_a_small_file_for_a_large_array_must_be_trusted(tmp_path, monkeypatch, outputs, a_byte, refused):
     inr = refinr.fit(np.zeros((4, 1024), np.uint8), tile=(4, 1024), hidden=(2,), max_steps=0, exact=True)
     inr.save(tmp_path / "a.inr")
-    monkeypatch.setattr(inr_module, "MOST_OUTPUTS", outputs)
-    monkeypatch.setattr(inr_module, "OUTPUTS_A_BYTE", a_byte)
+    monkeypatch.setattr(loading, "MOST_OUTPUTS", outputs)
+    monkeypatch.setattr(loading, "OUTPUTS_A_BYTE", a_byte)
     if refused:
         with pytest.raises(ValueError, match=r"a\.inr: \d+ bytes of arrays stand for 4096 outputs"):
             refinr.load(tmp_path / "a.inr")

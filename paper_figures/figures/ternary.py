@@ -16,7 +16,7 @@ from paper_figures import claims, fits, signals, style
 from paper_figures.claims import Claim, Finding
 from paper_figures.figure import Figure
 from paper_figures.resume import each
-from refinr import inr, ternary
+from refinr import loading, ternary
 from refinr.files import trits
 from refinr.fitting import fit
 
@@ -54,7 +54,7 @@ def compute(preset: str, rng: np.random.Generator) -> dict[str, Any]:
             path = Path(folder) / "image.inr"
             fitted.save(path)
             size = path.stat().st_size
-            loaded = inr.load(path)
+            loaded = loading.load(path)
         codes = [p for p in loaded.params.values() if p.dtype == np.int8]
         counts = [sum(int((p == t).sum()) for p in codes) for t in (-1, 0, 1)]
         spec = fitted.layout.spec

@@ -15,7 +15,8 @@ import numpy as np
 
 from refinr import certificates, executors, expansion, fitting
 from refinr.files import signals, storing
-from refinr.inr import INR, load
+from refinr.inr import INR
+from refinr.loading import load
 
 
 def demo(options: argparse.Namespace) -> int:

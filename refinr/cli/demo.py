@@ -14,7 +14,8 @@ import numpy as np
 
 from refinr import mlp
 from refinr.fitting import fit
-from refinr.inr import INR, load
+from refinr.inr import INR
+from refinr.loading import load
 
 HIDDEN = (16, 16, 16, 16)
 

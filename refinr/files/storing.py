@@ -126,6 +126,18 @@ def pack(values: np.ndarray, store: str) -> np.ndarray:
     return STORES[store].pack(values)
 
 
+def packed_bytes(params: dict[str, np.ndarray], store: str) -> int:
+    """Bytes that `pack` makes of all these parameters.
+
+    Examples
+    --------
+    >>> packed_bytes({"w0": np.zeros((2, 3, 2), "int8"), "s0": np.ones((2, 1, 1), "float32")}, "float16")
+    7
+    """
+    each = STORES[store].dtype.itemsize
+    return sum(-(-p.size // 5) if p.dtype == np.int8 else each * p.size for p in params.values())
+
+
 def unpack(stored: np.ndarray, store: str, shape: tuple[int, ...], dtype: str) -> np.ndarray:
     """The inverse of `pack`: parameters of that shape, float32 or int8, from what a file holds.
 

@@ -17,7 +17,19 @@ from typing import Any
 
 import numpy as np
 
-from refinr import activations, coords, decisions, decompositions, inr, layers, losses, metrics, optim, planes, ternary
+from refinr import (
+    activations,
+    coords,
+    decisions,
+    decompositions,
+    layers,
+    loading,
+    losses,
+    metrics,
+    optim,
+    planes,
+    ternary,
+)
 from refinr import mlp as networks
 from refinr.mlp import MLP
 from refinr.xp import Array, namespace, to_host
@@ -324,4 +336,4 @@ def decode_file(file: Array) -> Result:
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder) / "case.inr"
         path.write_bytes(file.tobytes())
-        return {"samples": inr.load(path).decode()}
+        return {"samples": loading.load(path).decode()}

@@ -1,0 +1,116 @@
+"""Reading `.inr` files, which may be anybody's: nothing is believed, and nothing large is made, before it is checked.
+
+With this you can get an INR back from a file (`load`).
+"""
+
+from __future__ import annotations
+
+import math
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any
+
+import numpy as np
+
+from refinr import mlp
+from refinr.files import container, storing
+from refinr.files.residual import Residual
+from refinr.inr import INR
+from refinr.layout import Layout
+from refinr.report import Report
+from refinr.tables import look_up
+
+MOST_OUTPUTS = 1 << 22
+"""Outputs that any file may ask for: seconds of work.  A larger array must come in a larger file, or be trusted."""
+
+OUTPUTS_A_BYTE = 64
+"""Outputs that each byte of a file's arrays may ask for: refinr's own files stay far below."""
+
+PARAMETERS_A_BYTE = 8
+"""Parameters that each byte of a file's arrays may stand for: five trits are the most that one holds."""
+
+_NONSENSE = (KeyError, TypeError, ValueError, AttributeError, IndexError, ArithmeticError)
+"""What a description raises that does not say what it should."""
+
+
+def load(path: str | os.PathLike, *, trusted: bool = False) -> INR:
+    """Read an `.inr` file.
+
+    Parameters
+    ----------
+    path : path
+    trusted : bool
+        Take a small file that stands for a large array, too: a few numbers may ask for gigabytes, or for hours.
+
+    Raises
+    ------
+    OSError
+        If it cannot be read.
+    ValueError
+        If it is not an `.inr` file, is damaged, or newer than this version; or if it is not trusted and has more than
+        `MOST_OUTPUTS` outputs and more than `OUTPUTS_A_BYTE` for each byte of its arrays.
+    """
+    arrays, description = container.read(path)
+    size = sum(array.nbytes for array in arrays.values())
+    with _blaming(path, "its description is damaged", with_kind=True):
+        layout = Layout.from_json(description["layout"])
+        _check_room_for_networks(layout, size)
+        report = _report(description["report"], layout)
+        residual = _residual(description, arrays)
+        checksum = str(description["checksum"])
+        info = dict(description["info"])
+        store = description["store"]
+        look_up(storing.STORES, store, "store")
+    with _blaming(path, "its arrays are not those that its description speaks of"):
+        params = _params(layout, store, arrays)
+    if not trusted:
+        _check_work(path, layout, size)
+    return INR(layout, params, report, checksum, info, residual, store)
+
+
+@contextmanager
+def _blaming(path: str | os.PathLike, what: str, *, with_kind: bool = False) -> Iterator[None]:
+    """Whatever goes wrong inside is an error of that file, and of that part of it."""
+    try:
+        yield
+    except _NONSENSE as error:
+        kind = f"{type(error).__name__}: " if with_kind else ""  # a KeyError alone says nothing
+        raise ValueError(f"{path}: {what} ({kind}{error})") from None
+
+
+def _check_room_for_networks(layout: Layout, size: int) -> None:
+    """The parameters that are spoken of must be there, before anything is made for them."""
+    if mlp.parameter_count(layout.spec) * layout.networks > PARAMETERS_A_BYTE * size:
+        raise ValueError(f"{layout.networks} networks of sizes {layout.spec.sizes} in {size} bytes")
+
+
+def _report(value: dict[str, Any], layout: Layout) -> Report:
+    fields: dict[str, Any] = {key: tuple(v) if isinstance(v, list) else v for key, v in value.items()}
+    report = Report(seconds=math.nan, **fields)
+    said = (report.samples, report.networks, len(report.wrong_bits))
+    if said != (math.prod(layout.shape), layout.networks, layout.cut.bits):
+        raise ValueError(f"the report is about {said} samples, networks and bits: the layout has others")
+    return report
+
+
+def _residual(description: dict[str, Any], arrays: dict[str, np.ndarray]) -> Residual | None:
+    if "residual" not in description:
+        return None
+    return Residual(data=arrays.pop("residual"), **description["residual"])
+
+
+def _params(layout: Layout, store: str, arrays: dict[str, np.ndarray]) -> dict[str, np.ndarray]:
+    expected = mlp.stored(layout.spec, layout.networks)
+    if arrays.keys() != expected.keys():
+        raise ValueError(f"expected {', '.join(expected)}, got {', '.join(arrays)}")
+    return {name: storing.unpack(arrays[name], store, *kind) for name, kind in expected.items()}
+
+
+def _check_work(path: str | os.PathLike, layout: Layout, size: int) -> None:
+    """A few hundred bytes can ask for any amount of time."""
+    if layout.outputs_in_all > max(MOST_OUTPUTS, OUTPUTS_A_BYTE * size):
+        raise ValueError(
+            f"{path}: {size} bytes of arrays stand for {layout.outputs_in_all} outputs: say that it is trusted if it "
+            "is, and it will be decoded"
+        )
