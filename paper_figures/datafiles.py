@@ -17,6 +17,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 Data = dict[str, Any]
+"""What a figure computes: JSON values."""
 
 
 class Result(NamedTuple):

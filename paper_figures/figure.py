@@ -11,9 +11,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from paper_figures.claims import Claim
-
-Data = dict[str, Any]
-"""What a figure computes and its data file holds: JSON values."""
+from paper_figures.datafiles import Data
 
 
 def no_tables(data: Data) -> dict[str, list[Data]]:

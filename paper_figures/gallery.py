@@ -7,9 +7,10 @@ from __future__ import annotations
 
 import os
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 from paper_figures import datafiles, figures, registry
+from paper_figures.claims import Claim, Finding
 from paper_figures.markdown import table
 
 _HEAD = """# The paper's figures, computed anew
@@ -29,49 +30,66 @@ The results on this page took {time}.
 LibriSpeech from disk (see [signals.py](signals.py)).
 """
 
+_BUSY = 0.1
+"""Cores that others must have kept busy for the page to mention it."""
+
 
 def page(preset: str, folder: Path, beside: Path) -> str:
     """The page for the results in `folder`, with links as seen from the folder `beside`."""
-    found = {}
-    judged = {}
-    missing = []
-    for name in figures.NAMES:
-        path = registry.data_path(folder, name)
-        if not path.exists():
-            missing.append(name)
-            continue
-        result = datafiles.read(path)
-        stale = registry.state(name, preset, folder) == registry.STALE
-        try:
-            judged[name] = [(claim, claim.judge(result.data)) for claim in registry.find(name).claims]
-            found[name] = _section(name, result, judged[name], os.path.relpath(folder, beside), stale)
-        except (LookupError, TypeError, ValueError, StopIteration):
-            if not stale:
-                raise
-            missing.append(name)  # data of an earlier version, which this one cannot read
-            judged.pop(name, None)
-    runs = [datafiles.read(registry.data_path(folder, name)).provenance for name in found]
-    parts = [_HEAD.format(preset=preset, time=_duration(runs))]
-    overview = ["## Claims and verdicts", "", "| where in the paper | claim | verdict here |", "|---|---|---|"]
-    for name, verdicts in judged.items():
-        shows = registry.find(name).shows
-        overview += [
-            f"| [{shows}](#{name}) | {_cell(claim.claim)} | {finding.verdict} |" for claim, finding in verdicts
-        ]
-    parts.append("\n".join(overview) + "\n")
+    entries = {name: _entry(name, preset, folder) for name in figures.NAMES}
+    found = {name: entry for name, entry in entries.items() if entry is not None}
+    missing = [name for name, entry in entries.items() if entry is None]
+    runs = [entry.result.provenance for entry in found.values()]
+    parts = [_HEAD.format(preset=preset, time=_duration(runs)), _overview(found)]
     untried = "\n".join(f"- {what}: {why}" for what, why in registry.UNTRIED.items())
     parts.append(f"Not tried here:\n\n{untried}\n")
-    parts += found.values()
+    parts += [_section(name, entry, os.path.relpath(folder, beside)) for name, entry in found.items()]
     if missing:
         parts.append(f"Not computed with this preset yet: {', '.join(missing)}.\n")
     return "\n".join(parts)
 
 
+class _Entry(NamedTuple):
+    """What the page says of a figure."""
+
+    result: datafiles.Result
+    findings: list[tuple[Claim, Finding]]
+    tables: dict[str, list[datafiles.Data]]
+    stale: bool
+
+
+def _entry(name: str, preset: str, folder: Path) -> _Entry | None:
+    """None if there are no data, or data of an earlier version that this one cannot read."""
+    path = registry.data_path(folder, name)
+    if not path.exists():
+        return None
+    figure = registry.find(name)
+    result = datafiles.read(path)
+    stale = registry.state(name, preset, folder) == registry.STALE
+    try:
+        findings = [(claim, claim.judge(result.data)) for claim in figure.claims]
+        return _Entry(result, findings, figure.tables(result.data), stale)
+    except (LookupError, TypeError, ValueError, StopIteration):
+        if stale:
+            return None
+        raise
+
+
+def _overview(found: dict[str, _Entry]) -> str:
+    lines = ["## Claims and verdicts", "", "| where in the paper | claim | verdict here |", "|---|---|---|"]
+    for name, entry in found.items():
+        shows = registry.find(name).shows
+        for claim, finding in entry.findings:
+            lines.append(f"| [{shows}](#{name}) | {_cell(claim.claim)} | {finding.verdict} |")
+    return "\n".join(lines) + "\n"
+
+
 def _duration(runs: list[dict[str, Any]]) -> str:
     spent = sum(about["seconds"] for about in runs)
-    others = sum(about["seconds"] * (about["cores busy with other processes"] or 0.0) for about in runs) / max(spent, 1)
+    foreign = sum(about["seconds"] * (about["cores busy with other processes"] or 0.0) for about in runs)
+    others = foreign / max(spent, 1.0)  # a mean over time; runs of less than a second tell nothing
     cores = " or ".join(sorted({about["machine"]["cores"] for about in runs}))
-    shared = f", of which others kept {others:.1f} busy" if others >= 0.1 else ""
+    shared = f", of which others kept {others:.1f} busy" if others >= _BUSY else ""
     return f"{spent / 60:.1f} minutes on {cores} cores{shared}"
 
 
@@ -79,20 +97,20 @@ def _cell(text: str) -> str:
     return text.replace("|", "\\|")
 
 
-def _section(name: str, result: datafiles.Result, verdicts: list[Any], folder: str, stale: bool) -> str:
+def _section(name: str, entry: _Entry, folder: str) -> str:
     figure = registry.find(name)
     lines = [f'<a id="{name}"></a>', "", f"## {figure.title}", ""]
-    if stale:
+    if entry.stale:
         lines += ["**Stale: these results come from an earlier version of this figure's code.**", ""]
     for picture, caption in figure.pictures.items():
         lines += [f"![{caption}]({folder}/{picture}.png)", "", f"*{caption}*", ""]
     lines += ["| claim | the paper's numbers | ours | verdict | rule |", "|---|---|---|---|---|"]
-    for claim, finding in verdicts:
+    for claim, finding in entry.findings:
         row = (claim.claim, claim.paper or "none given", finding.ours, f"**{finding.verdict}**", claim.rule)
         lines.append("| " + " | ".join(map(_cell, row)) + " |")
-    for heading, rows in figure.tables(result.data).items():
+    for heading, rows in entry.tables.items():
         lines += ["", f"{heading}:", "", table(rows)]
-    about = result.provenance
+    about = entry.result.provenance
     facts = (
         f"Preset {about['preset']}, seed {about['seed']}; {_duration([about])}; "
         f"commit {about['commit'][:10]}{about['commit'][40:]}; code: `paper_figures/figures/{name}.py`, "

@@ -8,6 +8,7 @@ import pytest
 
 from paper_figures import (
     curves,
+    datafiles,
     figures,
     gallery,
     machine,
@@ -18,7 +19,7 @@ from paper_figures import (
     style,
     weight_rounding,
 )
-from paper_figures.figures import bit_bias, weight_precision
+from paper_figures.figures import bit_bias, losses, weight_precision
 
 
 def test_a_change_of_source_makes_a_result_stale_unless_it_comes_after_the_data(monkeypatch):
@@ -54,6 +55,16 @@ def test_a_change_of_what_a_figure_is_made_by_makes_it_stale(monkeypatch):
     assert with_more_in(weight_rounding) != before
     for module in (markdown, machine, style, gallery):
         assert with_more_in(module) == before, "it computes nothing"
+
+
+def test_a_change_of_what_curves_need_makes_their_figures_stale(monkeypatch):
+    """`losses` takes nothing from `datafiles` itself."""
+    real = provenance.inspect.getsource
+    assert "datafiles" not in real(losses)
+    before = provenance.digest(losses.FIGURE, "tiny")
+    more = {datafiles: "\nFURTHER = 1\n"}
+    monkeypatch.setattr(provenance.inspect, "getsource", lambda asked: real(asked) + more.get(asked, ""))
+    assert provenance.digest(losses.FIGURE, "tiny") != before
 
 
 def test_code_is_told_from_what_comes_after_the_data():
