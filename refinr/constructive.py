@@ -442,19 +442,7 @@ def exact(samples: np.ndarray, tile: int | Sequence[int] | None = None, *, chann
     samples = np.asarray(samples)
     if samples.dtype.kind not in "biu":
         raise TypeError(f"samples: expected integers or booleans, got {samples.dtype}")
-    layout = plan(
-        samples,
-        "none",
-        bits=None,
-        tile=1 if tile is None else tile,
-        hidden=(),
-        activation="relu",
-        omega=30.0,
-        first_scale=None,
-        radix_bits=1,
-        gray=False,
-        channels=channels,
-    )
+    layout = plan(samples, "none", channels=channels, tile=1 if tile is None else tile, hidden=(), activation="relu")
     extent = layout.grid if tile is None else layout.tile
     K, d = math.prod(extent), len(extent)
     cells = layout.cells(samples)  # (*grid, C)

@@ -8,27 +8,26 @@ With this you can represent an array exactly by small networks (`fit`).
 from __future__ import annotations
 
 import hashlib
-import itertools
 import json
 import math
 import os
 import time
-from collections.abc import Callable, Container, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from concurrent.futures import Executor
-from dataclasses import asdict
 from types import ModuleType
 from typing import Any
 
 import numpy as np
 
-from refinr import cpu, mlp, running, tiling, training
+from refinr import cpu, losses, mlp, optim, running, training
 from refinr.files import container, storing
 from refinr.files.checksum import checksum
 from refinr.files.journal import Journal, Ledger
 from refinr.inr import INR
 from refinr.layout import Layout
 from refinr.measuring import measure
-from refinr.planning import plan
+from refinr.optim import Optimiser
+from refinr.planning import AUTO, plan, settings
 from refinr.progress import Progress
 from refinr.tables import look_up
 from refinr.xp import get, name_of
@@ -38,94 +37,117 @@ def fit(
     samples: np.ndarray,
     decomposition: str = "planes",
     *,
+    # the signal
     bits: int | None = None,
+    radix_bits: int = 1,
+    gray: bool = False,
+    channels: bool | None = None,
     tile: int | Sequence[int] = 32,
+    # the networks
+    preset: str | None = None,
     hidden: Sequence[int] | None = None,
+    layer: str = "linear",
     activation: str | None = None,
-    loss: str = "bce",
+    omega: float | None = None,
+    first_scale: str | float | Sequence[float] | None = AUTO,
+    encoding: str | None = None,
+    features: int | None = None,
+    # the training
+    loss: str | None = None,
+    optimiser: str | Optimiser | None = None,
     lr: float | Callable | None = None,
     margin: float = 0.5,
     max_steps: int = 2000,
+    patience: int | str | None = AUTO,
     seed: int = 0,
-    radix_bits: int = 1,
-    gray: bool = False,
+    # the machine
     executor: Executor | None = None,
+    group: int | None = None,
     xp: ModuleType | str | None = None,
     progress: bool = False,
-    channels: bool | None = None,
-    omega: float = 30.0,
-    first_scale: str | float | Sequence[float] | None = "half-nyquist",
-    patience: int | None = 300,
-    group: int | None = None,
-    info: dict[str, Any] | None = None,
-    layer: str = "linear",
-    encoding: str | None = None,
-    features: int = 60,
+    # the file
     exact: bool = False,
     store: str = "float32",
     journal: str | os.PathLike | None = None,
+    info: dict[str, Any] | None = None,
 ) -> INR:
     """Represent an array by networks, exactly if the budget allows or `exact` is asked for.
+
+    What is stated and cannot be held raises.  What is not stated (None, or "auto") adapts to the rest.  The keywords
+    stand in this order:
+
+    - the signal: `bits`, `radix_bits`, `gray`, `channels`, `tile`;
+    - the networks: `preset`, `hidden`, `layer`, `activation`, `omega`, `first_scale`, `encoding`, `features`;
+    - the training: `loss`, `optimiser`, `lr`, `margin`, `max_steps`, `patience`, `seed`;
+    - the machine: `executor`, `group`, `xp`, `progress`;
+    - the file: `exact`, `store`, `journal`, `info`.
 
     Parameters
     ----------
     samples : array (*grid, C) or (*grid,)
         Of any boolean, integer or float dtype up to 64 bits.  NaN, infinities and -0.0 are data for bit planes.
     decomposition : {"planes", "bit-coordinate", "none"}
-        One network a tile, plane and channel; one a tile and channel with the bit index as a coordinate (Eq. 8; a full
-        tile needs more than the default widths: ``hidden=(64,) * 4``, ``lr=1e-3``); one a tile and channel for the
-        value itself, for comparison.
+        One network for every tile, plane and channel; one for every tile and channel with the bit index as a coordinate
+        (Eq. 8; a full tile needs more than the default widths: ``hidden=(64,) * 4``, ``lr=1e-3``); one for every tile
+        and channel for the value itself, for comparison.
     bits : int, optional
         Width of the codes.  By default what the samples need: the bits of the largest value (of the range, for signed
         integers), all bits of a float.
+    radix_bits : int, 1 to 8
+        Bits of each plane.
+    gray : bool
+        Planes of the Gray code.
+    channels : bool, optional
+        Whether the last axis counts channels.  By default it does if there is another and it is at most 4 long.
     tile : int or sequence of ints
         Shape of a tile, or an int t for t * t samples in any dimension; see `refinr.tiling.tile_shape`.
+    preset : str, optional
+        A name in `refinr.planning.PRESETS`: settings that stand where nothing else is given.  By default those that
+        suit the kind of layer: ``hidden=(16, 16, 16)``, ``activation="sine"``, ``encoding="none"``, ``lr=3e-3`` for
+        linear ones; `refinr.mlp.LAYERS` has them all.
     hidden : sequence of ints, optional
-        Widths of the hidden layers.  By default those that suit the kind of layer, as for the activation, the step size
-        and the encoding: ``(16, 16, 16)``, "sine", 3e-3 and "none" for linear ones; `refinr.mlp.LAYERS` has them all.
+        Widths of the hidden layers.
+    layer : {"linear", "ternary", "ternary-integer"}
+        Ternary layers have weights in {-1, 0, 1}, stored in 1.6 bits each; "ternary-integer" also computes in whole
+        numbers, so that every machine gets the same bits.
     activation : str, optional
         A name in `refinr.activations.ACTIVATIONS`.
-    loss : {"bce", "mse", "mae"}
-        "bce" is for bits; where there are more than two levels ("none", ``radix_bits > 1``) it stands for "mse".
+    omega : float, optional
+        Frequency of sine, FINER and WIRE; 30 by default.
+    first_scale : "auto", "half-nyquist", None, float or sequence of floats
+        Scale of the first layer, see `refinr.mlp.MLP`.  "auto" is half the tile's Nyquist frequency on every axis for
+        activations that oscillate or peak, and None for relu, tanh and gelu and on top of an encoding.
+    encoding : {"none", "fourier", "triangle", "octaves"}, optional
+        Of the coordinates, see `refinr.encodings`; ternary layers need one, and whole numbers "triangle".
+    features : int, optional
+        Waves in a "fourier" or "triangle" encoding, drawn with `seed` up to the tile's Nyquist frequency; 60 by
+        default.
+    loss : {"bce", "mse", "mae"}, optional
+        "bce" is for bits, and the default there; where there are more than two levels ("none", ``radix_bits > 1``) it
+        is "mse".
+    optimiser : str or instance, optional
+        A name in `refinr.optim.OPTIMISERS`, or an instance such as ``optim.Adam(betas=(0.9, 0.995))``; "adam" by
+        default.
     lr : float or callable, optional
-        Step size of Adam, or a schedule; see `refinr.optim.schedule`.
+        Step size, or a schedule; see `refinr.optim.schedule`.
     margin : float
         How far outputs must be from their threshold: in logits for "bce", in half steps between levels for others.
         How much of it rounding may use up on other machines, `refinr.certify` says.
     max_steps : int
         Steps a network may take in all.
+    patience : int, None or "auto"
+        Steps without progress after which a network starts again; None: never.  "auto" is 300, and None for "none",
+        which regresses values and is never started again.
     seed : int
         Same seed, same bytes, whatever the executor, the threads and the group size.
-    radix_bits : int, 1 to 8
-        Bits a plane.
-    gray : bool
-        Planes of the Gray code.
     executor : concurrent.futures.Executor, optional
         Who trains the groups of networks; threads of this process by default.
+    group : int, optional
+        Networks trained together; chosen for this machine's caches and cores by default, so give it for a cluster.
     xp : {"numpy", "cupy", "array-api-strict"} or the module of one of these, optional
         Array library to compute with.
     progress : bool
         Show a progress bar with the error rate of the networks' decisions: for bit planes, the bit error rate.
-    channels : bool, optional
-        Whether the last axis counts channels.  By default it does if there is another and it is at most 4 long.
-    omega : float
-        Frequency of sine, FINER and WIRE.
-    first_scale : "half-nyquist", None, float or sequence of floats
-        Scale of the first layer, see `refinr.mlp.MLP`.  The default is half the tile's Nyquist frequency on every axis
-        for activations that oscillate or peak, and None for relu, tanh and gelu.
-    patience : int or None
-        Steps without progress after which a network starts again; None: never, as always for "none".
-    group : int, optional
-        Networks trained together; chosen for this machine's caches and cores by default, so give it for a cluster.
-    info : dict, optional
-        Side information to carry along, JSON values.
-    layer : {"linear", "ternary", "ternary-integer"}
-        Ternary layers have weights in {-1, 0, 1}, stored in 1.6 bits each; "ternary-integer" also computes in whole
-        numbers, so that every machine gets the same bits.
-    encoding : {"none", "fourier", "triangle", "octaves"}, optional
-        Of the coordinates, see `refinr.encodings`; ternary layers need one, and whole numbers "triangle".
-    features : int
-        Waves in a "fourier" or "triangle" encoding, drawn with `seed` up to the tile's Nyquist frequency.
     exact : bool
         Keep what the networks have wrong as a compressed residual, so that decoding is exact whatever the budget.
     store : {"float32", "float16", "bfloat16"}
@@ -135,6 +157,8 @@ def fit(
         A file to keep networks in as they are done.  If it is there already, those it has are not trained again: a fit
         that was interrupted goes on, to the same result.  Parameters then stay in this file, mapped into memory, so
         delete it only when the INR has been saved.
+    info : dict, optional
+        Side information to carry along, JSON values.
 
     Returns
     -------
@@ -145,8 +169,8 @@ def fit(
     Raises
     ------
     ValueError
-        For empty or 0-d arrays, `bits` too small for the samples, unknown names, values out of range, non-finite floats
-        in direct regression, and a `journal` of other samples or settings.
+        For empty or 0-d arrays, `bits` too small for the samples, unknown names, values out of range, settings that
+        contradict each other, non-finite floats in direct regression, and a `journal` of other samples or settings.
     TypeError
         For dtypes without codes.
     RuntimeError
@@ -168,40 +192,52 @@ def fit(
         json.dumps(info, allow_nan=False)
     except (TypeError, ValueError) as error:
         raise ValueError(f"info: expected values that JSON has: {error}") from None
-    given: dict[str, Any] = {"hidden": hidden, "activation": activation, "encoding": encoding, "lr": lr}
-    chosen = mlp.get_layer(layer).defaults | {name: value for name, value in given.items() if value is not None}
+    if group is not None and group < 1:
+        raise ValueError(f"group: expected 1 or more, got {group}")
+    look_up(storing.STORES, store, "store")  # raises for unknown names
+    library = get(xp)
+    given = {
+        "hidden": hidden,
+        "activation": activation,
+        "omega": omega,
+        "encoding": encoding,
+        "features": features,
+        "loss": loss,
+        "optimiser": optimiser,
+        "lr": lr,
+    }
+    chosen = settings(layer, preset, given)
     layout = plan(
         samples,
         decomposition,
         bits=bits,
-        tile=tile,
-        hidden=chosen["hidden"],
-        activation=chosen["activation"],
-        omega=omega,
-        first_scale=first_scale,
         radix_bits=radix_bits,
         gray=gray,
         channels=channels,
+        tile=tile,
+        hidden=chosen["hidden"],
         layer=layer,
+        activation=chosen["activation"],
+        omega=chosen["omega"],
+        first_scale=first_scale,
         encoding=chosen["encoding"],
-        features=features,
+        features=chosen["features"],
         seed=seed,
     )
     options = training.Options(
         levels=layout.cut.levels,
-        loss="mse" if loss == "bce" and layout.cut.levels > 2 else loss,
+        loss=chosen["loss"] or losses.for_levels(training.Options.loss, layout.cut.levels),
+        optimiser=optim.find(chosen["optimiser"] or "adam"),
         lr=chosen["lr"],
         margin=margin,
         max_steps=max_steps,
-        patience=None if decomposition == "none" else patience,
+        patience=_patience(patience, layout.cut.regresses),
         seed=seed,
     )
-    if group is not None and group < 1:
-        raise ValueError(f"group: expected 1 or more, got {group}")
     start = time.perf_counter()
-    look_up(storing.STORES, store, "store")
-    ledger = _ledger(journal, layout, samples, options, get(xp), store)
-    _train(layout, samples, options, executor, get(xp), progress, group, ledger, store)
+    digest = checksum(samples)
+    ledger = _ledger(journal, layout, digest, options, library, store)
+    _train(layout, samples, options, executor, library, progress, group, ledger, store)
     seconds = time.perf_counter() - start
     return measure(
         layout,
@@ -214,7 +250,18 @@ def fit(
         info=info,
         exact=exact,
         store=store,
+        digest=digest,
     )
+
+
+def _patience(value: int | str | None, regresses: bool) -> int | None:
+    if value == AUTO:
+        return None if regresses else training.Options.patience
+    if isinstance(value, str):
+        raise ValueError(f"patience: expected 1 or more steps, None or 'auto', got {value!r}")
+    if regresses and value is not None:
+        raise ValueError(f"patience: direct regression never starts again, expected None, got {value}")
+    return value
 
 
 def _train(
@@ -228,7 +275,8 @@ def _train(
     ledger: Ledger,
     store: str,
 ) -> None:
-    n, done = layout.networks, sorted(ledger.done)
+    n = layout.networks
+    done = sorted(ledger.done)
     size = math.prod(layout.cut.axes(layout.tile))
     cores = cpu.workers(xp)
     if group is None:  # as large as the cache allows, and as many as the cores can share evenly
@@ -239,7 +287,7 @@ def _train(
     tracker.update(done, [0] * len(done))
     tracker.finish(done)
     try:
-        jobs = _jobs(layout, samples, group, skip=frozenset(done))
+        jobs = running.jobs_of(layout, samples, group, skip=frozenset(done))
         for job, outcome in running.run(
             jobs, options, executor=executor, threads=threads, xp=xp, notify=tracker.update
         ):
@@ -254,32 +302,10 @@ def _train(
         tracker.close()
 
 
-def _jobs(layout: Layout, samples: np.ndarray, group: int, skip: Container[int]) -> Iterator[training.Job]:
-    """The networks' tasks but for those to `skip`, in groups; tiles of one shape together, the largest first."""
-    by_extent: dict[tuple[int, ...], list[int]] = {}
-    for index, tile in enumerate(layout.tiles):
-        by_extent.setdefault(tiling.extent(tile), []).append(index)
-    for extent in sorted(by_extent, key=math.prod, reverse=True):
-        x = layout.inputs(extent)
-        tasks = itertools.chain.from_iterable(_tasks(layout, samples, index, skip) for index in by_extent[extent])
-        while batch := list(itertools.islice(tasks, group)):
-            networks, targets = zip(*batch, strict=True)
-            yield training.Job(layout.spec, networks, x, np.stack(targets))
-
-
-def _tasks(layout: Layout, samples: np.ndarray, index: int, skip: Container[int]) -> Iterator[tuple[int, np.ndarray]]:
-    """The networks of one tile, and what they should represent."""
-    each = layout.cut.networks(layout.channels)
-    wanted = [i for i in range(each) if index * each + i not in skip]
-    if wanted:
-        targets = layout.cut.targets(layout.cells(samples[layout.tiles[index]]).reshape(-1, layout.channels))
-        yield from ((index * each + i, targets[i]) for i in wanted)
-
-
 def _ledger(
     path: str | os.PathLike | None,
     layout: Layout,
-    samples: np.ndarray,
+    digest: str,
     options: training.Options,
     xp: ModuleType,
     store: str,
@@ -288,8 +314,21 @@ def _ledger(
     one = {name: np.empty(shape, dtype) for name, (shape, dtype) in mlp.stored(layout.spec, 1).items()}
     if path is None:
         return Ledger(layout.networks, one)
-    if callable(options.lr):
-        raise ValueError("journal: expected lr to be a number: whether two schedules are the same, nobody can tell")
-    settings = [container.VERSION, checksum(samples), layout.to_json(), asdict(options), name_of(xp), store]
-    key = hashlib.sha256(json.dumps(settings, sort_keys=True).encode()).digest()
+    identity = [container.VERSION, digest, layout.to_json(), _described(options), name_of(xp), store]
+    key = hashlib.sha256(json.dumps(identity, sort_keys=True).encode()).digest()
     return Journal(path, key, layout.networks, one)
+
+
+def _described(options: training.Options) -> str:
+    """All that two fits must have in common, in words: schedules and optimisers of ours are what they print."""
+    if callable(options.lr) and not isinstance(options.lr, optim.SCHEDULES):
+        raise ValueError(
+            "journal: expected lr to be a number or a schedule of refinr.optim: whether two others are the same, "
+            "nobody can tell"
+        )
+    if type(options.optimiser) not in optim.OPTIMISERS.values():
+        raise ValueError(
+            "journal: expected one of refinr.optim.OPTIMISERS: whether two other optimisers are the same, "
+            "nobody can tell"
+        )
+    return repr(options)

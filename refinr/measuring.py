@@ -31,6 +31,7 @@ def measure(
     info: dict[str, Any] | None = None,
     exact: bool = False,
     store: str = "float32",
+    digest: str | None = None,
 ) -> INR:
     """The INR of these networks, with a report counted on what they decode to.
 
@@ -49,6 +50,8 @@ def measure(
         Keep what is wrong as a residual.
     store : str
         What files hold the parameters in; see `refinr.files.storing`.
+    digest : str, optional
+        The checksum of the samples, where it is known already.
     """
     cut = layout.cut
     wrong_bits = np.zeros(cut.bits, dtype=np.int64)
@@ -82,7 +85,7 @@ def measure(
         peak=distance.peak,
     )
     kept = writer.finish(max(0.0, nearest) if has_margins else 0.0)
-    return INR(layout, params, report, checksum(samples), dict(info or {}), kept, store)
+    return INR(layout, params, report, digest or checksum(samples), dict(info or {}), kept, store)
 
 
 class _Distance:

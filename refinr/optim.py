@@ -154,6 +154,28 @@ def get(name: str) -> Optimiser:
     return look_up(OPTIMISERS, name, "optimiser")()
 
 
+def find(optimiser: str | Optimiser) -> Optimiser:
+    """An optimiser that is given by its name, or as it is.
+
+    Raises
+    ------
+    ValueError
+        For an unknown name.
+    TypeError
+        For what is no instance of an optimiser.
+
+    Examples
+    --------
+    >>> find("adam") == find(Adam())
+    True
+    """
+    if isinstance(optimiser, str):
+        return get(optimiser)
+    if isinstance(optimiser, type) or not (hasattr(optimiser, "init") and hasattr(optimiser, "step")):
+        raise TypeError(f"optimiser: expected a name or an instance such as Adam(), got {optimiser!r:.80}")
+    return optimiser
+
+
 # --- all parameters --------------------------------------------------------------------------------------------------
 
 
@@ -327,6 +349,10 @@ class Cosine:
         share = np.minimum(t / self.steps, 1.0)
         value = self.final + (self.lr - self.final) * (1.0 + np.cos(math.pi * share)) / 2.0
         return value if np.ndim(t) else float(value)
+
+
+SCHEDULES = (Constant, StepDecay, Cosine)
+"""Frozen dataclasses: two that print alike are alike."""
 
 
 def schedule(lr: float | Callable) -> Callable:

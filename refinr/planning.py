@@ -1,6 +1,9 @@
 """Which layout an array gets: how many bits, which tiles, what the networks are given and how wide they are.
 
-With this you can plan a layout for an array (`plan`).
+With this you can plan a layout for an array (`plan`), and say which settings stand where a user gave none (`settings`,
+`PRESETS`).
+
+What a user states and cannot be held raises; only what nobody stated adapts to the rest.
 """
 
 from __future__ import annotations
@@ -10,29 +13,62 @@ from typing import Any
 
 import numpy as np
 
-from refinr import activations, coords, encodings, planes, tiling
-from refinr.decompositions import DECOMPOSITIONS, Decomposition, Direct
+from refinr import activations, coords, decompositions, encodings, planes, tiling
 from refinr.encodings import Encoding
 from refinr.layout import Layout
-from refinr.mlp import MLP
+from refinr.mlp import MLP, get_layer
+from refinr.tables import look_up
+
+AUTO = "auto"
+"""A setting that is left to the others, where None has a meaning of its own."""
+
+MOST_CHANNELS = 4
+"""Longest last axis that counts as channels where nobody says: grey and colour, with or without transparency."""
+
+PRESETS: dict[str, dict[str, Any]] = {
+    "fast": {"hidden": (16, 16, 16), "activation": "sine", "encoding": "none", "lr": 3e-3, "optimiser": "adam"},
+}
+"""Settings by the name of what they are good for, each some of the keywords of `refinr.fit` whose default is None."""
+
+
+def settings(layer: str, preset: str | None, given: dict[str, Any]) -> dict[str, Any]:
+    """Settings where the user gave none: those of the preset, and where that has none either, of the kind of layer.
+
+    Parameters
+    ----------
+    layer : str
+        A name in `refinr.mlp.LAYERS`.
+    preset : str or None
+        A name in `PRESETS`.
+    given : dict
+        What the user gave; None is nothing.
+
+    Examples
+    --------
+    >>> settings("linear", "fast", {"hidden": (8, 8), "lr": None, "loss": None})["hidden"]
+    (8, 8)
+    """
+    stated = {name: value for name, value in given.items() if value is not None}
+    preset_row = {} if preset is None else look_up(PRESETS, preset, "preset")
+    return given | dict(get_layer(layer).defaults) | preset_row | stated
 
 
 def plan(
     samples: np.ndarray,
-    decomposition: str,
+    decomposition: str = "planes",
     *,
-    bits: int | None,
-    tile: int | Sequence[int],
+    bits: int | None = None,
+    radix_bits: int = 1,
+    gray: bool = False,
+    channels: bool | None = None,
+    tile: int | Sequence[int] = 32,
     hidden: Sequence[int],
-    activation: str,
-    omega: float,
-    first_scale: str | float | Sequence[float] | None,
-    radix_bits: int,
-    gray: bool,
-    channels: bool | None,
     layer: str = "linear",
-    encoding: str = "none",
-    features: int = 60,
+    activation: str = "sine",
+    omega: float | None = None,
+    first_scale: str | float | Sequence[float] | None = AUTO,
+    encoding: str = encodings.BARE,
+    features: int | None = None,
     seed: int = 0,
 ) -> Layout:
     """The layout for an array; parameters and errors as in `refinr.fit`.
@@ -40,34 +76,46 @@ def plan(
     Examples
     --------
     >>> image = np.arange(64, dtype="uint8").reshape(8, 8)
-    >>> layout = plan(image, "planes", bits=None, tile=4, hidden=(8,), activation="sine", omega=30.0,
-    ...               first_scale=None, radix_bits=1, gray=False, channels=None)
+    >>> layout = plan(image, tile=4, hidden=(8,))
     >>> layout.cut.bits, layout.tile, layout.networks
     (6, (4, 4), 24)
     """
     if samples.ndim == 0 or samples.size == 0:
         raise ValueError(f"samples: expected at least one axis and one sample, got shape {samples.shape}")
-    _, width = planes.to_codes(samples[:0])  # raises for dtypes without codes
-    with np.errstate(invalid="ignore"):  # signalling NaNs
-        ends = np.array([samples.min(), samples.max()], samples.dtype)  # no copy: they may be mapped from a large file
-    low, high = map(int, planes.to_codes(ends)[0])
-    cut = _cut(decomposition, ends, _bits(samples.dtype.kind, low, high, width, bits), radix_bits, gray)
-    channel_axis = samples.ndim > 1 and samples.shape[-1] <= 4 if channels is None else channels
+    planes.code_dtype(samples.dtype)  # raises for dtypes without codes
+    channel_axis = samples.ndim > 1 and samples.shape[-1] <= MOST_CHANNELS if channels is None else channels
     if channel_axis and samples.ndim < 2:
         raise ValueError(f"channels: samples of shape {samples.shape} have no axis left for a grid")
-    tile = tiling.tile_shape(samples.shape[:-1] if channel_axis else samples.shape, tile)
-    axes = cut.axes(tile)
+    grid = samples.shape[:-1] if channel_axis else samples.shape
+    with np.errstate(invalid="ignore"):  # signalling NaNs
+        ends = np.array([samples.min(), samples.max()], samples.dtype)  # no copy: they may be mapped from a large file
+    offset, needed = _range(ends)
+    cut = decompositions.choose(decomposition, ends, _bits(bits, needed), radix_bits, gray)
+    shape = tiling.tile_shape(grid, tile)
+    axes = cut.axes(shape)
     lift = _encoding(encoding, layer, axes, features, seed)
     width = len(axes) if lift is None else lift.width(axes)
-    if first_scale == "half-nyquist" and lift is not None:
-        first_scale = None  # the frequencies are in the encoding
-    spec = MLP((width, *hidden, 1), activation, omega, _first_scale(first_scale, activation, axes), layer)
-    offset = low if samples.dtype.kind == "i" else 0
-    return Layout(samples.dtype.str, samples.shape, channel_axis, offset, tile, cut, spec, lift)
+    spec = MLP(
+        (width, *hidden, 1),
+        activation,
+        omega=_omega(omega, activation),
+        first_scale=_first_scale(first_scale, activation, axes, lift),
+        layer=layer,
+    )
+    return Layout(samples.dtype.str, samples.shape, channel_axis, offset, shape, cut, spec, lift)
 
 
-def _bits(kind: str, low: int, high: int, width: int, bits: int | None) -> int:
-    needed = width if kind == "f" else (high - low if kind == "i" else high).bit_length()
+def _range(ends: np.ndarray) -> tuple[int, int]:
+    """What is subtracted from codes between those of `ends`, and the bits that are then needed."""
+    codes, width = planes.to_codes(ends)
+    low, high = map(int, codes)
+    if ends.dtype.kind == "f":
+        return 0, width
+    offset = low if ends.dtype.kind == "i" else 0
+    return offset, (high - offset).bit_length()
+
+
+def _bits(bits: int | None, needed: int) -> int:
     if bits is None:
         return max(1, needed)
     planes.count(bits)  # raises for what is no width
@@ -76,21 +124,15 @@ def _bits(kind: str, low: int, high: int, width: int, bits: int | None) -> int:
     return bits
 
 
-def _cut(name: str, ends: np.ndarray, bits: int, radix_bits: int, gray: bool) -> Decomposition:
-    if name not in DECOMPOSITIONS:
-        raise ValueError(f"decomposition: unknown name {name!r}; known are {', '.join(DECOMPOSITIONS)}")
-    if name != "none":
-        return DECOMPOSITIONS[name](bits, radix_bits, gray)
-    if radix_bits != 1 or gray:
-        raise ValueError("decomposition: direct regression ('none') has no planes, so no radix_bits and no gray")
-    if ends.dtype.kind != "f":
-        return Direct(bits)
-    if not np.isfinite(ends).all():  # NaN among the samples makes both ends NaN
-        raise ValueError("samples: direct regression ('none') needs finite values; bit planes take NaN and infinities")
-    return Direct(bits, ends.dtype.str, *ends.tolist())
+def _omega(value: float | None, activation: str) -> float:
+    if value is None:
+        return MLP.omega
+    if "omega" not in activations.get(activation).parameters:
+        raise ValueError(f"omega: {activation!r} has no frequency to set, got {value}")
+    return value
 
 
-def _encoding(name: str, layer: str, axes: tuple[int, ...], features: int, seed: int) -> Encoding | None:
+def _encoding(name: str, layer: str, axes: tuple[int, ...], features: int | None, seed: int) -> Encoding | None:
     encoding = encodings.choose(name, axes, features, seed)
     if layer == "ternary" and encoding is None:
         raise ValueError(
@@ -99,12 +141,24 @@ def _encoding(name: str, layer: str, axes: tuple[int, ...], features: int, seed:
         )
     if layer == "ternary-integer" and not isinstance(encoding, encodings.Triangle):
         raise ValueError(f"encoding: whole numbers only come from 'triangle', got {name!r} for 'ternary-integer'")
+    if features is not None and not (encoding and encoding.drawn):
+        raise ValueError(f"features: waves are not drawn with encoding {name!r}, got {features}")
     return encoding
 
 
-def _first_scale(value: str | float | Sequence[float] | None, activation: str, axes: tuple[int, ...]) -> Any:
-    if isinstance(value, str):
-        if value != "half-nyquist":
-            raise ValueError(f"first_scale: expected 'half-nyquist', None or numbers, got {value!r}")
-        return tuple(0.5 * f for f in coords.nyquist(axes)) if activations.get(activation).frequency else None
-    return value
+def _first_scale(
+    value: str | float | Sequence[float] | None, activation: str, axes: tuple[int, ...], encoding: Encoding | None
+) -> Any:
+    if not isinstance(value, str):
+        return value
+    if value not in (AUTO, "half-nyquist"):
+        raise ValueError(f"first_scale: expected 'half-nyquist', None or numbers, got {value!r}")
+    oscillates = activations.get(activation).frequency
+    scale = tuple(0.5 * f for f in coords.nyquist(axes)) if oscillates else None
+    if scale is None and value != AUTO:
+        raise ValueError(f"first_scale: {activation!r} takes no scale from the tile, got {value!r}")
+    if encoding is None:
+        return scale
+    if value != AUTO:
+        raise ValueError(f"first_scale: the frequencies are in the encoding, expected None, got {value!r}")
+    return None

@@ -1,12 +1,15 @@
 """Many groups of networks at once, on any executor.
 
-With this you can choose how many networks to train together (`group_size`) and train many such groups (`run`).
+With this you can choose how many networks to train together (`group_size`), cut an array into such groups (`jobs_of`), and
+train them (`run`).
 """
 
 from __future__ import annotations
 
+import itertools
+import math
 import threading
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Container, Iterable, Iterator, Sequence
 from concurrent.futures import FIRST_COMPLETED, Executor, Future, ThreadPoolExecutor, wait
 from functools import partial
 from types import ModuleType
@@ -14,8 +17,9 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from refinr import cpu, training
+from refinr import cpu, tiling, training
 from refinr.chunks import chunk_length
+from refinr.layout import Layout
 from refinr.mlp import MLP
 from refinr.training import Job, Options, Outcome
 from refinr.xp import get, name_of
@@ -54,6 +58,28 @@ def group_size(spec: MLP, samples: int, xp: ModuleType | None = None) -> int:
     values = min(samples, chunk_length(spec)) * sum(spec.sizes[1:-1] or spec.sizes)
     bytes_each = 2 * 4 * values  # inputs and outputs of the activations, 4 bytes each
     return max(1, min(room.networks, room.bytes // bytes_each))
+
+
+def jobs_of(layout: Layout, samples: np.ndarray, group: int, skip: Container[int]) -> Iterator[Job]:
+    """The networks' tasks but for those to `skip`, in groups; tiles of one shape together, the largest first."""
+    by_extent: dict[tuple[int, ...], list[int]] = {}
+    for index, tile in enumerate(layout.tiles):
+        by_extent.setdefault(tiling.extent(tile), []).append(index)
+    for extent in sorted(by_extent, key=math.prod, reverse=True):
+        x = layout.inputs(extent)
+        tasks = itertools.chain.from_iterable(_tasks(layout, samples, index, skip) for index in by_extent[extent])
+        while batch := list(itertools.islice(tasks, group)):
+            networks, targets = zip(*batch, strict=True)
+            yield Job(layout.spec, networks, x, np.stack(targets))
+
+
+def _tasks(layout: Layout, samples: np.ndarray, index: int, skip: Container[int]) -> Iterator[tuple[int, np.ndarray]]:
+    """The networks of one tile, and what they should represent."""
+    each = layout.cut.networks(layout.channels)
+    wanted = [i for i in range(each) if index * each + i not in skip]
+    if wanted:
+        targets = layout.cut.targets(layout.cells(samples[layout.tiles[index]]).reshape(-1, layout.channels))
+        yield from ((index * each + i, targets[i]) for i in wanted)
 
 
 def run(

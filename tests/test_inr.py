@@ -566,6 +566,9 @@ BAD_VALUES = [
     (IMAGE, {"first_scale": (1.0, 2.0, 3.0)}, "first_scale: expected 2 numbers"),
     (IMAGE[0], {"channels": True}, r"channels: samples of shape \(8,\) have no axis left for a grid"),
     (IMAGE, {"patience": 0}, "patience: expected .*, got 0"),
+    (IMAGE, {"patience": "often"}, "patience: expected .*, got 'often'"),
+    (IMAGE, {"preset": "huge"}, "preset: unknown name 'huge'; known are fast"),
+    (IMAGE, {"optimiser": "newton"}, "optimiser: unknown name 'newton'; known are adam, sgd"),
     (IMAGE, {"group": 0}, "group: expected .*, got 0"),
     (IMAGE, {"group": -1}, "group: expected .*, got -1"),
 ]
@@ -577,6 +580,60 @@ BAD_VALUES = [
 def test_values_out_of_range_are_refused_by_name(original, options, message):
     with pytest.raises(ValueError, match=message):
         refinr.fit(original, **{"max_steps": 1} | options)
+
+
+CONTRADICTIONS: list = [
+    ({"loss": "bce", "radix_bits": 2}, "loss: 'bce' is for bits, and there are 4 levels: use 'mse' or 'mae'"),
+    ({"loss": "bce", "decomposition": "none"}, "loss: 'bce' is for bits, and there are"),
+    (
+        {"patience": 50, "decomposition": "none"},
+        "patience: direct regression never starts again",
+    ),
+    ({"first_scale": "half-nyquist", "encoding": "fourier"}, "first_scale: the frequencies are in the encoding"),
+    ({"first_scale": "half-nyquist", "activation": "relu"}, "first_scale: 'relu' takes no scale from the tile"),
+    ({"features": 60}, "features: waves are not drawn with encoding 'none', got 60"),
+    ({"features": 60, "encoding": "octaves"}, "features: waves are not drawn with encoding 'octaves', got 60"),
+    ({"omega": 30.0, "activation": "relu"}, "omega: 'relu' has no frequency to set, got 30.0"),
+    ({"omega": 30.0, "activation": "gauss"}, "omega: 'gauss' has no frequency to set, got 30.0"),
+]
+
+
+@pytest.mark.parametrize(("options", "message"), CONTRADICTIONS, ids=lambda v: str(v) if isinstance(v, dict) else "")
+def test_what_is_stated_and_cannot_be_held_raises(options, message):
+    """All of this was changed or dropped in silence once."""
+    with pytest.raises(ValueError, match=message):
+        refinr.fit(IMAGE, **{"max_steps": 0} | options)
+
+
+@pytest.mark.parametrize("options", [options for options, _ in CONTRADICTIONS], ids=str)
+def test_what_is_not_stated_adapts(options):
+    (stated, *rest) = options
+    others = {name: options[name] for name in rest}
+    assert refinr.fit(IMAGE, **{"max_steps": 0} | others).layout.shape == IMAGE.shape, stated
+
+
+def test_settings_of_a_preset_stand_where_nothing_is_given(monkeypatch):
+    from refinr import optim, planning
+
+    row = {"hidden": (5, 6), "activation": "relu", "encoding": "octaves", "lr": optim.Cosine(1e-2, 600), "loss": "mae"}
+    monkeypatch.setitem(planning.PRESETS, "mine", row | {"optimiser": optim.Adam(betas=(0.9, 0.995))})
+    inr = refinr.fit(IMAGE, preset="mine", max_steps=3)
+    assert (inr.layout.spec.sizes, inr.layout.spec.activation) == ((30, 5, 6, 1), "relu")
+    _assert_same_bytes(inr, refinr.fit(IMAGE, **row, optimiser=optim.Adam(betas=(0.9, 0.995)), max_steps=3))
+    assert refinr.fit(IMAGE, preset="mine", hidden=(7,), max_steps=0).layout.spec.sizes == (30, 7, 1)
+
+
+def test_optimisers_are_given_by_name_or_as_they_are():
+    from refinr import optim
+
+    by_default = refinr.fit(IMAGE, max_steps=5)
+    _assert_same_bytes(refinr.fit(IMAGE, optimiser="adam", max_steps=5), by_default)
+    _assert_same_bytes(refinr.fit(IMAGE, optimiser=optim.Adam(), max_steps=5), by_default)
+    for other in ("sgd", optim.Adam(betas=(0.9, 0.9))):
+        assert (refinr.fit(IMAGE, optimiser=other, max_steps=5).params["w0"] != by_default.params["w0"]).any()
+    for wrong in (optim.Adam, 3):
+        with pytest.raises(TypeError, match="optimiser: expected a name or an instance such as Adam"):
+            refinr.fit(IMAGE, optimiser=wrong, max_steps=5)
 
 
 @pytest.mark.parametrize(

@@ -51,7 +51,7 @@ def fit(options: argparse.Namespace) -> int:
     if journal:
         journal.unlink()
     print(_summary(inr))
-    return 0 if inr.lossless or options.decomposition == "none" else 1
+    return 0 if inr.lossless or inr.layout.cut.regresses else 1
 
 
 def expand(options: argparse.Namespace) -> int:

@@ -13,7 +13,18 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from refinr import activations, certificates, decompositions, encodings, executors, expansion, losses, mlp
+from refinr import (
+    activations,
+    certificates,
+    decompositions,
+    encodings,
+    executors,
+    expansion,
+    losses,
+    mlp,
+    optim,
+    planning,
+)
 from refinr.cli import commands
 from refinr.files import signals, storing
 from refinr.inr import LosslessError
@@ -71,13 +82,15 @@ def _parser() -> argparse.ArgumentParser:
     fitting.add_argument("--decomposition", choices=list(decompositions.DECOMPOSITIONS), default="planes", help=text)
     fitting.add_argument("--bits", type=int, help="width of the codes; default: what the samples need")
     fitting.add_argument("--tile", type=lengths, default=32, help="32 (32*32 samples in any dimension) or 16,16,8")
+    fitting.add_argument("--preset", choices=list(planning.PRESETS), help="settings that stand where none is given")
     fitting.add_argument("--hidden", type=widths, help="widths of the hidden layers: 16,16,16")
     fitting.add_argument("--layer", choices=list(mlp.LAYERS), default="linear", help="ternary: weights -1, 0, 1")
     fitting.add_argument("--encoding", choices=["none", *encodings.ENCODINGS], help="of the coordinates")
-    fitting.add_argument("--features", type=int, default=60, help="waves in a fourier or triangle encoding")
+    fitting.add_argument("--features", type=int, help="waves in a fourier or triangle encoding; default: 60")
     fitting.add_argument("--activation", choices=list(activations.ACTIVATIONS))
-    fitting.add_argument("--loss", choices=list(losses.LOSSES), default="bce")
-    fitting.add_argument("--lr", type=float, help="step size of Adam")
+    fitting.add_argument("--loss", choices=list(losses.LOSSES), help="default: bce, or mse for more than two levels")
+    fitting.add_argument("--optimiser", choices=list(optim.OPTIMISERS), help="default: adam")
+    fitting.add_argument("--lr", type=float, help="step size")
     fitting.add_argument("--margin", type=float, default=0.5, help="distance outputs must keep from their threshold")
     fitting.add_argument("--max-steps", type=int, default=2000, help="steps a network may take")
     fitting.add_argument("--seed", type=int, default=0)

@@ -20,7 +20,7 @@ from hypothesis import strategies as st
 
 import refinr
 from benchmarks import resume
-from refinr import cli, training
+from refinr import cli, optim, training
 from refinr.files.journal import Journal
 from tests.helpers import assert_equal_exact
 from tests.strategies import seeds
@@ -201,6 +201,33 @@ def test_a_journal_of_other_samples_is_refused(tmp_path):
 def test_a_schedule_cannot_be_compared(tmp_path):
     with pytest.raises(ValueError, match="journal: expected lr to be a number"):
         refinr.fit(IMAGE, journal=tmp_path / "a.part", lr=lambda t: 1e-3 + 0 * t, **FIT)
+
+
+@pytest.mark.parametrize(
+    ("here", "there"),
+    [
+        ({"lr": optim.Cosine(1e-2, 60)}, {"lr": optim.Cosine(1e-2, 61)}),
+        ({"lr": optim.Constant(1e-2)}, {"lr": optim.Cosine(1e-2, 60)}),
+        ({"optimiser": "adam"}, {"optimiser": "sgd"}),
+        ({"optimiser": optim.Adam(betas=(0.9, 0.995))}, {"optimiser": "adam"}),
+    ],
+    ids=str,
+)
+def test_schedules_and_optimisers_of_ours_are_compared(tmp_path, here, there):
+    path = tmp_path / "a.part"
+    with pytest.raises(StopHereError):
+        refinr.fit(IMAGE, journal=path, executor=Stops(1), **FIT | here)
+    with pytest.raises(ValueError, match="networks of other samples or settings"):
+        refinr.fit(IMAGE, journal=path, **FIT | there)
+    _assert_same(refinr.fit(IMAGE, journal=path, **FIT | here), refinr.fit(IMAGE, **FIT | here), tmp_path)
+
+
+def test_an_optimiser_of_ones_own_cannot_be_compared(tmp_path):
+    class Mine(optim.Adam):
+        pass
+
+    with pytest.raises(ValueError, match=r"journal: expected one of refinr\.optim"):
+        refinr.fit(IMAGE, journal=tmp_path / "a.part", optimiser=Mine(), **FIT)
 
 
 # --- the command line ------------------------------------------------------------------------------------------------
