@@ -1,7 +1,7 @@
 """Many groups of networks at once, on any executor.
 
-With this you can choose how many networks to train together (`group_size`), cut an array into such groups (`jobs_of`), and
-train them (`run`).
+With this you can choose how many networks to train together (`group_size`), cut an array into such groups (`jobs_of`),
+and train them (`run`).
 """
 
 from __future__ import annotations

@@ -4,12 +4,19 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Iterator
+from dataclasses import dataclass
 from pathlib import Path
+from typing import ClassVar
 
+import numpy as np
 import pytest
 
+import refinr
 from paper_figures import datafiles, figures, registry
 from paper_figures.__main__ import main
+from refinr import coords, decisions, decompositions, encodings, losses
+from refinr.losses import Loss
+from refinr.xp import namespace
 
 ROOT = Path(__file__).parent.parent
 
@@ -101,3 +108,143 @@ def test_a_new_figure_is_listed_and_becomes_stale_with_its_settings(checkerboard
     assert listed().split() == ["checkerboard", "ours", registry.CURRENT]
     monkeypatch.setitem(registry.find("checkerboard").presets, "tiny", {"size": 6, "widths": [8]})
     assert listed().split() == ["checkerboard", "ours", registry.STALE]
+
+
+IMAGE = (np.arange(64).reshape(8, 8) * 37 % 251).astype("uint8")
+
+
+def _assert_exact(inr, path, image=IMAGE) -> None:
+    """Every bit is right, also from a file, and on every machine that computes in float32."""
+    assert inr.report.ber == 0.0
+    assert (inr.decode() == image).all()
+    inr.save(path)
+    assert (refinr.load(path).decode() == image).all()
+    assert refinr.certify(inr).types["float32"].guaranteed
+
+
+# --- a loss ----------------------------------------------------------------------------------------------------------
+
+
+def squared_hinge(z, targets, count=None):
+    """``mean(max(0, 1 - 2 t z)^2)`` for targets -1/2 and 1/2: nothing to gain beyond a logit of 1."""
+    xp = namespace(z)
+    short = xp.maximum(1.0 - 2.0 * targets * z, xp.zeros_like(z))
+    return xp.sum(short * short) / count, (-4.0 / count) * targets * short
+
+
+def quartic(z, targets, count=None):
+    """``mean((z - t)^4)``, for any number of levels."""
+    xp = namespace(z)
+    difference = z - targets
+    return xp.sum(difference**4) / count, (4.0 / count) * difference**3
+
+
+def test_a_loss_of_bits(monkeypatch, tmp_path):
+    monkeypatch.setitem(losses.LOSSES, "hinge", Loss(squared_hinge, losses.LOGITS, many_levels="mse"))
+    inr = refinr.fit(IMAGE, loss="hinge", margin=0.75)
+    assert inr.report.margin >= 0.75, "in logits"
+    _assert_exact(inr, tmp_path / "image.inr")
+    with pytest.raises(ValueError, match="loss: 'hinge' is for bits, and there are 4 levels: use 'mse' or 'mae'"):
+        refinr.fit(IMAGE, loss="hinge", radix_bits=2)
+
+
+def test_a_loss_of_levels(monkeypatch, tmp_path):
+    monkeypatch.setitem(losses.LOSSES, "quartic", Loss(quartic, losses.HALF_STEPS))
+    inr = refinr.fit(IMAGE, loss="quartic", radix_bits=2, lr=1e-2, margin=0.2)
+    assert inr.report.margin >= 0.1, "in steps"
+    _assert_exact(inr, tmp_path / "image.inr")
+    with pytest.raises(ValueError, match=r"margin: expected 0 or a number below 1 \(half steps of quartic\), got 1.0"):
+        refinr.fit(IMAGE, loss="quartic", margin=1.0)
+
+
+# --- a decomposition -------------------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True)
+class Thermometer:
+    """A network for every threshold: is the code above it?"""
+
+    regresses: ClassVar[bool] = False
+    decides: ClassVar[bool] = True
+
+    bits: int
+    levels: int = 2
+
+    @classmethod
+    def choose(cls, ends, bits, radix_bits, gray):
+        if bits > 4 or radix_bits != 1 or gray:
+            raise ValueError(f"decomposition: a thermometer has 4 bits at most, got {bits}")
+        return cls(bits)
+
+    @property
+    def thresholds(self):
+        return np.arange(2**self.bits - 1)
+
+    def networks(self, channels):
+        return channels * len(self.thresholds)
+
+    def axes(self, tile):
+        return tile
+
+    def inputs(self, tile):
+        return coords.grid(tile)
+
+    def targets(self, codes):
+        above = codes[..., None] > self.thresholds  # (N, C, P)
+        return decisions.targets(above, 2).transpose(1, 2, 0).reshape(-1, len(codes), 1)
+
+    def by_sample(self, z):
+        return z.reshape(-1, len(self.thresholds), z.shape[1]).transpose(2, 0, 1)  # (N, C, P)
+
+    def codes(self, z):
+        return decisions.decide(self.by_sample(z), 2).sum(axis=-1, dtype=np.uint8)
+
+    def margins(self, z, targets):
+        return decisions.margins(z, targets, 2)
+
+    def distances(self, z):
+        return decisions.distances(z, 2)
+
+
+def test_a_decomposition(monkeypatch, tmp_path):
+    monkeypatch.setitem(decompositions.DECOMPOSITIONS, "thermometer", Thermometer)
+    inr = refinr.fit(IMAGE >> 5, "thermometer")
+    assert (inr.layout.networks, len(inr.report.margin_per_plane)) == (7, 7)
+    _assert_exact(inr, tmp_path / "image.inr", IMAGE >> 5)
+    with pytest.raises(ValueError, match="decomposition: a thermometer has 4 bits at most, got 8"):
+        refinr.fit(IMAGE, "thermometer")
+
+
+# --- an encoding -----------------------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True)
+class Monomials:
+    """``x, x^2, ..., x^degree`` of every coordinate."""
+
+    drawn: ClassVar[bool] = False
+    whole: ClassVar[bool] = False
+
+    degree: int = 8
+
+    @classmethod
+    def draw(cls, axes, features, seed):
+        return cls()
+
+    def width(self, axes):
+        return len(axes) * self.degree
+
+    def inputs(self, axes):
+        x = coords.grid(axes)
+        return np.concatenate([x**k for k in range(1, self.degree + 1)], axis=-1)
+
+
+def test_an_encoding(monkeypatch, tmp_path):
+    monkeypatch.setitem(encodings.ENCODINGS, "monomials", Monomials)
+    inr = refinr.fit(IMAGE, encoding="monomials")
+    assert inr.layout.encoding == Monomials()
+    _assert_exact(inr, tmp_path / "image.inr")
+    with pytest.raises(ValueError, match="features: waves are not drawn with encoding 'monomials', got 3"):
+        refinr.fit(IMAGE, encoding="monomials", features=3)
+    with pytest.raises(ValueError, match="encoding: whole numbers only come from 'triangle', got 'monomials'"):
+        refinr.fit(IMAGE, encoding="monomials", layer="ternary-integer")
