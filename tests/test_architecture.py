@@ -21,21 +21,24 @@ FLOORS = {
     name: floor
     for floor, names in enumerate(
         [
-            "xp cpu version tables oracle.compare"
-            " files.atomic files.checksum files.trits files.residual files.journal files.format",
+            "xp cpu version tables files.atomic files.checksum files.trits files.residual files.journal"
+            " files.format oracle.case",
             "planes coords activations losses metrics optim decisions tiling indexing executors progress"
-            " files.container files.npy files.png files.tiff files.wav files.nifti",
-            "layers ternary encodings decompositions theory report oracle.rounding files.signals files.storing",
-            "mlp summary",
+            " files.container files.npy files.png files.tiff files.wav files.nifti oracle.compare",
+            "layers ternary encodings decompositions theory report files.signals files.storing oracle.rounding"
+            " oracle.vectors",
+            "mlp summary oracle.leaf_operations",
             "chunks",
             "training layout",
             "running planning inr",
             "expansion",
             "measuring loading",
-            "fitting constructive certificates oracle.operations",
-            "cli.demo oracle.cases",
+            "fitting constructive certificates oracle.network_operations",
+            "cli.demo oracle.bounds",
+            "oracle.operations",
+            "oracle.making",
             "oracle.leaf_cases oracle.network_cases",
-            "oracle.families oracle.vectors",
+            "oracle.families",
             "oracle.check",
             "oracle",
             "__init__",

@@ -6,16 +6,22 @@ import sys
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
+from types import SimpleNamespace
 from typing import ClassVar
 
 import numpy as np
 import pytest
 
 import refinr
+from examples.backends.defects import Defect, find
 from paper_figures import datafiles, figures, registry
 from paper_figures.__main__ import main
-from refinr import coords, decisions, decompositions, encodings, losses
+from refinr import coords, decisions, decompositions, encodings, losses, oracle
 from refinr.losses import Loss
+from refinr.oracle import families
+from refinr.oracle.making import make, uniform
+from refinr.oracle.operations import OPERATIONS, Operation
+from refinr.oracle.rounding import Rounding
 from refinr.xp import namespace
 
 ROOT = Path(__file__).parent.parent
@@ -248,3 +254,69 @@ def test_an_encoding(monkeypatch, tmp_path):
         refinr.fit(IMAGE, encoding="monomials", features=3)
     with pytest.raises(ValueError, match="encoding: whole numbers only come from 'triangle', got 'monomials'"):
         refinr.fit(IMAGE, encoding="monomials", layer="ternary-integer")
+
+
+# --- an operation for backends, a family of the oracle's cases -------------------------------------------------------
+
+
+def cosine(z, dy, omega):
+    """``y = cos(omega z)``."""
+    xp = namespace(z)
+    return {"y": xp.cos(omega * z), "dz": -omega * xp.sin(omega * z) * dy}
+
+
+def waves(rng):
+    """Cosines slow and fast."""
+    for omega in (1.0, 30.0):
+        yield make(f"waves.cosine.{omega:g}", {"z": uniform(rng, 7, 3), "dy": uniform(rng, 7, 3)}, omega=omega)
+
+
+def _check_cosine(call, given):
+    return oracle.check_backend(SimpleNamespace(cosine=call), given=given, quiet=True)
+
+
+def test_an_operation_for_backends(monkeypatch):
+    monkeypatch.setitem(OPERATIONS, "cosine", Operation(cosine))
+    z = np.array([0.5, -0.25])
+    case = make("activations.cosine.two", {"z": z, "dy": np.ones(2)}, omega=3.0)
+    assert case.dtypes[:2] == ("float64", "float32")
+    np.testing.assert_allclose(case.outputs["y"].units, abs(3.0 * z) + abs(np.cos(3.0 * z)))  # nobody had to say it
+    assert _check_cosine(cosine, [case]).ok
+    report = _check_cosine(lambda **arguments: cosine(**arguments | {"omega": 3.0001}), [case])
+    assert report.count("differ") == 1
+    assert "activations.cosine.two: y differs" in str(report)
+
+
+def test_an_operation_with_a_function_that_has_no_rule_yet(monkeypatch):
+    def chain(z):
+        return {"y": namespace(z).cosh(z)}
+
+    def cosh(self, z):
+        return self.rounded(np.cosh(z.value), abs(np.sinh(z.value)) * z.error)
+
+    monkeypatch.setitem(OPERATIONS, "chain", Operation(chain))
+    arrays = {"z": np.array([1.0, -2.0])}
+    with pytest.raises(AttributeError, match="'Rounding' object has no attribute 'cosh'"):
+        make("activations.chain.two", arrays)
+    monkeypatch.setattr(Rounding, "cosh", cosh, raising=False)
+    np.testing.assert_array_equal(make("activations.chain.two", arrays).outputs["y"].units, np.cosh([1.0, -2.0]))
+
+
+def test_a_family_of_the_oracles_cases(monkeypatch, tmp_path):
+    monkeypatch.setitem(OPERATIONS, "cosine", Operation(cosine))
+    monkeypatch.setitem(families.FAMILIES, "waves", waves)
+    try:
+        cases = oracle.cases("waves")
+        defect = Defect("sign of the cosine's gradient", "waves", {"cosine": lambda **a: cosine(**a) | {"dz": a["dy"]}})
+        report = find(defect)
+        other = oracle.cases("waves", seed=1)
+    finally:
+        families.generate.cache_clear()
+    assert [case.name for case in cases] == ["waves.cosine.1", "waves.cosine.30"]
+    assert not np.array_equal(cases[0].arrays["z"], other[0].arrays["z"])
+    assert _check_cosine(cosine, cases).ok
+    assert report.count("differ") == 2
+    assert "waves.cosine.1: dz differs" in str(report)
+    oracle.export(tmp_path, cases)
+    assert (tmp_path / "waves.safetensors").exists()
+    assert _check_cosine(cosine, oracle.load(tmp_path)).ok

@@ -16,7 +16,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from refinr import coords, oracle, planes
-from refinr.oracle import operations
+from refinr.oracle import network_operations, operations
 from refinr.oracle.check import Report
 
 Result = dict[str, Any]
@@ -299,7 +299,7 @@ def _accumulated(**arguments: Any) -> Result:
 
     x, targets, steps, lr = (arguments.pop(name) for name in ("x", "targets", "steps", "lr"))
     options = {name: arguments.pop(name) for name in ("activation", "omega")}
-    params, spec = arguments, operations.spec_of(arguments, **options)
+    params, spec = arguments, network_operations.spec_of(arguments, **options)
     state, total, values = optim.adam_init(params), None, []
     for _ in range(steps + 1):
         z, cache = mlp.forward(spec, params, x)

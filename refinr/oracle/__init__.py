@@ -10,11 +10,11 @@ from refinr.oracle.check import (
     Report,
     Result,
     assert_matches,
-    cases,
     check_backend,
     find_backend,
     parametrize_cases,
 )
+from refinr.oracle.families import cases
 from refinr.oracle.vectors import export, load
 
 __all__ = [

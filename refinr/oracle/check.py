@@ -1,7 +1,7 @@
-"""The oracle: someone else's fast backend, checked against the reference until the first wrong number.
+"""A backend checked: case after case, and a report that names the first wrong tensor.
 
-With this you can find a backend by name (`find_backend`), check it (`check_backend`), use the cases in tests of your
-own (`parametrize_cases`, `assert_matches`), and keep them in files that any language reads (`export`, `load`).
+With this you can find a backend by name (`find_backend`), check it (`check_backend`), and use the cases in tests of
+your own (`parametrize_cases`, `assert_matches`).
 
 A backend is a module or an object with functions named and called like those of `refinr.oracle.operations`.
 """
@@ -12,16 +12,19 @@ import importlib
 import sys
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
-from fnmatch import fnmatch
 from types import FunctionType
 from typing import Any, NamedTuple
 
 import numpy as np
 
-from refinr.oracle.compare import Case, compare, first_difference, numpy_dtype
-from refinr.oracle.families import FAMILIES, generate
+from refinr.oracle.case import Case, numpy_dtype
+from refinr.oracle.compare import judge
+from refinr.oracle.families import cases, matches, select
 
 STATES = ("passed", "differ", "raised", "not implemented", "not offered")
+FAILED = ("differ", "raised")
+
+# --- what is reported ------------------------------------------------------------------------------------------------
 
 
 class Result(NamedTuple):
@@ -59,72 +62,47 @@ class Report:
         return self.ok
 
     def __str__(self) -> str:
-        families: dict[str, list[Result]] = {}
-        for result in self.results:
-            families.setdefault(result.case.partition(".")[0], []).append(result)
-        rows: list[tuple[str, ...]] = [("family", "cases", *STATES, "tensors left out", "error / bound")]
-        for family, results in [*families.items(), ("all", list(self.results))]:
-            counts = (sum(result.state == state for result in results) for state in STATES)
-            share = max((result.share for result in results if result.state in ("passed", "differ")), default=0.0)
-            left_out = sum(result.left_out for result in results)
-            rows.append((family, *(str(n) for n in (len(results), *counts, left_out)), f"{share:.2g}"))
-        widths = [max(len(row[i]) for row in rows) for i in range(len(rows[0]))]
-        lines = [f"{self.backend}, checked against refinr in {self.dtype}", ""]
-        for row in rows:
-            cells = [row[0].ljust(widths[0]), *(c.rjust(w) for c, w in zip(row[1:], widths[1:], strict=True))]
-            lines.append("  ".join(cells))
-        wrong: dict[str, list[Result]] = {}
-        for result in self.results:
-            if result.state in ("differ", "raised"):
-                wrong.setdefault(result.operation, []).append(result)
+        lines = [f"{self.backend}, checked against refinr in {self.dtype}", "", *self._table()]
+        wrong = self._by_operation(*FAILED)
         for operation, (first, *others) in wrong.items():
             lines.append(f"\n{first.text}")
             if others:
                 names = ", ".join(result.case for result in others[:3]) + (", ..." if len(others) > 3 else "")
                 lines.append(f"  {operation} fails in {len(others)} more: {names}")
-        missing = dict.fromkeys(result.operation for result in self.results if result.state == "not implemented")
+        missing = self._by_operation("not implemented")
         if missing:
             lines.append(f"\nnot implemented: {', '.join(missing)}")
         verdict = "nothing differs" if self.ok else "nothing was checked" if not wrong else f"fails: {', '.join(wrong)}"
         return "\n".join([*lines, f"\n{verdict}"])
 
+    def _by_operation(self, *states: str) -> dict[str, list[Result]]:
+        found: dict[str, list[Result]] = {}
+        for result in self.results:
+            if result.state in states:
+                found.setdefault(result.operation, []).append(result)
+        return found
 
-def cases(families: str | Iterable[str] | None = None, *, seed: int = 0) -> list[Case]:
-    """Cases whose family or name matches.
-
-    Parameters
-    ----------
-    families : str or several, optional
-        Families ("layers"), or patterns of whole names ("mlp.mlp.siren*"); all by default.
-    seed : int
-        Other numbers in the same places.
-
-    Raises
-    ------
-    ValueError
-        For a pattern that matches nothing.
-
-    Examples
-    --------
-    >>> [case.name for case in cases("coords.grid.?")]
-    ['coords.grid.1', 'coords.grid.2', 'coords.grid.7']
-    """
-    return _select(generate(seed), families)
+    def _table(self) -> list[str]:
+        families: dict[str, list[Result]] = {}
+        for result in self.results:
+            families.setdefault(result.case.partition(".")[0], []).append(result)
+        rows: list[tuple[str, ...]] = [("family", "cases", *STATES, "tensors left out", "error / bound")]
+        rows += [_row(family, results) for family, results in [*families.items(), ("all", list(self.results))]]
+        widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
+        return [
+            "  ".join([row[0].ljust(widths[0]), *(c.rjust(w) for c, w in zip(row[1:], widths[1:], strict=True))])
+            for row in rows
+        ]
 
 
-def _select(every: Iterable[Case], families: str | Iterable[str] | None) -> list[Case]:
-    every = list(every)
-    if families is None:
-        return every
-    patterns = [families] if isinstance(families, str) else list(families)
-    for pattern in patterns:
-        if not any(_matches(case, pattern) for case in every):
-            raise ValueError(f"families: {pattern!r} matches no case; families are {', '.join(FAMILIES)}")
-    return [case for case in every if any(_matches(case, pattern) for pattern in patterns)]
+def _row(family: str, results: list[Result]) -> tuple[str, ...]:
+    counts = [sum(result.state == state for result in results) for state in STATES]
+    left_out = sum(result.left_out for result in results)
+    share = max((result.share for result in results if result.state in ("passed", "differ")), default=0.0)
+    return (family, str(len(results)), *map(str, counts), str(left_out), f"{share:.2g}")
 
 
-def _matches(case: Case, pattern: str) -> bool:
-    return fnmatch(case.name, pattern if "." in pattern else f"{pattern}.*")
+# --- backends --------------------------------------------------------------------------------------------------------
 
 
 def find_backend(path: str) -> Any:
@@ -198,7 +176,7 @@ def check_backend(
     (True, 32)
     """
     numpy_dtype(dtype)
-    chosen = _select(generate(seed) if given is None else given, families)
+    chosen = cases(families, seed=seed) if given is None else select(given, families)
     name = getattr(backend, "__name__", type(backend).__name__)
     report = Report(name, dtype, tuple(_check(backend, case, dtype) for case in chosen))
     if not quiet:
@@ -216,8 +194,7 @@ def _check(backend: Any, case: Case, dtype: str) -> Result:
         got = function(**case.inputs(dtype), **case.options)
         if not isinstance(got, Mapping):
             raise TypeError(f"expected a dict of arrays, got {type(got).__name__}")
-        difference = first_difference(got, case, dtype)
-        shares = [compare(got[key], case.outputs[key], case.dtype(dtype))[1] for key in got if key in case.outputs]
+        difference, shares = judge(got, case, dtype)
     except NotImplementedError:
         return Result(case.name, case.operation, "not implemented")
     except Exception as error:  # whatever goes wrong in there is a line in the table
@@ -225,8 +202,14 @@ def _check(backend: Any, case: Case, dtype: str) -> Result:
         return Result(case.name, case.operation, "raised", f"{case.name}: raised {type(error).__name__}: {text}")
     if not shares and difference is None:
         return Result(case.name, case.operation, "not implemented")
-    state, text = ("differ", difference.text) if difference else ("passed", "")
-    return Result(case.name, case.operation, state, text, len(case.outputs) - len(shares), max(shares, default=np.inf))
+    left_out = len(case.outputs) - len(shares)
+    worst = max(shares.values(), default=np.inf)
+    if difference:
+        return Result(case.name, case.operation, "differ", difference.text, left_out, worst)
+    return Result(case.name, case.operation, "passed", "", left_out, worst)
+
+
+# --- in tests of your own --------------------------------------------------------------------------------------------
 
 
 def assert_matches(got: Mapping[str, Any], expected: Mapping[str, np.ndarray], case: Case) -> None:
@@ -252,14 +235,13 @@ def assert_matches(got: Mapping[str, Any], expected: Mapping[str, np.ndarray], c
     """
     missing = [name for name in expected if name not in got]
     assert not missing, f"{case.name}: {missing[0]} is missing"
-    outputs = {name: case.outputs[name] for name in case.outputs if name in expected}
-    assert outputs, f"{case.name}: nothing is expected, so nothing is checked"
-    floats = [expected[name].dtype.name for name, output in outputs.items() if output.values.dtype == np.float64]
-    outputs = {
-        name: output._replace(values=expected[name].astype(output.values.dtype)) for name, output in outputs.items()
-    }
-    known = {name: array for name, array in got.items() if name in outputs or name not in case.outputs}
-    difference = first_difference(known, replace(case, outputs=outputs), floats[0] if floats else "float64")
+    demanded = {name: output for name, output in case.outputs.items() if name in expected}
+    assert demanded, f"{case.name}: nothing is expected, so nothing is checked"
+    floats = [expected[name].dtype.name for name, output in demanded.items() if output.values.dtype == np.float64]
+    for name, output in demanded.items():
+        demanded[name] = output._replace(values=expected[name].astype(output.values.dtype))
+    known = {name: array for name, array in got.items() if name in demanded or name not in case.outputs}
+    difference = judge(known, replace(case, outputs=demanded), floats[0] if floats else "float64").difference
     assert difference is None, str(difference)
 
 
@@ -285,11 +267,11 @@ def parametrize_cases(families: str | Iterable[str], *, xfail: Mapping[str, str]
     known = dict(xfail or {})
     chosen = cases(families, seed=seed)
     for pattern in known:
-        if not any(_matches(case, pattern) for case in chosen):
+        if not any(matches(case, pattern) for case in chosen):
             raise ValueError(f"xfail: {pattern!r} matches no case of {families!r}")
 
     def marks(case: Case) -> list:
-        reasons = [reason for pattern, reason in known.items() if _matches(case, pattern)]
+        reasons = [reason for pattern, reason in known.items() if matches(case, pattern)]
         return [pytest.mark.xfail(reason=reasons[0], strict=True)] if reasons else []
 
     return pytest.mark.parametrize("case", [pytest.param(case, id=case.name, marks=marks(case)) for case in chosen])

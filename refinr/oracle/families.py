@@ -1,18 +1,22 @@
-"""All families of the oracle's cases.
+"""All families of the oracle's cases, made when they are asked for.
 
-With this you can make every case (`generate`).
+With this you can make the cases of one family (`generate`), and choose cases by family or by name (`cases`; `select`
+from others): a family that nobody asked for is not made.
 """
 
 from __future__ import annotations
 
 import functools
-from collections.abc import Callable, Iterator
+import re
+from collections.abc import Callable, Iterable, Iterator
+from fnmatch import fnmatch
 
 import numpy as np
 
 from refinr.oracle import leaf_cases, network_cases
-from refinr.oracle.cases import Draw
-from refinr.oracle.compare import Case
+from refinr.oracle.case import Case
+from refinr.oracle.making import Draw
+from refinr.tables import look_up
 
 FAMILIES: dict[str, Callable[[Draw], Iterator[Case]]] = {
     "planes": leaf_cases.planes,
@@ -29,17 +33,97 @@ FAMILIES: dict[str, Callable[[Draw], Iterator[Case]]] = {
     "inr": network_cases.inr,
     "container": network_cases.container,
 }
+"""By name, what draws a family's cases; the name is the first part of each case's, and of the file they are kept in."""
 
 
-@functools.lru_cache(maxsize=2)
-def generate(seed: int = 0) -> tuple[Case, ...]:
-    """All cases; another seed gives other numbers in the same places.
+@functools.lru_cache(maxsize=2 * len(FAMILIES))
+def generate(family: str, seed: int = 0) -> tuple[Case, ...]:
+    """The cases of one family; another seed gives other numbers in the same places.
+
+    Raises
+    ------
+    ValueError
+        For an unknown family.
 
     Examples
     --------
-    >>> len({case.name for case in generate()}) == len(generate()) > 200
+    >>> len({case.name for case in generate("layers")}) == len(generate("layers")) == 32
     True
     """
+    draw = look_up(FAMILIES, family, "family")
     # a stream of its own for each family, by its name: adding one changes no other
-    streams = {name: np.random.default_rng([seed, *name.encode()]) for name in FAMILIES}
-    return tuple(case for name, family in FAMILIES.items() for case in family(streams[name]))
+    return tuple(draw(np.random.default_rng([seed, *family.encode()])))
+
+
+def cases(families: str | Iterable[str] | None = None, *, seed: int = 0) -> list[Case]:
+    """Cases whose family or name matches.
+
+    Parameters
+    ----------
+    families : str or several, optional
+        Families ("layers"), or patterns of whole names ("mlp.mlp.siren*"); all by default.
+    seed : int
+        Other numbers in the same places.
+
+    Raises
+    ------
+    ValueError
+        For a pattern that matches nothing.
+
+    Examples
+    --------
+    >>> [case.name for case in cases("coords.grid.?")]
+    ['coords.grid.1', 'coords.grid.2', 'coords.grid.7']
+    """
+    patterns = None if families is None else _patterns(families)
+    wanted = [name for name in FAMILIES if patterns is None or any(_may_match(name, p) for p in patterns)]
+    return select([case for name in wanted for case in generate(name, seed)], patterns)
+
+
+def select(given: Iterable[Case], families: str | Iterable[str] | None) -> list[Case]:
+    """Those of the given cases whose family or name matches, in their order.
+
+    Raises
+    ------
+    ValueError
+        For a pattern that matches nothing.
+
+    Examples
+    --------
+    >>> [case.name for case in select(generate("coords"), "coords.grid.[12]")]
+    ['coords.grid.1', 'coords.grid.2']
+    """
+    given = list(given)
+    if families is None:
+        return given
+    patterns = _patterns(families)
+    for pattern in patterns:
+        if not any(matches(case, pattern) for case in given):
+            raise ValueError(f"families: {pattern!r} matches no case; families are {', '.join(FAMILIES)}")
+    return [case for case in given if any(matches(case, pattern) for pattern in patterns)]
+
+
+def matches(case: Case, pattern: str) -> bool:
+    """Whether the pattern is of the case's family, or of its name.
+
+    Examples
+    --------
+    >>> case = generate("coords")[0]
+    >>> matches(case, "coords"), matches(case, "coords.grid.7")
+    (True, False)
+    """
+    return fnmatch(case.name, _whole(pattern))
+
+
+def _patterns(families: str | Iterable[str]) -> list[str]:
+    return [families] if isinstance(families, str) else list(families)
+
+
+def _whole(pattern: str) -> str:
+    return pattern if "." in pattern else f"{pattern}.*"
+
+
+def _may_match(family: str, pattern: str) -> bool:
+    """Whether names of that family can match, by what the pattern begins with before anything is left open."""
+    beginning = re.split(r"[*?[]", _whole(pattern))[0]
+    return beginning.startswith(f"{family}.") or f"{family}.".startswith(beginning)

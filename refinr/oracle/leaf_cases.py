@@ -1,7 +1,7 @@
 """Cases of the leaves: planes, coordinates, encodings, activations, layers, losses, ternary layers.
 
 With this you can make each family's cases (`planes`, `coords`, `encodings`, `activations`, `layers`, `losses`,
-`ternary`), in small and odd sizes, with extreme values and ties.  A family draws inputs; `refinr.oracle.cases.make`
+`ternary`), in small and odd sizes, with extreme values and ties.  A family draws inputs; `refinr.oracle.making.make`
 asks the reference for the rest.
 """
 
@@ -12,10 +12,10 @@ from typing import Any
 
 import numpy as np
 
-from refinr.oracle import operations
-from refinr.oracle.cases import Draw, given, make, short, uniform
-from refinr.oracle.compare import Case
-from refinr.oracle.rounding import Tracked
+from refinr.oracle import leaf_operations
+from refinr.oracle.bounds import known
+from refinr.oracle.case import Case
+from refinr.oracle.making import Draw, make, short, uniform
 
 ROWS = (0, 1, 3, 7)
 
@@ -44,9 +44,9 @@ def planes(rng: Draw) -> Iterator[Case]:
     for i, dtype in enumerate(("bool", "int8", "uint16", "int16", "int32", "int64", "float16", "float32", "float64")):
         for rows in (7, ROWS[i % 3]):
             samples = _samples(rng, dtype, rows)
-            yield make(f"planes.to_codes.{dtype}-{rows}", {"samples": samples}, "exact", fixed=True)
-            codes = operations.to_codes(samples)["codes"]
-            yield make(f"planes.from_codes.{dtype}-{rows}", {"codes": codes}, "exact", fixed=True, dtype=dtype)
+            yield make(f"planes.to_codes.{dtype}-{rows}", {"samples": samples})
+            codes = leaf_operations.to_codes(samples)["codes"]
+            yield make(f"planes.from_codes.{dtype}-{rows}", {"codes": codes}, dtype=dtype)
     settings = [
         (8, 1, False),
         (12, 1, False),
@@ -63,9 +63,9 @@ def planes(rng: Draw) -> Iterator[Case]:
             codes[:2] = [0, 2**bits - 1][: len(codes)]
             options: dict[str, Any] = {"bits": bits, "radix_bits": radix_bits, "gray": gray}
             variant = f"{bits}-by-{radix_bits}{'-gray' * gray}-{rows}"
-            yield make(f"planes.to_planes.{variant}", {"codes": codes}, "exact", fixed=True, **options)
-            digits = operations.to_planes(codes, **options)["planes"]
-            yield make(f"planes.from_planes.{variant}", {"planes": digits}, "exact", fixed=True, **options, dtype=dtype)
+            yield make(f"planes.to_planes.{variant}", {"codes": codes}, **options)
+            digits = leaf_operations.to_planes(codes, **options)["planes"]
+            yield make(f"planes.from_planes.{variant}", {"planes": digits}, **options, dtype=dtype)
 
 
 # --- leaves ----------------------------------------------------------------------------------------------------------
@@ -74,12 +74,7 @@ def planes(rng: Draw) -> Iterator[Case]:
 def coords(rng: Draw) -> Iterator[Case]:
     """Grids of one to three axes, some of length one."""
     for shape in ([1], [2], [7], [3, 5], [4, 1, 3], [2, 3, 16], [33]):
-        ends, x = np.array([-1.0, 1.0]), operations.grid(np.ones(2), shape)["x"]
-
-        def grid(ends: Tracked, shape: list[int], x: np.ndarray = x) -> dict[str, Tracked]:
-            return {"x": ends.model.array(x, abs(x) + 1.0)}  # steps added to an end of size 1
-
-        yield make(f"coords.grid.{'x'.join(map(str, shape))}", {"ends": ends}, track=grid, shape=shape)
+        yield make(f"coords.grid.{'x'.join(map(str, shape))}", {"ends": np.array([-1.0, 1.0])}, shape=shape)
 
 
 def encodings(rng: Draw) -> Iterator[Case]:
@@ -91,7 +86,7 @@ def encodings(rng: Draw) -> Iterator[Case]:
     for rows, d, waves in ((0, 2, 3), (1, 1, 1), (3, 2, 5), (7, 3, 4)):
         arrays = {"x": uniform(rng, rows, d), "frequencies": uniform(rng, d, waves, scale=20.0)}
         arrays["dy"] = uniform(rng, rows, 2 * waves)
-        yield make(f"encodings.fourier_features.{rows}x{d}-{waves}", arrays, "reduction")
+        yield make(f"encodings.fourier_features.{rows}x{d}-{waves}", arrays)
 
 
 def activations(rng: Draw) -> Iterator[Case]:
@@ -131,7 +126,7 @@ def layers(rng: Draw) -> Iterator[Case]:
                 w, b = uniform(rng, E, fan_in, fan_out, bits=bits), uniform(rng, E, 1, fan_out, bits=bits)
                 arrays = {"x": x, "w": w, "b": b, "dy": uniform(rng, E, N, fan_out, bits=bits)}
                 variant = f"{E}x{N}x{fan_in}x{fan_out}{'-shared' * shared}{'-long' * (bits > 8)}{again}"
-                yield make(f"layers.linear.{variant}", arrays, "reduction")
+                yield make(f"layers.linear.{variant}", arrays)
 
 
 def losses(rng: Draw) -> Iterator[Case]:
@@ -145,34 +140,32 @@ def losses(rng: Draw) -> Iterator[Case]:
             arrays = {"z": uniform(rng, *shape, scale=6.0), "targets": rng.integers(0, 2, shape).astype(float)}
             if loss != "bce_with_logits":
                 arrays["targets"] = arrays["targets"] - 0.5
-            yield make(f"losses.{loss}.{'x'.join(map(str, shape))}", arrays, "reduction")
+            yield make(f"losses.{loss}.{'x'.join(map(str, shape))}", arrays)
         for what, z in (("extreme", extreme), ("wide", wide)):
             for side in (0.0, 1.0):
                 arrays = {"z": z, "targets": np.full_like(z, side)}
                 if loss == "bce_with_logits" or (loss, what) == ("mae", "extreme"):
-                    yield make(f"losses.{loss}.{what}-{side:g}", arrays, "reduction")
+                    yield make(f"losses.{loss}.{what}-{side:g}", arrays)
         ties = uniform(rng, 7, 1, scale=2.0)
         targets = np.where(np.arange(7)[:, None] % 3 == 0, ties + 1.0, ties)
         if loss != "bce_with_logits":
-            yield make(f"losses.{loss}.ties", {"z": ties, "targets": short(targets)}, "reduction")
+            yield make(f"losses.{loss}.ties", {"z": ties, "targets": short(targets)})
 
 
 def ternary(rng: Draw) -> Iterator[Case]:
     """Codes of weights and activations, with exact halves; the layers made of them, and two whole networks."""
     for name, w in (("random", uniform(rng, 2, 7, 3)), ("one", uniform(rng, 5, 1)), ("zeros", np.zeros((1, 3, 2)))):
-        yield make(f"ternary.weight_codes.{name}", {"w": w}, "reduction")
+        yield make(f"ternary.weight_codes.{name}", {"w": w})
     for name, x in (("random", uniform(rng, 3, 5)), ("empty", np.zeros((0, 3)))):
         yield make(f"ternary.activation_codes.{name}", {"x": x}, bits=4)
     # scales of exactly 1, however they are computed: these are ties that everybody sees
     w = np.array([[2.0, -0.5], [0.5, -2.0], [1.5, -1.5], [0.0, 0.0]])
-    track = given(operations.weight_codes(w), 0.0)
-    yield make("ternary.weight_codes.halves", {"w": w}, "reduction", track=track)
+    yield make("ternary.weight_codes.halves", {"w": w}, errors=known(0.0))
     x = np.array([[7.0, 0.5, 1.5, -2.5], [-7.0, -0.5, -1.5, 2.5], [0.0, 0.0, 0.0, 0.0]])
-    track = given(operations.activation_codes(x, 4), 0.0)
-    yield make("ternary.activation_codes.halves", {"x": x}, "reduction", track=track, bits=4)
+    yield make("ternary.activation_codes.halves", {"x": x}, errors=known(0.0), bits=4)
     for E, N, fan_in, fan_out in ((1, 1, 3, 1), (2, 3, 7, 2), (2, 7, 5, 1)):
         arrays = {"x": uniform(rng, N, fan_in), "dy": uniform(rng, N, fan_in)}
-        yield make(f"ternary.layer_norm.{N}x{fan_in}", arrays, "reduction")
+        yield make(f"ternary.layer_norm.{N}x{fan_in}", arrays)
         size = f"{E}x{N}x{fan_in}x{fan_out}"
         for name, number, bits, faithful in (("integer_linear", 8, 8, ""), ("ternary_linear", 8, 4, None),
                                              ("ternary_linear", 24, 16, "official")):  # fmt: skip
@@ -180,10 +173,10 @@ def ternary(rng: Draw) -> Iterator[Case]:
             arrays["dy"] = uniform(rng, E, N, fan_out, bits=number)
             options: dict[str, Any] = {"bits": bits} | ({} if faithful == "" else {"faithful": faithful})
             variant = f"{faithful}-{size}" if faithful else size
-            yield make(f"ternary.{name}.{variant}", arrays, "reduction", **options)
+            yield make(f"ternary.{name}.{variant}", arrays, **options)
     # a sum of codes is often 0, where ReLU has no slope: only whole numbers, which have a half added, come with it
     for layer, activation, bits in (("ternary", "tanh", 4), ("ternary-integer", "relu", 8)):
         arrays = {"x": uniform(rng, 3, 5), "targets": rng.integers(0, 2, (2, 3, 1)).astype(float)}
         arrays |= {f"w{i}": uniform(rng, 2, *shape) for i, shape in enumerate(((5, 6), (6, 6), (6, 1)))}
         options = {"activation": activation, "layer": layer, "bits": bits}
-        yield make(f"ternary.ternary_mlp.{layer}", arrays, "reduction", **options)
+        yield make(f"ternary.ternary_mlp.{layer}", arrays, **options)

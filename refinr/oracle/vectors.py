@@ -7,16 +7,23 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-from refinr.oracle.compare import EPS, FACTOR, TINY, Case, Output
+from refinr.oracle.case import BITS, BOUNDED, EPS, TINY, TRAJECTORY, Case, Output
+from refinr.oracle.compare import FACTOR
 from refinr.version import __version__
 
-FORMAT, VERSION = "refinr-oracle", 1
+FORMAT = "refinr-oracle"
+VERSION = 2
+CLASSES = {
+    1: {"exact": BITS, "elementwise": BOUNDED, "reduction": BOUNDED, "trajectory": TRAJECTORY},
+    2: {kind: kind for kind in (BITS, BOUNDED, TRAJECTORY)},
+}
+"""By version, the names of comparison classes: version 1 had two for one."""
 
 
 def export(folder: str | Path, cases: Sequence[Case]) -> None:
@@ -31,19 +38,12 @@ def export(folder: str | Path, cases: Sequence[Case]) -> None:
 
     folder = Path(folder)
     folder.mkdir(parents=True, exist_ok=True)
-    families, lines = {}, ["case\trole\ttensor\tdtype\tshape\tfile\toffset\tbytes\tclass\tfloor"]
+    families = {}
+    lines = ["case\trole\ttensor\tdtype\tshape\tfile\toffset\tbytes\tclass\tfloor"]
     for family in dict.fromkeys(case.family for case in cases):
         chosen = [case for case in cases if case.family == family]
-        tensors, outputs = {}, {}
-        for case in chosen:
-            for name, array in case.arrays.items():
-                tensors[f"{case.name}/input/{name}"] = np.ascontiguousarray(array).reshape(array.shape)
-            for name, output in case.outputs.items():
-                key = f"{case.name}/output/{name}"
-                outputs[key] = output
-                tensors[key] = np.ascontiguousarray(output.values).reshape(output.values.shape)
-                if output.kind != "exact":
-                    tensors[f"{case.name}/units/{name}"] = np.array(output.units, dtype=np.float64)
+        tensors = {key: array for case in chosen for key, array in _tensors(case)}
+        outputs = {f"{case.name}/output/{key}": output for case in chosen for key, output in case.outputs.items()}
         content = save(tensors)
         file = f"{family}.safetensors"
         (folder / file).write_bytes(content)
@@ -57,6 +57,15 @@ def export(folder: str | Path, cases: Sequence[Case]) -> None:
     manifest |= {"factor": FACTOR, "eps": EPS, "tiny": TINY, "families": families}
     (folder / "manifest.json").write_text(json.dumps(manifest, indent=1, allow_nan=False) + "\n")
     (folder / "manifest.tsv").write_text("\n".join(lines) + "\n")
+
+
+def _tensors(case: Case) -> Iterator[tuple[str, np.ndarray]]:
+    for name, array in case.arrays.items():
+        yield f"{case.name}/input/{name}", np.ascontiguousarray(array).reshape(array.shape)
+    for name, output in case.outputs.items():
+        yield f"{case.name}/output/{name}", np.ascontiguousarray(output.values).reshape(output.values.shape)
+        if output.kind != BITS:
+            yield f"{case.name}/units/{name}", np.array(output.units, dtype=np.float64)
 
 
 def _describe(case: Case) -> dict[str, Any]:
@@ -92,21 +101,26 @@ def load(folder: str | Path) -> tuple[Case, ...]:
 
     folder = Path(folder)
     manifest = json.loads((folder / "manifest.json").read_text())
-    if manifest.get("format") != FORMAT or not 1 <= manifest["version"] <= VERSION:
+    if manifest.get("format") != FORMAT or manifest["version"] not in CLASSES:
         raise ValueError(f"{folder}: expected {FORMAT} of version {VERSION} or older")
+    classes = CLASSES[manifest["version"]]
     found = []
     for family in manifest["families"].values():
         content = (folder / family["file"]).read_bytes()
         if hashlib.sha256(content).hexdigest() != family["sha256"]:
             raise ValueError(f"{folder / family['file']}: damaged, its content is not what was written")
         tensors = tensors_of(content)
-        for entry in family["cases"]:
-            name = entry["name"]
-            arrays = {key: tensors[f"{name}/input/{key}"] for key in entry["inputs"]}
-            outputs = {}
-            for o in entry["outputs"]:
-                units = tensors.get(f"{name}/units/{o['tensor']}", 0.0)
-                outputs[o["tensor"]] = Output(tensors[f"{name}/output/{o['tensor']}"], o["class"], units, o["floor"])
-            dtypes = tuple(entry["dtypes"])
-            found.append(Case(name, entry["operation"], arrays, entry["options"], outputs, dtypes, entry["fixed"]))
+        found += [_case(entry, tensors, classes) for entry in family["cases"]]
     return tuple(found)
+
+
+def _case(entry: dict[str, Any], tensors: dict[str, np.ndarray], classes: dict[str, str]) -> Case:
+    name = entry["name"]
+    arrays = {key: tensors[f"{name}/input/{key}"] for key in entry["inputs"]}
+    outputs = {}
+    for output in entry["outputs"]:
+        key = output["tensor"]
+        units = tensors.get(f"{name}/units/{key}", 0.0)
+        outputs[key] = Output(tensors[f"{name}/output/{key}"], classes[output["class"]], units, output["floor"])
+    dtypes = tuple(entry["dtypes"])
+    return Case(name, entry["operation"], arrays, entry["options"], outputs, dtypes, entry["fixed"])
