@@ -92,6 +92,13 @@ def _blas() -> Any:
     return ThreadpoolController()
 
 
+M_TRIM_THRESHOLD, M_MMAP_THRESHOLD = -1, -3
+"""What mallopt calls them, in malloc.h."""
+
+MOST = 32 << 20
+"""Bytes: the largest M_MMAP_THRESHOLD that glibc takes; it keeps M_TRIM_THRESHOLD at twice that itself."""
+
+
 @functools.cache
 def recycle_memory() -> None:
     """Have the C library keep the memory of freed arrays for the next ones: a training step then runs twice as fast.
@@ -104,6 +111,6 @@ def recycle_memory() -> None:
     if sys.platform == "linux":
         mallopt = getattr(ctypes.CDLL(None), "mallopt", None)
         if mallopt is not None:
-            mallopt(-3, 32 << 20)
-            mallopt(-1, 64 << 20)
-    np.empty(31 << 20, dtype=np.uint8)
+            mallopt(M_MMAP_THRESHOLD, MOST)
+            mallopt(M_TRIM_THRESHOLD, 2 * MOST)
+    np.empty(MOST - (1 << 20), dtype=np.uint8)  # freed at once: where nobody set them, it raises the thresholds
