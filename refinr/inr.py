@@ -21,7 +21,7 @@ import numpy as np
 
 from refinr import indexing, summary, tiling
 from refinr.files import container, residual, storing
-from refinr.files.checksum import checksum
+from refinr.files.checksum import checksum, crc32, same_arrays
 from refinr.files.residual import Residual
 from refinr.indexing import Piece
 from refinr.layout import Layout
@@ -56,6 +56,8 @@ class INR:
         What the networks have wrong, where the fit was asked to be exact.
     store : str
         What files hold the parameters in, one of `refinr.files.storing.STORES`; they are numbers of that kind already.
+    checksums : array of uint32 (tiles,), optional
+        CRC-32 of the samples of every tile, see `refinr.files.checksum.crc32`; files of version 1 have none.
     """
 
     layout: Layout
@@ -65,6 +67,7 @@ class INR:
     info: dict[str, Any] = field(default_factory=dict)
     residual: Residual | None = None
     store: str = "float32"
+    checksums: np.ndarray | None = None
 
     # --- what it is --------------------------------------------------------------------------------------------------
 
@@ -115,7 +118,7 @@ class INR:
     def __eq__(self, other: object) -> bool:
         if not isinstance(other, INR):
             return NotImplemented
-        return self._description() == other._description() and _same(self._arrays(), other._arrays())
+        return self._description() == other._description() and same_arrays(self._arrays(), other._arrays())
 
     def __hash__(self) -> int:
         return hash((self.layout, self.checksum))
@@ -149,7 +152,9 @@ class INR:
 
     # --- samples -----------------------------------------------------------------------------------------------------
 
-    def decode(self, *, xp: ModuleType | str | None = None, out: np.ndarray | None = None) -> np.ndarray:
+    def decode(
+        self, *, xp: ModuleType | str | None = None, out: np.ndarray | None = None, damaged: str = "raise"
+    ) -> np.ndarray:
         """The samples, in the dtype and shape they came in.
 
         Parameters
@@ -157,24 +162,31 @@ class INR:
         xp : array library or its name, optional
         out : array, optional
             Where to put them, of that dtype and shape: a `numpy.memmap`, say, if they are more than memory holds.
+        damaged : {"raise", "mask"}
+            What becomes of a tile whose samples are not those that were fitted: raise an error that names its place, or
+            give all others, as a `numpy.ma.MaskedArray` in which it is masked.
 
         Raises
         ------
         LosslessError
             If the fit was exact and this decode is not: another kind of machine may round differently.
         ValueError
-            If `out` is another kind of array, or the residual is damaged.
+            If `out` is another kind of array, the residual is damaged, or tiles have no checksums to mask them by.
         """
         samples = np.empty(self.shape, self.dtype) if out is None else out
         if (samples.shape, samples.dtype) != (self.shape, self.dtype):
             raise ValueError(f"out: expected {self.layout.dtype} {self.shape}, got {samples.dtype.str} {samples.shape}")
-        self._fill(samples, indexing.select(..., self.shape).axes, xp)
+        if damaged not in ("raise", "mask"):
+            raise ValueError(f"damaged: expected 'raise' or 'mask', got {damaged!r}")
+        masked = self._fill(samples, indexing.select(..., self.shape).axes, xp, mask=damaged == "mask")
+        if masked is not None and masked.any():
+            return np.ma.MaskedArray(samples, masked)
         if self.lossless and checksum(samples) != self.checksum:
             raise LosslessError(
                 "the decoded samples are not those that were fitted: this machine rounds differently, and the smallest "
                 f"margin, {self.margin:.3g}, was not enough; or somebody has changed the parameters"
             )
-        return samples
+        return samples if masked is None else np.ma.MaskedArray(samples, masked)
 
     def region(self, index: Any, *, xp: ModuleType | str | None = None) -> np.ndarray:
         """The samples at an index, equal to ``decode()[index]``, of which ``inr[index]`` is the short form.
@@ -194,6 +206,8 @@ class INR:
             As `decode` does.
         """
         selection = indexing.select(index, self.shape)
+        if self.lossless and self.checksums is None:  # a file of version 1, whose samples are only checked together
+            return self.decode(xp=xp)[index]
         samples = np.empty(selection.shape, self.dtype)
         self._fill(samples, selection.axes, xp)
         return samples[selection.view]
@@ -209,11 +223,28 @@ class INR:
             raise ValueError("copy: the samples of an INR are computed anew, so there is no array to share")
         return self.decode().astype(self.dtype if dtype is None else dtype, copy=False)
 
-    def _fill(self, samples: np.ndarray, axes: Sequence[range], xp: ModuleType | str | None) -> None:
-        """Decode the tiles that hold the wanted positions."""
+    def _fill(
+        self, samples: np.ndarray, axes: Sequence[range], xp: ModuleType | str | None, mask: bool = False
+    ) -> np.ndarray | None:
+        """Decode the tiles that hold the wanted positions; where to mask them, if damage is not to raise an error."""
+        if mask and self.checksums is None:
+            raise ValueError("damaged: files of version 1 have no checksums of tiles, so none can be masked")
+        masked = np.zeros(samples.shape, bool) if mask else None
         pieces = list(indexing.pieces(axes, self.shape, self.chunks))
         for piece, decoded in zip(pieces, self._decoded(pieces, xp), strict=True):
             samples[piece.target] = decoded[piece.source]
+            if self.lossless and self.checksums is not None and crc32(decoded) != self.checksums[piece.tile]:
+                if masked is None:
+                    raise self._damage(piece.tile)
+                masked[piece.target] = True
+        return masked
+
+    def _damage(self, tile: int) -> LosslessError:
+        place = ", ".join(f"{axis.start}:{axis.stop}" for axis in self.layout.tiles[tile])
+        return LosslessError(
+            f"the decoded samples of tile [{place}] are not those that were fitted: this machine rounds differently, "
+            f"and the smallest margin, {self.margin:.3g}, was not enough; or somebody has changed the parameters"
+        )
 
     def _decoded(self, pieces: Sequence[Piece], xp: ModuleType | str | None) -> Iterator[np.ndarray]:
         """Samples of tiles, which are in ascending order."""
@@ -316,23 +347,22 @@ class INR:
 
     def _arrays(self) -> dict[str, np.ndarray]:
         """Every array that a file holds."""
-        rest = {} if self.residual is None else {"residual": self.residual.data}
-        return self.params | rest
+        rest = {"residual": None if self.residual is None else self.residual.data, "checksums": self.checksums}
+        return self.params | {name: array for name, array in rest.items() if array is not None}
 
     def _description(self) -> dict[str, Any]:
         """Everything else, as JSON values."""
         report = asdict(self.report)
         del report["seconds"]  # how long it took is no part of what was made: same seed, same bytes
-        description = {"layout": self.layout.to_json(), "report": report, "checksum": self.checksum, "info": self.info}
+        description: dict[str, Any] = {
+            "layout": self.layout.to_json(),
+            "report": report,
+            "checksum": self.checksum,
+            "info": self.info,
+        }
         description["store"] = self.store
+        if self.checksums is None:
+            description["version"] = 1  # as it was read
         if self.residual is not None:
             description["residual"] = {"codec": self.residual.codec, "margin": self.residual.margin}
         return description
-
-
-def _same(a: dict[str, np.ndarray], b: dict[str, np.ndarray]) -> bool:
-    """Whether two have the same arrays to the bit: -0.0 is not 0.0, and a NaN is itself."""
-    if a.keys() != b.keys():
-        return False
-    kinds = all((a[name].dtype, a[name].shape) == (b[name].dtype, b[name].shape) for name in a)
-    return kinds and all(a[name].tobytes() == b[name].tobytes() for name in a)

@@ -13,7 +13,7 @@ from typing import Any
 
 import numpy as np
 
-from refinr import mlp
+from refinr import mlp, tiling
 from refinr.files import container, storing
 from refinr.files.residual import Residual
 from refinr.inr import INR
@@ -58,6 +58,7 @@ def load(path: str | os.PathLike, *, trusted: bool = False) -> INR:
         _check_room_for_networks(layout, size)
         report = _report(description["report"], layout)
         residual = _residual(description, arrays)
+        checksums = _checksums(description, arrays, layout)
         checksum = str(description["checksum"])
         info = dict(description["info"])
         store = description["store"]
@@ -66,7 +67,7 @@ def load(path: str | os.PathLike, *, trusted: bool = False) -> INR:
         params = _params(layout, store, arrays)
     if not trusted:
         _check_work(path, layout, size)
-    return INR(layout, params, report, checksum, info, residual, store)
+    return INR(layout, params, report, checksum, info, residual, store, checksums)
 
 
 @contextmanager
@@ -98,6 +99,16 @@ def _residual(description: dict[str, Any], arrays: dict[str, np.ndarray]) -> Res
     if "residual" not in description:
         return None
     return Residual(data=arrays.pop("residual"), **description["residual"])
+
+
+def _checksums(description: dict[str, Any], arrays: dict[str, np.ndarray], layout: Layout) -> np.ndarray | None:
+    if description["version"] == 1:
+        return None
+    checksums = arrays.pop("checksums")
+    tiles = tiling.tile_count(layout.grid, layout.tile)
+    if (checksums.dtype, checksums.shape) != (np.dtype(np.uint32), (tiles,)):
+        raise ValueError(f"checksums: expected {tiles} of uint32, got {checksums.dtype} {checksums.shape}")
+    return checksums
 
 
 def _params(layout: Layout, store: str, arrays: dict[str, np.ndarray]) -> dict[str, np.ndarray]:

@@ -13,7 +13,7 @@ import numpy as np
 
 from refinr import metrics, mlp
 from refinr.files import residual
-from refinr.files.checksum import checksum
+from refinr.files.checksum import checksum, crc32
 from refinr.inr import INR
 from refinr.layout import Layout
 from refinr.report import Report
@@ -59,12 +59,14 @@ def measure(
     nearest = math.inf  # of all, from where the decision that was made ends
     distance = _Distance(layout)
     writer = residual.Writer(cut.bits)
+    checksums = []
     for tile, z in layout.outputs(params):
         part = samples[tile]
         decoded = cut.codes(z)  # (N, C)
         codes = layout.cells(part).reshape(decoded.shape).astype(decoded.dtype)
         wrong_bits += metrics.wrong_bits_per_plane(codes, decoded, cut.bits)
         distance.add(part, codes, decoded)
+        checksums.append(crc32(part))
         here = cut.by_sample(cut.margins(z, cut.targets(codes)))  # (N, C, P)
         margins = np.minimum(margins, here.min(axis=(0, 1)))
         if exact:
@@ -85,7 +87,8 @@ def measure(
         peak=distance.peak,
     )
     kept = writer.finish(max(0.0, nearest) if has_margins else 0.0)
-    return INR(layout, params, report, digest or checksum(samples), dict(info or {}), kept, store)
+    each = np.array(checksums, np.uint32)
+    return INR(layout, params, report, digest or checksum(samples), dict(info or {}), kept, store, each)
 
 
 class _Distance:

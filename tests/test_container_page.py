@@ -17,7 +17,13 @@ import pytest
 
 import refinr
 
-FORMATS = {"F32": ("f", 4, "<f4"), "F16": ("e", 2, "<f2"), "BF16": ("H", 2, "bfloat16"), "U8": ("B", 1, "|u1")}
+FORMATS = {
+    "F32": ("f", 4, "<f4"),
+    "F16": ("e", 2, "<f2"),
+    "BF16": ("H", 2, "bfloat16"),
+    "U8": ("B", 1, "|u1"),
+    "U32": ("I", 4, "<u4"),
+}
 
 
 def read(path: Path) -> tuple[dict[str, Any], list[int], dict[str, Any]]:
@@ -39,7 +45,7 @@ def read(path: Path) -> tuple[dict[str, Any], list[int], dict[str, Any]]:
         arrays[name] = (entry["shape"], numbers, raw)
     assert digest.hexdigest() == metadata["digest"]
     description = json.loads(metadata["refinr"])
-    assert (description["format"], description["version"]) == ("refinr", 1)
+    assert (description["format"], description["version"]) == ("refinr", 2)
     return description, _samples(description, arrays), arrays
 
 
@@ -153,7 +159,7 @@ def test_a_reader_that_follows_the_page_gets_the_samples(tmp_path, name, options
     inr = refinr.fit(samples, hidden=(8, 8), max_steps=max_steps, exact=True, info={"rate": 5}, **options)
     assert (inr.residual is None) <= (max_steps > 0)
     inr.save(tmp_path / "a.inr")
-    description, codes, _ = read(tmp_path / "a.inr")
+    description, codes, arrays = read(tmp_path / "a.inr")
     assert description["layout"]["shape"] == list(samples.shape)
     assert description["info"] == {"rate": 5}
     assert codes == _bits_of(samples)
@@ -161,6 +167,8 @@ def test_a_reader_that_follows_the_page_gets_the_samples(tmp_path, name, options
     head = f"{little.dtype.str} {','.join(map(str, samples.shape))}\n"
     assert description["checksum"] == hashlib.sha256(head.encode() + little.tobytes()).hexdigest()
     assert "seconds" not in description["report"]
+    tiles = [little[tile].tobytes() for tile in inr.layout.tiles]
+    assert arrays["checksums"][1] == tuple(zlib.crc32(tile) for tile in tiles)
 
 
 def test_the_page_names_every_key_there_is(tmp_path):

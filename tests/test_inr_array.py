@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import base64
 import copy
+import dataclasses
 import io
 import pickle
+from pathlib import Path
 from typing import Any
 
 import dask.array
@@ -17,6 +19,7 @@ from hypothesis import strategies as st
 
 import refinr
 from refinr import summary
+from refinr.files import container
 from refinr.layout import Layout
 from tests.helpers import assert_equal_exact
 from tests.strategies import SAMPLE_DTYPES, seeds, shapes
@@ -265,3 +268,70 @@ def test_a_changed_network_can_still_be_looked_at():
     inr.params["b1"][:] = 1e3
     assert "INR of uint8" in repr(inr)
     assert "<strong>" in inr._repr_html_()
+
+
+# --- damage ----------------------------------------------------------------------------------------------------------
+
+
+def _damaged(exact: bool = True) -> refinr.INR:
+    """Tile [4:8, 8:11] has a network that decides otherwise; the tile after it is good."""
+    inr = _rough(IMAGE, tile=4, exact=exact)
+    tile = [[axis.start for axis in place] for place in inr.layout.tiles].index([4, 8])
+    inr.params["b1"][tile * inr.layout.cut.bits] *= -1e3
+    return inr
+
+
+def test_damage_in_a_tile_is_reported_with_its_place():
+    inr = _damaged()
+    for read in (inr.decode, lambda: inr[5, 9], lambda: inr[:, -1], lambda: np.asarray(inr)):
+        with pytest.raises(refinr.LosslessError, match=r"samples of tile \[4:8, 8:11\] are not those that were fitted"):
+            read()
+
+
+def test_other_tiles_stay_readable():
+    inr = _damaged()
+    assert_equal_exact(inr[:4], IMAGE[:4])
+    assert_equal_exact(inr[8:, ::-1], IMAGE[8:, ::-1])
+    assert_equal_exact(inr[4:8, :8], IMAGE[4:8, :8])
+
+
+def test_damaged_tiles_can_be_masked():
+    masked = _damaged().decode(damaged="mask")
+    expected = np.zeros(IMAGE.shape, bool)
+    expected[4:8, 8:11] = True
+    assert isinstance(masked, np.ma.MaskedArray)
+    assert_equal_exact(masked.mask, expected)
+    assert_equal_exact(masked.data[~expected], IMAGE[~expected])
+    whole = _rough(IMAGE, tile=4, exact=True).decode(damaged="mask")
+    assert isinstance(whole, np.ma.MaskedArray)
+    assert not whole.mask.any()
+    with pytest.raises(ValueError, match="damaged: expected 'raise' or 'mask', got 'skip'"):
+        _rough(IMAGE).decode(damaged="skip")
+
+
+def test_without_a_promise_no_tile_is_damaged():
+    assert not _damaged(exact=False).decode(damaged="mask").mask.any()
+
+
+def test_files_of_version_1_are_checked_as_a_whole():
+    """They have one checksum of all samples: a region of theirs is as sure as the whole, and not faster."""
+    folder = Path(__file__).parent / "fixtures"
+    inr = refinr.load(folder / "image.inr")
+    samples = np.load(folder / "image.npy")
+    assert inr.checksums is None
+    assert_equal_exact(inr[2:5, ::-2], samples[2:5, ::-2])
+    with pytest.raises(ValueError, match="damaged: files of version 1 have no checksums of tiles"):
+        inr.decode(damaged="mask")
+    params = {name: p.copy() for name, p in inr.params.items()}
+    params["b0"] += 9
+    with pytest.raises(refinr.LosslessError, match="the decoded samples are not those"):
+        dataclasses.replace(inr, params=params)[0, 0]
+
+
+def test_checksums_of_another_number_of_tiles_are_refused(tmp_path):
+    _rough(IMAGE, tile=4).save(tmp_path / "a.inr")
+    arrays, description = container.read(tmp_path / "a.inr")
+    for checksums in (arrays["checksums"][1:], arrays["checksums"].astype(np.int32)):
+        container.write(tmp_path / "b.inr", arrays | {"checksums": checksums}, description)
+        with pytest.raises(ValueError, match="checksums: expected 12 of uint32, got"):
+            refinr.load(tmp_path / "b.inr")

@@ -7,6 +7,7 @@ which samples were meant (`checksum`).
 from __future__ import annotations
 
 import hashlib
+import zlib
 from collections.abc import Iterator
 
 import numpy as np
@@ -52,3 +53,23 @@ def _blocks(array: np.ndarray) -> Iterator[np.ndarray]:
     else:
         yield from _blocks(array[: len(array) // 2])
         yield from _blocks(array[len(array) // 2 :])
+
+
+def crc32(samples: np.ndarray) -> int:
+    r"""CRC-32, that of zlib and PNG, of the bytes of a tile's samples, little-endian and row-major.
+
+    Examples
+    --------
+    >>> crc32(np.array([1, 2], dtype=">u2")) == crc32(np.array([1, 2], dtype="<u2")) == zlib.crc32(b"\1\0\2\0")
+    True
+    """
+    little = samples.dtype.newbyteorder("<")
+    return zlib.crc32(np.ascontiguousarray(samples, little).reshape(-1).view(np.uint8).data)
+
+
+def same_arrays(a: dict[str, np.ndarray], b: dict[str, np.ndarray]) -> bool:
+    """Whether two have the same arrays to the bit: -0.0 is not 0.0, and a NaN is itself."""
+    if a.keys() != b.keys():
+        return False
+    kinds = all((a[name].dtype, a[name].shape) == (b[name].dtype, b[name].shape) for name in a)
+    return kinds and all(a[name].tobytes() == b[name].tobytes() for name in a)
