@@ -15,6 +15,8 @@ from collections.abc import Callable, Mapping
 from types import MappingProxyType
 from typing import Any, NamedTuple
 
+from refinr import initialisation
+from refinr.tables import look_up
 from refinr.xp import Array, namespace
 
 
@@ -245,12 +247,32 @@ def gelu_backward(dy: Array, cache: tuple) -> Array:
 
 
 class Activation(NamedTuple):
-    """An activation as a network uses it.
+    """An activation, and all that a network, a fit and a certificate need to know about it.
 
-    ``forward(z, **options) -> (y, cache)``, ``backward(dy, cache) -> dz``; ``parameters`` names the options that a
-    network's specification supplies (``omega``, ``scale``), ``constants`` those fixed by the name.  ``frequency`` names
-    the option that sets how fast y changes with z, None for activations without a scale of their own.  ``folds`` says
-    that this option does nothing but multiply z, and that with 1.0 nothing is multiplied: the layer below may do it.
+    Parameters
+    ----------
+    forward, backward : callables
+        ``forward(z, **options) -> (y, cache)`` and ``backward(dy, cache) -> dz``.
+    parameters : tuple of str
+        Options that a network's description supplies (``omega``, ``scale``).
+    constants : mapping
+        Options that are fixed by the name.
+    frequency : str or None
+        The option that sets how fast y changes with z; None for activations without a scale of their own.
+    folds : bool
+        Whether this option does nothing but multiply z, and with 1.0 nothing is multiplied: the layer below may do it.
+    law : callable
+        Of the first weights and biases, see `refinr.initialisation`.
+    nyquist_share : float or None
+        Scale of the first layer that a fit takes by default, as a share of the tile's Nyquist frequency; None: that of
+        the law.
+    oscillates : bool
+        Whether y rises and falls with z.  Then a layer whose weights have no scale of their own destroys the fit.
+    rounds : bool
+        Whether computing y rounds.  If not, whole numbers stay whole.
+    enclosure : callable or None
+        ``enclosure(on, z, **options)``: forward on values that carry an error bound, each operation a method of the
+        arithmetic `on` (`refinr.balls.Machines` is one).  None: certificates are refused.
     """
 
     forward: Callable[..., tuple[Array, tuple]]
@@ -259,17 +281,67 @@ class Activation(NamedTuple):
     constants: Mapping[str, Any] = MappingProxyType({})
     frequency: str | None = None
     folds: bool = False
+    law: initialisation.Law = initialisation.inverse_root
+    nyquist_share: float | None = None
+    oscillates: bool = False
+    rounds: bool = True
+    enclosure: Callable[..., Any] | None = None
 
+
+def _finer_enclosure(on: Any, z: Any, omega: float, stopped: bool = False) -> Any:
+    return on.sin(on.scaled(on.product(on.plus(on.abs(z), 1.0), z), omega))
+
+
+# Half the Nyquist frequency: above it a first layer cannot represent more on the grid, and far below it fits take
+# thousands of steps instead of tens.
+_WAVE: dict[str, Any] = {"frequency": "omega", "nyquist_share": 0.5, "oscillates": True}
 
 ACTIVATIONS = {
-    "sine": Activation(sine, sine_backward, ("omega",), frequency="omega", folds=True),
-    "finer": Activation(finer, finer_backward, ("omega",), frequency="omega"),
-    "finer-stopped": Activation(finer, finer_backward, ("omega",), {"stopped": True}, frequency="omega"),
-    "gauss": Activation(gauss, gauss_backward, ("scale",), frequency="scale"),
-    "wire": Activation(wire, wire_backward, ("omega", "scale"), frequency="omega"),
-    "relu": Activation(relu, relu_backward),
-    "tanh": Activation(tanh, tanh_backward),
-    "gelu": Activation(gelu, gelu_backward),
+    "sine": Activation(
+        sine,
+        sine_backward,
+        ("omega",),
+        folds=True,
+        law=initialisation.siren,
+        enclosure=lambda on, z, omega: on.sin(z if omega == 1.0 else on.scaled(z, omega)),
+        **_WAVE,
+    ),
+    "finer": Activation(
+        finer,
+        finer_backward,
+        ("omega",),
+        law=initialisation.finer,
+        enclosure=_finer_enclosure,
+        **_WAVE,
+    ),
+    "finer-stopped": Activation(
+        finer,
+        finer_backward,
+        ("omega",),
+        {"stopped": True},
+        law=initialisation.finer,
+        enclosure=_finer_enclosure,
+        **_WAVE,
+    ),
+    "gauss": Activation(
+        gauss,
+        gauss_backward,
+        ("scale",),
+        enclosure=lambda on, z, scale: on.bell(on.scaled(z, scale)),
+        **_WAVE | {"frequency": "scale"},
+    ),
+    "wire": Activation(
+        wire,
+        wire_backward,
+        ("omega", "scale"),
+        enclosure=lambda on, z, omega, scale: on.product(on.cos(on.scaled(z, omega)), on.bell(on.scaled(z, scale))),
+        **_WAVE,
+    ),
+    "relu": Activation(relu, relu_backward, law=initialisation.he, rounds=False, enclosure=lambda on, z: on.relu(z)),
+    "tanh": Activation(tanh, tanh_backward, law=initialisation.glorot, enclosure=lambda on, z: on.tanh(z)),
+    "gelu": Activation(
+        gelu, gelu_backward, law=initialisation.he, enclosure=lambda on, z: on.product(z, on.normal_cdf(z))
+    ),
 }
 
 
@@ -286,6 +358,4 @@ def get(name: str) -> Activation:
     >>> get("wire").parameters
     ('omega', 'scale')
     """
-    if name not in ACTIVATIONS:
-        raise ValueError(f"activation: unknown name {name!r}; known are {', '.join(ACTIVATIONS)}")
-    return ACTIVATIONS[name]
+    return look_up(ACTIVATIONS, name, "activation")

@@ -55,10 +55,27 @@ def linear_backward(dy: Array, cache: tuple, *, input_gradient: bool = True) -> 
     ones = xp.ones_like(dy[..., :1])  # (E, N, 1)
     dw = xp.matmul(xp.matrix_transpose(x), dy)  # (E, I, O)
     db = xp.matmul(xp.matrix_transpose(ones), dy)  # (E, 1, O); as a product: ten times faster than a sum over axis -2
-    if not input_gradient:
-        return dw, db, None
+    return dw, db, through_weights(dy, w, x.ndim) if input_gradient else None
+
+
+def through_weights(dy: Array, w: Array, axes: int) -> Array:
+    """``dx = dy w^T``, the gradient of ``x w`` with respect to x; summed over networks if they shared x.
+
+    Parameters
+    ----------
+    dy : array (N, O) or (E, N, O)
+    w : array (I, O) or (E, I, O)
+    axes : int
+        Of x: with fewer than dy has, it was shared.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> dy, w = np.ones((3, 1, 2)), np.ones((3, 4, 2))
+    >>> through_weights(dy, w, 3).shape, through_weights(dy, w, 2).tolist()
+    ((3, 1, 4), [[6.0, 6.0, 6.0, 6.0]])
+    """
+    xp = namespace(dy)
     wt = xp.matrix_transpose(w)  # (E, O, I)
     dx = dy * wt if dy.shape[-1] == 1 else xp.matmul(dy, wt)  # (E, N, I); one output: an outer product, no BLAS needed
-    if dx.ndim > x.ndim:
-        dx = xp.sum(dx, axis=0)
-    return dw, db, dx
+    return xp.sum(dx, axis=0) if dx.ndim > axes else dx

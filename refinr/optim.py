@@ -84,8 +84,8 @@ class Adam:
         b1, b2 = self.betas
         # NumPy's power also for a plain t: the C library's may differ in the last bit from what an array of t gets
         root = np.sqrt(1.0 - np.power(b2, t))
-        rate = _beside(p, lr * root / (1.0 - np.power(b1, t)))
-        eps = _beside(p, self.eps * root)
+        rate = beside(p, lr * root / (1.0 - np.power(b1, t)))
+        eps = beside(p, self.eps * root)
         m = b1 * state.m + (1.0 - b1) * g
         v = b2 * state.v + (1.0 - b2) * (g * g)
         return p - rate * (m / (namespace(p).sqrt(v) + eps)), Moments(m, v)
@@ -126,11 +126,18 @@ class SGD:
     ) -> tuple[Array, Velocity]:
         """See `Optimiser`; t does not matter."""
         u = self.momentum * state.u + g
-        return p - _beside(p, lr) * u, Velocity(u)
+        return p - beside(p, lr) * u, Velocity(u)
 
 
-def _beside(like: Array, value: float | np.ndarray) -> float | Array:
-    # a Python float keeps any array's dtype; a float64 scalar of NumPy would widen float32 and halve the speed
+def beside(like: Array, value: float | np.ndarray) -> float | Array:
+    """A step size, or another number per network, as it multiplies `like` without changing its dtype.
+
+    Examples
+    --------
+    >>> beside(np.ones(2, "float32"), np.float64(0.5)), beside(np.ones((2, 1), "float32"), np.ones((2, 1))).dtype
+    (0.5, dtype('float32'))
+    """
+    # a float64 scalar of NumPy would widen float32 and halve the speed; a Python float does not
     return float(value) if np.ndim(value) == 0 else asarray_like(value, like)
 
 

@@ -134,13 +134,7 @@ def _omega(value: float | None, activation: str) -> float:
 
 def _encoding(name: str, layer: str, axes: tuple[int, ...], features: int | None, seed: int) -> Encoding | None:
     encoding = encodings.choose(name, axes, features, seed)
-    if layer == "ternary" and encoding is None:
-        raise ValueError(
-            "encoding: a ternary layer normalises its input, which leaves of two bare coordinates only the sign of "
-            "their difference: choose 'fourier' or 'octaves'"
-        )
-    if layer == "ternary-integer" and not isinstance(encoding, encodings.Triangle):
-        raise ValueError(f"encoding: whole numbers only come from 'triangle', got {name!r} for 'ternary-integer'")
+    get_layer(layer).check_encoding(name, encoding)
     if features is not None and not (encoding and encoding.drawn):
         raise ValueError(f"features: waves are not drawn with encoding {name!r}, got {features}")
     return encoding
@@ -153,8 +147,8 @@ def _first_scale(
         return value
     if value not in (AUTO, "half-nyquist"):
         raise ValueError(f"first_scale: expected 'half-nyquist', None or numbers, got {value!r}")
-    oscillates = activations.get(activation).frequency
-    scale = tuple(0.5 * f for f in coords.nyquist(axes)) if oscillates else None
+    share = activations.get(activation).nyquist_share
+    scale = None if share is None else tuple(share * f for f in coords.nyquist(axes))
     if scale is None and value != AUTO:
         raise ValueError(f"first_scale: {activation!r} takes no scale from the tile, got {value!r}")
     if encoding is None:

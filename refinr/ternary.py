@@ -14,6 +14,7 @@ from collections.abc import Sequence
 from itertools import pairwise
 from typing import NamedTuple
 
+from refinr.layers import through_weights
 from refinr.xp import Array, namespace
 
 # --- quantisers ------------------------------------------------------------------------------------------------------
@@ -189,6 +190,8 @@ def layer_norm_backward(dy: Array, cache: tuple) -> Array:
 
 def _row_mean(x: Array) -> Array:
     xp = namespace(x)
+    if x.shape[-2] == 0:  # without rows there are no ones to copy the shape from
+        return x[..., :1]
     ones = xp.ones_like(xp.matrix_transpose(x[..., :1, :]))  # (..., I, 1)
     return xp.matmul(x, ones) / float(x.shape[-1])  # (..., N, 1); as a product: eight times faster
 
@@ -230,7 +233,8 @@ def linear(x: Array, w: Array, s: Array | None = None, *, bits: int = 8, faithfu
     if faithful not in (None, "official"):
         raise ValueError(f"faithful: expected None or 'official', got {faithful!r}")
     if faithful:
-        a, q = official_activations(n, bits), official_weights(w)
+        a = official_activations(n, bits)
+        q = official_weights(w)
         return xp.matmul(a, q), (a, None, q, norm_cache)
     a, gamma = activation_codes(n, bits)
     t, beta = weight_codes(w) if s is None else (w, s)
@@ -252,10 +256,7 @@ def linear_backward(dy: Array, cache: tuple, *, input_gradient: bool = True) -> 
     dw = xp.matmul(xp.matrix_transpose(a), dy if gamma is None else gamma * dy)  # (E, I, O)
     if not input_gradient:
         return dw, None
-    qt = xp.matrix_transpose(q)
-    dn = dy * qt if dy.shape[-1] == 1 else xp.matmul(dy, qt)  # (E, N, I)
-    if dn.ndim > a.ndim:
-        dn = xp.sum(dn, axis=0)
+    dn = through_weights(dy, q, a.ndim)  # (E, N, I)
     return dw, layer_norm_backward(dn, norm_cache)
 
 
@@ -315,10 +316,7 @@ def integer_linear_backward(dy: Array, cache: tuple, *, input_gradient: bool = T
     dw = xp.matmul(xp.matrix_transpose(a), dy) * unit  # (E, I, O)
     if not input_gradient:
         return dw, None
-    tt = xp.matrix_transpose((unit * limit) * t)
-    dx = dy * tt if dy.shape[-1] == 1 else xp.matmul(dy, tt)  # (E, N, I)
-    if dx.ndim > u.ndim:
-        dx = xp.sum(dx, axis=0)
+    dx = through_weights(dy, (unit * limit) * t, u.ndim)  # (E, N, I)
     return dw, xp.where(xp.abs(u) <= limit, dx, xp.zeros_like(dx))
 
 

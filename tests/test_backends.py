@@ -14,7 +14,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from refinr import activations, coords, layers, losses, metrics, mlp, optim, planes, ternary, xp
+from refinr import activations, coords, description, kinds, layers, losses, metrics, mlp, optim, planes, ternary, xp
 from tests.helpers import assert_close, assert_equal_exact
 from tests.strategies import net
 
@@ -232,7 +232,7 @@ def test_metrics_are_numbers_on_the_host(name, backend):
 
 # --- nothing is forgotten --------------------------------------------------------------------------------------------
 
-MODULES = [planes, coords, activations, losses, metrics, optim, layers, ternary, mlp]
+MODULES = [planes, coords, activations, losses, metrics, optim, layers, ternary, kinds, description, mlp]
 ON_THE_HOST = {
     "grid",
     "nyquist",
@@ -243,6 +243,7 @@ ON_THE_HOST = {
     "init",
     "init_one",
     "narrowest",
+    "anything",
     "check_bits",
     "cost",
     "largest_sum",

@@ -318,8 +318,8 @@ def test_the_defaults_are_those_of_siren():
         ({"sizes": (2, -3, 1)}, "sizes: expected two or more positive widths"),
         ({"activation": "sin"}, "activation: unknown name 'sin'"),
         ({"layer": "convolution"}, "layer: unknown name 'convolution'"),
-        ({"first_scale": (1.0,)}, "first_scale: expected 2 numbers, one an input"),
-        ({"first_scale": [1.0, 2.0, 3.0]}, "first_scale: expected 2 numbers, one an input"),
+        ({"first_scale": (1.0,)}, "first_scale: expected 2 numbers, one per input"),
+        ({"first_scale": [1.0, 2.0, 3.0]}, "first_scale: expected 2 numbers, one per input"),
     ],
 )
 def test_wrong_specifications_are_named(arguments, message):
@@ -347,7 +347,7 @@ def test_packing_keeps_every_parameter(sizes, nets, seed):
 @pytest.mark.parametrize(("nets", "stack"), [(1, 3), (3, 1), (3, 2)])
 def test_inputs_for_other_networks_are_refused(nets, stack):
     spec = MLP((2, 4, 1))
-    with pytest.raises(ValueError, match="one \\(N, I\\) a network"):
+    with pytest.raises(ValueError, match="one \\(N, I\\) per network"):
         mlp.forward(spec, mlp.init(spec, nets), np.zeros((stack, 5, 2), dtype=np.float32))
 
 

@@ -1,4 +1,7 @@
-"""The recipes of ARCHITECTURE.md's "How to add", followed to the letter: what is added works."""
+"""The recipes of ARCHITECTURE.md's "How to add", followed to the letter: what is added works.
+
+Each test registers one new row.  Those of the method represent a small image with it and ask for a certificate.
+"""
 
 from __future__ import annotations
 
@@ -7,7 +10,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from types import SimpleNamespace
-from typing import ClassVar
+from typing import ClassVar, NamedTuple
 
 import numpy as np
 import pytest
@@ -16,7 +19,21 @@ import refinr
 from examples.backends.defects import Defect, find
 from paper_figures import datafiles, figures, registry
 from paper_figures.__main__ import main
-from refinr import coords, decisions, decompositions, encodings, losses, oracle
+from refinr import (
+    activations,
+    coords,
+    decisions,
+    decompositions,
+    encodings,
+    initialisation,
+    layers,
+    losses,
+    mlp,
+    optim,
+    oracle,
+)
+from refinr.activations import Activation
+from refinr.kinds import LINEAR, Layer
 from refinr.losses import Loss
 from refinr.oracle import families
 from refinr.oracle.making import make, uniform
@@ -25,6 +42,128 @@ from refinr.oracle.rounding import Rounding
 from refinr.xp import namespace
 
 ROOT = Path(__file__).parent.parent
+IMAGE = (np.arange(64).reshape(8, 8) * 37 % 251).astype("uint8")
+
+
+def _assert_exact(inr, path) -> None:
+    """Every bit is right, also from a file, and on every machine that computes in float32."""
+    assert inr.report.ber == 0.0
+    assert (inr.decode() == IMAGE).all()
+    inr.save(path)
+    assert (refinr.load(path).decode() == IMAGE).all()
+    assert refinr.certify(inr, "float32").types["float32"].guaranteed
+
+
+# --- an activation ---------------------------------------------------------------------------------------------------
+
+
+def cosine(z, omega=30.0):
+    u = z if omega == 1.0 else omega * z
+    return namespace(z).cos(u), (u, omega)
+
+
+def cosine_backward(dy, cache):
+    u, omega = cache
+    return -omega * namespace(u).sin(u) * dy
+
+
+COSINE = Activation(
+    cosine,
+    cosine_backward,
+    ("omega",),
+    frequency="omega",
+    folds=True,
+    law=initialisation.siren,
+    nyquist_share=0.5,
+    oscillates=True,
+    enclosure=lambda on, z, omega: on.cos(z if omega == 1.0 else on.scaled(z, omega)),
+)
+
+
+def test_an_activation(monkeypatch, tmp_path):
+    monkeypatch.setitem(activations.ACTIVATIONS, "cosine", COSINE)
+    inr = refinr.fit(IMAGE, activation="cosine")
+    assert inr.layout.spec.first_scale == refinr.fit(IMAGE, activation="sine", max_steps=0).layout.spec.first_scale
+    _assert_exact(inr, tmp_path / "image.inr")
+    with pytest.raises(ValueError, match="activation: ternary weights lose the initialisation that 'cosine' lives by"):
+        refinr.fit(IMAGE, activation="cosine", layer="ternary")
+
+
+def test_an_activation_without_a_formula_for_certificates_says_so(monkeypatch):
+    monkeypatch.setitem(activations.ACTIVATIONS, "cosine", COSINE._replace(enclosure=None))
+    inr = refinr.fit(IMAGE, activation="cosine")
+    assert inr.lossless
+    with pytest.raises(ValueError, match="certify: nothing is known about rounding in activation 'cosine'"):
+        refinr.certify(inr)
+
+
+# --- a layer ---------------------------------------------------------------------------------------------------------
+
+STEP = 2.0**-12
+
+
+def fixed_point(x, w, b):
+    """``y = x round(w / STEP) STEP + b``, straight through the rounding on the way back."""
+    return layers.linear(x, _round(w), b)
+
+
+def _round(w):
+    return namespace(w).round(w / STEP) * STEP
+
+
+FIXED_POINT = Layer(
+    fixed_point,
+    layers.linear_backward,
+    arrays={"w": "IO", "b": "1O"},
+    stored={"w": ("IO", "float32"), "b": ("1O", "float32")},
+    freeze=lambda w, b: {"w": _round(w), "b": b},
+    defaults={**LINEAR.defaults, "hidden": (20, 20)},
+    enclosure=lambda on, h, w, b, gain: on.linear(h, _round(w), b, gain),
+)
+
+
+def test_a_layer(monkeypatch, tmp_path):
+    monkeypatch.setitem(mlp.LAYERS, "fixed-point", FIXED_POINT)
+    inr = refinr.fit(IMAGE, layer="fixed-point")
+    assert inr.layout.spec.sizes == (2, 20, 20, 1)
+    for name, p in inr.params.items():
+        assert name[0] == "b" or (p == np.rint(p / STEP) * STEP).all()
+    _assert_exact(inr, tmp_path / "image.inr")
+
+
+def test_a_layer_without_a_formula_for_certificates_says_so(monkeypatch):
+    monkeypatch.setitem(mlp.LAYERS, "fixed-point", FIXED_POINT._replace(enclosure=None))
+    inr = refinr.fit(IMAGE, layer="fixed-point", max_steps=1)
+    with pytest.raises(ValueError, match="certify: nothing is known about rounding in layer 'fixed-point'"):
+        refinr.certify(inr)
+
+
+# --- an optimiser ----------------------------------------------------------------------------------------------------
+
+
+class Signs(NamedTuple):
+    u: np.ndarray
+
+
+@dataclass(frozen=True)
+class SignMomentum:
+    """``u <- b u + (1 - b) g``, ``p <- p - lr sign(u)``."""
+
+    beta: float = 0.9
+
+    def init(self, p):
+        return Signs(namespace(p).zeros_like(p))
+
+    def step(self, p, g, state, t, lr):
+        u = self.beta * state.u + (1.0 - self.beta) * g
+        return p - optim.beside(p, lr) * namespace(u).sign(u), Signs(u)
+
+
+def test_an_optimiser(monkeypatch, tmp_path):
+    monkeypatch.setitem(optim.OPTIMISERS, "sign-momentum", SignMomentum)
+    inr = refinr.fit(IMAGE, optimiser="sign-momentum", lr=optim.Cosine(1e-3, 500))
+    _assert_exact(inr, tmp_path / "image.inr")
+
 
 # --- a figure of the paper -------------------------------------------------------------------------------------------
 
@@ -114,9 +253,6 @@ def test_a_new_figure_is_listed_and_becomes_stale_with_its_settings(checkerboard
     assert listed().split() == ["checkerboard", "ours", registry.CURRENT]
     monkeypatch.setitem(registry.find("checkerboard").presets, "tiny", {"size": 6, "widths": [8]})
     assert listed().split() == ["checkerboard", "ours", registry.STALE]
-
-
-IMAGE = (np.arange(64).reshape(8, 8) * 37 % 251).astype("uint8")
 
 
 def _assert_exact(inr, path, image=IMAGE) -> None:

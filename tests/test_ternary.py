@@ -169,6 +169,20 @@ def test_rows_have_mean_zero_and_the_variance_that_eps_leaves(seed, samples, wid
     assert_close(spread, var / (var + 1e-5), dtype=dtype, conditioning=2 * lost * (1 + lost), terms=width)
 
 
+def test_no_rows_give_no_rows():
+    nothing = np.zeros((2, 0, 4))
+    y, cache = ternary.layer_norm(nothing)
+    assert y.shape == ternary.layer_norm_backward(nothing, cache).shape == (2, 0, 4)
+    for forward, backward in (
+        (ternary.linear, ternary.linear_backward),
+        (ternary.integer_linear, ternary.integer_linear_backward),
+    ):
+        z, cache = forward(nothing, np.ones((2, 4, 3)))
+        dw, dx = backward(z, cache)
+        assert (z.shape, dx.shape) == ((2, 0, 3), (2, 0, 4))
+        assert_equal_exact(dw, np.zeros((2, 4, 3)))
+
+
 @given(seeds, st.integers(1, 4), st.integers(2, 6))
 def test_layer_norm_backward_vs_complex_step(seed, samples, width):
     x, dy = np.random.default_rng(seed).standard_normal((2, samples, width))

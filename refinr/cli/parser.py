@@ -15,7 +15,6 @@ from typing import Any
 
 from refinr import (
     activations,
-    certificates,
     decompositions,
     encodings,
     executors,
@@ -27,6 +26,7 @@ from refinr import (
 )
 from refinr.cli import commands
 from refinr.files import signals, storing
+from refinr.files.floats import FLOAT_TYPES
 from refinr.inr import LosslessError
 
 
@@ -133,7 +133,7 @@ def _parser() -> argparse.ArgumentParser:
         "certify", commands.certify, "Say whether an .inr file decodes to the same bits on every machine."
     )
     certifying.add_argument("input", metavar="FILE.inr")
-    certifying.add_argument("--dtype", choices=list(certificates.FLOAT_TYPES), default="float32", help="type that must")
+    certifying.add_argument("--dtype", choices=list(FLOAT_TYPES), default="float32", help="type that must")
 
     about = command("info", commands.info, "Say what an .inr file holds.")
     about.add_argument("input", metavar="FILE.inr")

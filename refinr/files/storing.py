@@ -16,6 +16,7 @@ import numpy as np
 
 from refinr.files import trits
 from refinr.files.container import BFLOAT16
+from refinr.files.floats import FLOAT_TYPES
 
 
 @dataclass(frozen=True)
@@ -55,11 +56,11 @@ def _as_float16(values: np.ndarray) -> np.ndarray:
 
 
 def _nearest_float16(values: np.ndarray) -> np.ndarray:
-    return _as_float16(_clipped(values, float(np.finfo(np.float16).max))).astype(np.float32)
+    return _as_float16(_clipped(values, FLOAT_TYPES["float16"].largest)).astype(np.float32)
 
 
 def _nearest_bfloat16(values: np.ndarray) -> np.ndarray:
-    bits = _clipped(values, (2.0 - 2.0**-7) * 2.0**127).view(np.uint32)
+    bits = _clipped(values, FLOAT_TYPES["bfloat16"].largest).view(np.uint32)
     even = (bits >> 16) & 1  # adding just less than half a step, or half of one where the next is even
     rounded = ((bits + (0x7FFF + even)) & 0xFFFF0000).astype(np.uint32).view(np.float32)
     return np.where(np.isnan(values), np.float32(np.nan), rounded)

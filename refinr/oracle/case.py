@@ -13,14 +13,16 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
+from refinr.files.floats import FLOAT_TYPES
+
 # --- the dtypes ------------------------------------------------------------------------------------------------------
 
-EPS = {"float64": 2.0**-52, "float32": 2.0**-23, "float16": 2.0**-10, "bfloat16": 2.0**-7}
+EPS = {name: found.eps for name, found in FLOAT_TYPES.items()}
 """The step from 1 to the next number."""
-TINY = {"float64": 2.0**-1022, "float32": 2.0**-126, "float16": 2.0**-24, "bfloat16": 2.0**-126}
+TINY = {name: found.tiny for name, found in FLOAT_TYPES.items()} | {"float16": FLOAT_TYPES["float16"].subnormal}
 """The size below which results may vanish: many machines flush numbers below the normal ones to zero; those for halves
 do not."""
-LARGEST = {"float64": 2.0**1023, "float32": 2.0**127, "float16": 2.0**15, "bfloat16": 2.0**127}
+LARGEST = {name: found.power for name, found in FLOAT_TYPES.items()}
 """The last power of two before infinity."""
 DTYPES = tuple(EPS)
 

@@ -33,7 +33,8 @@ from hypothesis import strategies as st
 
 import refinr
 from refinr import certificates, chunks, mlp
-from refinr.certificates import FLOAT_TYPES, enclose
+from refinr.certificates import enclose
+from refinr.files.floats import FLOAT_TYPES
 from tests.helpers import assert_equal_exact
 from tests.machines import Machine, distances_from_exact, exact_outputs
 from tests.strategies import seeds

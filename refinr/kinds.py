@@ -1,0 +1,186 @@
+"""Kinds of layers by name, each with all that a network, a fit, a file and a certificate need to know about it.
+
+With this you can find a kind of layer (`get_layer`) in the table of all (`LAYERS`).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from types import MappingProxyType
+from typing import Any, NamedTuple
+
+from refinr import activations, layers, ternary
+from refinr.tables import look_up
+from refinr.xp import Array, namespace
+
+WHOLE = 1 << 23
+"""Sums of whole numbers below this, and halves between them, are exact in float32, which has 24 bits."""
+
+
+def anything(*described: Any) -> None:
+    """Refuses nothing.
+
+    Examples
+    --------
+    >>> anything("none", None)
+    """
+
+
+class Layer(NamedTuple):
+    """A kind of layer.
+
+    Shapes are written in letters: "IO" is an array of ``fan_in`` rows and ``fan_out`` columns, "1O" one of a single
+    row.  A network has them with its layer's number behind the name, ``w0``, ``b0``, ``w1``, ...
+
+    Parameters
+    ----------
+    forward, backward : callables
+        ``forward(x, *arrays, **options) -> (y, cache)``; it takes the arrays that are trained and, where others are
+        stored, those.  ``backward(dy, cache, input_gradient=True) -> (*gradients, dx)``.
+    arrays : mapping from str to str
+        Names and shapes of the arrays that are trained.  Those called "w" start from the activation's law of weights,
+        others from its law of biases.
+    stored : mapping from str to (str, str)
+        Names, shapes and dtypes of the arrays that are stored: "float32", or "int8" for numbers in {-1, 0, 1}.
+    freeze : callable
+        ``freeze(*arrays) -> dict``: what is stored of trained arrays.
+    defaults : dict
+        What `refinr.fit` takes where it is told nothing.
+    options : tuple of str
+        What a network's description supplies (``bits``).
+    check : callable
+        ``check(spec)`` raises a ValueError for networks that cannot consist of such layers.
+    check_encoding : callable
+        ``check_encoding(name, encoding)`` raises a ValueError for inputs that such layers cannot take.
+    folds : bool
+        Whether the layer is linear in its arrays, so that a factor of its outputs may be multiplied into them.
+    enclosure : callable or None
+        ``enclosure(on, h, *arrays, gain=gain, **options)``: forward on values that carry an error bound, each operation
+        a method of the arithmetic `on`, with such a factor.  None: certificates are refused.
+    """
+
+    forward: Callable[..., tuple]
+    backward: Callable[..., tuple]
+    arrays: Mapping[str, str]
+    stored: Mapping[str, tuple[str, str]]
+    freeze: Callable[..., dict[str, Array]]
+    defaults: dict[str, Any]
+    options: tuple[str, ...] = ()
+    check: Callable[[Any], None] = anything
+    check_encoding: Callable[[str, Any], None] = anything
+    folds: bool = False
+    enclosure: Callable[..., Any] | None = None
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        """Of all arrays, trained or stored, in the order in which `forward` takes them."""
+        return tuple(dict.fromkeys([*self.arrays, *self.stored]))
+
+
+# --- linear ----------------------------------------------------------------------------------------------------------
+
+LINEAR = Layer(
+    layers.linear,
+    layers.linear_backward,
+    arrays=MappingProxyType({"w": "IO", "b": "1O"}),
+    stored=MappingProxyType({"w": ("IO", "float32"), "b": ("1O", "float32")}),
+    freeze=lambda w, b: {"w": w, "b": b},
+    defaults={"hidden": (16, 16, 16), "activation": "sine", "encoding": "none", "lr": 3e-3},
+    folds=True,
+    enclosure=lambda on, h, w, b, gain: on.linear(h, w, b, gain),
+)
+
+
+# --- ternary ---------------------------------------------------------------------------------------------------------
+
+
+def _check_ternary(spec: Any) -> None:
+    ternary.check_bits(spec.bits)
+    if activations.get(spec.activation).oscillates and not spec.experimental:
+        raise ValueError(
+            f"activation: ternary weights lose the initialisation that {spec.activation!r} lives by and the fit "
+            "collapses: take 'relu', 'gelu' or 'tanh', or set experimental=True to see it"
+        )
+    if spec.first_scale is not None:
+        raise ValueError("first_scale: ternary weights have no scale to choose, expected None")
+
+
+def _check_ternary_encoding(name: str, encoding: Any) -> None:
+    if encoding is None:
+        raise ValueError(
+            "encoding: a ternary layer normalises its input, which leaves of two bare coordinates only the sign of "
+            "their difference: choose 'fourier' or 'octaves'"
+        )
+
+
+def _codes(w: Array) -> tuple[Array, Array]:
+    xp = namespace(w)
+    codes, scale = ternary.weight_codes(w)
+    return xp.astype(codes, xp.int8), scale
+
+
+TERNARY = Layer(
+    ternary.linear,
+    ternary.linear_backward,
+    arrays=MappingProxyType({"w": "IO"}),
+    stored=MappingProxyType({"w": ("IO", "int8"), "s": ("11", "float32")}),
+    freeze=lambda w: dict(zip(("w", "s"), _codes(w), strict=True)),
+    defaults={"hidden": (32, 32), "activation": "relu", "encoding": "fourier", "lr": 6e-3},
+    options=("bits",),
+    check=_check_ternary,
+    check_encoding=_check_ternary_encoding,
+    enclosure=lambda on, h, *arrays, gain, bits: on.unknown(ternary.linear(h.mid, *arrays, bits=bits)[0]),
+)
+
+
+# --- ternary, in whole numbers ---------------------------------------------------------------------------------------
+
+
+def _check_integer(spec: Any) -> None:
+    _check_ternary(spec)
+    largest = ternary.largest_sum(max(spec.sizes), spec.bits)
+    if activations.get(spec.activation).rounds or largest >= WHOLE:
+        whole = " or ".join(name for name, found in activations.ACTIVATIONS.items() if not found.rounds)
+        raise ValueError(
+            f"layer: {spec.layer!r} needs {whole} and sums below 2^23 to be exact, got {spec.activation} and {largest}"
+        )
+
+
+def _check_integer_encoding(name: str, encoding: Any) -> None:
+    if not (encoding and encoding.whole):
+        raise ValueError(f"encoding: whole numbers only come from 'triangle', got {name!r} for 'ternary-integer'")
+
+
+INTEGER = Layer(
+    ternary.integer_linear,
+    ternary.integer_linear_backward,
+    arrays=TERNARY.arrays,
+    stored=MappingProxyType({"w": ("IO", "int8")}),
+    freeze=lambda w: {"w": _codes(w)[0]},
+    defaults={"hidden": (56, 56), "activation": "relu", "encoding": "triangle", "lr": 1e-2},
+    options=("bits",),
+    check=_check_integer,
+    check_encoding=_check_integer_encoding,
+    enclosure=lambda on, h, w, gain, bits: on.integer_linear(h, w, bits),
+)
+
+
+# --- by name ---------------------------------------------------------------------------------------------------------
+
+LAYERS = {"linear": LINEAR, "ternary": TERNARY, "ternary-integer": INTEGER}
+
+
+def get_layer(name: str) -> Layer:
+    """The kind of layer of that name.
+
+    Raises
+    ------
+    ValueError
+        For an unknown name.
+
+    Examples
+    --------
+    >>> get_layer("ternary").names
+    ('w', 's')
+    """
+    return look_up(LAYERS, name, "layer")
