@@ -44,6 +44,8 @@ FLOORS = {
             "oracle",
             "__init__",
             "cli.commands",
+            "cli.arguments",
+            "cli.verbs",
             "cli.parser",
             "cli",
             "__main__",

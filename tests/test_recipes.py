@@ -5,12 +5,16 @@ Each test registers one new row.  Those of the method represent a small image wi
 
 from __future__ import annotations
 
+import argparse
+import io
 import sys
 from collections.abc import Iterator
+from concurrent.futures import Executor, ThreadPoolExecutor
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from types import SimpleNamespace
-from typing import ClassVar, NamedTuple
+from typing import Any, ClassVar, NamedTuple
 
 import numpy as np
 import pytest
@@ -21,10 +25,12 @@ from paper_figures import datafiles, figures, registry
 from paper_figures.__main__ import main
 from refinr import (
     activations,
+    cli,
     coords,
     decisions,
     decompositions,
     encodings,
+    executors,
     initialisation,
     layers,
     losses,
@@ -33,6 +39,9 @@ from refinr import (
     oracle,
 )
 from refinr.activations import Activation
+from refinr.cli import verbs
+from refinr.files import residual, signals, storing
+from refinr.files.format import Format
 from refinr.kinds import LINEAR, Layer
 from refinr.losses import Loss
 from refinr.oracle import families
@@ -40,6 +49,7 @@ from refinr.oracle.making import make, uniform
 from refinr.oracle.operations import OPERATIONS, Operation
 from refinr.oracle.rounding import Rounding
 from refinr.xp import namespace
+from tests.helpers import assert_equal_exact
 
 ROOT = Path(__file__).parent.parent
 IMAGE = (np.arange(64).reshape(8, 8) * 37 % 251).astype("uint8")
@@ -456,3 +466,192 @@ def test_a_family_of_the_oracles_cases(monkeypatch, tmp_path):
     oracle.export(tmp_path, cases)
     assert (tmp_path / "waves.safetensors").exists()
     assert _check_cosine(cosine, oracle.load(tmp_path)).ok
+
+
+NOISE = np.random.default_rng(0).integers(0, 16, (9, 9)).astype(np.uint8)
+FIT = ["--tile", "3,3", "--hidden", "8,8", "--max-steps", "60", "--quiet"]
+
+
+@pytest.fixture
+def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A folder to be in, with an image."""
+    monkeypatch.chdir(tmp_path)
+    np.save("image.npy", NOISE)
+    return tmp_path
+
+
+# --- a file format ---------------------------------------------------------------------------------------------------
+
+
+def _read_text(content: bytes) -> tuple[np.ndarray, dict[str, Any]]:
+    title, *lines = content.decode("ascii").splitlines()
+    samples = np.array([[int(number) for number in line.split()] for line in lines], np.int32)
+    return samples, {"channels": False, "title": title}
+
+
+def _write_text(file: io.BytesIO, samples: np.ndarray, info: dict[str, Any]) -> None:
+    if samples.ndim != 2 or samples.dtype.kind not in "iu":
+        raise ValueError(f"expected integers of shape (H, W), got {samples.dtype} of shape {samples.shape}")
+    lines = [info.get("title", ""), *(" ".join(map(str, row)) for row in samples.tolist())]
+    file.write(("\n".join(lines) + "\n").encode("ascii"))
+
+
+TEXT = Format("text", (".txt", ".tab"), _read_text, _write_text, "(H, W); int32", keeps=("title",))
+
+
+def test_a_file_format(folder, monkeypatch, capsys):
+    monkeypatch.setitem(signals.FORMATS, TEXT.name, TEXT)
+    stored = "heights\n" + "\n".join(" ".join(map(str, row)) for row in (NOISE.astype(int) - 7).tolist()) + "\n"
+    Path("a.txt").write_text(stored)
+    assert cli.main(["fit", "a.txt", "a.inr", *FIT]) == 0
+    assert cli.main(["verify", "a.txt", "a.inr"]) == 0
+    assert cli.main(["decode", "a.inr", "b.TAB"]) == 0
+    assert Path("b.TAB").read_text() == stored, "what the format keeps comes back, too"
+    assert refinr.load("a.inr").info == {"format": "text", "channels": False, "title": "heights"}
+    # what is damaged, or cannot be held, is said as of any other format
+    Path("c.txt").write_text("heights\n1 2\n3\n")
+    capsys.readouterr()
+    assert cli.main(["fit", "c.txt", "c.inr", *FIT]) == 2
+    assert capsys.readouterr().err.startswith("refinr: c.txt: cannot be read as TEXT: ")
+    with pytest.raises(ValueError, match=r"d\.txt: cannot be written as TEXT: expected integers of shape \(H, W\)"):
+        signals.write("d.txt", np.zeros(3))
+    assert cli.main(["fit", "image.npy", "a.txt", *FIT]) == 2, "the name of a signal"
+    assert Path("a.txt").read_text() == stored
+    # and it is offered
+    capsys.readouterr()
+    with pytest.raises(SystemExit):
+        cli.main(["fit", "--help"])
+    assert ".txt" in capsys.readouterr().out
+
+
+def test_a_file_format_that_needs_an_extra_says_which(folder, monkeypatch):
+    def read(content: bytes) -> tuple[np.ndarray, dict[str, Any]]:
+        import nothing_of_this_name  # noqa: F401
+
+        raise AssertionError("never got here")
+
+    monkeypatch.setitem(signals.FORMATS, "odd", Format("odd", (".odd",), read, _write_text, "", extra="oddities"))
+    Path("a.odd").write_bytes(b"1 2")
+    with pytest.raises(ValueError, match=r"needs nothing_of_this_name: pip install 'refinr\[oddities\]'"):
+        signals.read("a.odd")
+
+
+def test_a_file_format_that_stays_on_disk(folder, monkeypatch):
+    def mapped(path: Path) -> tuple[np.ndarray, dict[str, Any]]:
+        return np.memmap(path, np.uint8, "r"), {"channels": False}
+
+    def read(content: bytes) -> tuple[np.ndarray, dict[str, Any]]:
+        return np.frombuffer(content, np.uint8), {"channels": False}
+
+    monkeypatch.setattr(signals, "MAPPED", 80)
+    monkeypatch.setitem(signals.FORMATS, "raw", Format("raw", (".raw",), read, _write_text, "(N,); uint8", map=mapped))
+    for size, is_mapped in ((80, False), (81, True)):
+        Path("a.raw").write_bytes(NOISE.tobytes()[:size])
+        samples, info = signals.read("a.raw")
+        assert isinstance(samples, np.memmap) == is_mapped
+        assert_equal_exact(np.array(samples), NOISE.reshape(-1)[:size])
+        assert info == {"format": "raw", "channels": False}
+
+
+# --- a store precision -----------------------------------------------------------------------------------------------
+
+
+def _nearest_20_bits(values: np.ndarray) -> np.ndarray:
+    """Sign, exponent and 11 bits of the fraction; the others are cut off."""
+    return (np.ascontiguousarray(values).view(np.uint32) & np.uint32(0xFFFFF000)).view(np.float32)
+
+
+SHORT = storing.Store("float20", np.dtype("<f4"), _nearest_20_bits, lambda values: values, lambda stored: stored)
+
+
+@pytest.mark.parametrize("layer", ["linear", "ternary"])
+def test_a_store_precision(folder, monkeypatch, capsys, layer):
+    monkeypatch.setitem(storing.STORES, SHORT.name, SHORT)
+    assert cli.main(["fit", "image.npy", "a.inr", "--store", "float20", "--layer", layer, *FIT]) == 0
+    assert cli.main(["verify", "image.npy", "a.inr"]) == 0
+    inr = refinr.load("a.inr")
+    assert inr.store == "float20"
+    floats = [p for p in inr.params.values() if p.dtype == np.float32]
+    assert floats
+    for p in floats:
+        assert not (np.ascontiguousarray(p).view(np.uint32) & 0xFFF).any()
+    capsys.readouterr()
+    assert cli.main(["info", "a.inr"]) == 0
+    assert "(float20)" in capsys.readouterr().out
+    floats[0][...] = 1 / 3
+    with pytest.raises(ValueError, match="store: the parameters are no float20 numbers"):
+        inr.save("b.inr")
+
+
+def test_a_store_that_is_not_known_any_more_is_said(folder, monkeypatch):
+    with monkeypatch.context() as patch:
+        patch.setitem(storing.STORES, SHORT.name, SHORT)
+        refinr.fit(NOISE, max_steps=0, store="float20").save("a.inr")
+    with pytest.raises(ValueError, match=r"a\.inr: .*store: unknown name 'float20'; known are float32, float16"):
+        refinr.load("a.inr")
+
+
+# --- a compression of residuals --------------------------------------------------------------------------------------
+
+
+def test_a_compression_of_residuals(folder, monkeypatch):
+    import bz2
+
+    row = residual.Codec("bzip2", bz2.BZ2Compressor, bz2.BZ2Decompressor)
+    monkeypatch.setattr(residual, "CODECS", {row.name: row})  # alone, so that it has the shortest stream
+    assert cli.main(["fit", "image.npy", "a.inr", *FIT, "--max-steps", "1"]) == 0
+    assert refinr.load("a.inr").residual.codec == "bzip2"
+    assert cli.main(["verify", "image.npy", "a.inr"]) == 0
+
+
+# --- an executor -----------------------------------------------------------------------------------------------------
+
+
+def test_an_executor(folder, monkeypatch, capsys):
+    opened: list[tuple[int, str]] = []
+
+    @contextmanager
+    def pool(workers: int, address: str) -> Iterator[Executor]:
+        opened.append((workers, address))
+        with ThreadPoolExecutor(workers) as executor:
+            yield executor
+
+    assert cli.main(["fit", "image.npy", "a.inr", *FIT]) == 0
+    row = executors.Engine("pool", pool, workers=True, address=True)
+    monkeypatch.setitem(executors.EXECUTORS, row.name, row)
+    told = ["--executor", "pool", "--workers", "2", "--address", "there"]
+    assert cli.main(["fit", "image.npy", "b.inr", *FIT, *told]) == 0
+    assert opened == [(2, "there")]
+    assert Path("a.inr").read_bytes() == Path("b.inr").read_bytes()
+    # errors about the others know of it
+    capsys.readouterr()
+    assert cli.main(["fit", "image.npy", "c.inr", *FIT, "--workers", "2"]) == 2
+    assert "workers: expected 1 or more, with processes or pool, got 2 with threads" in capsys.readouterr().err
+    assert cli.main(["fit", "image.npy", "c.inr", *FIT, "--executor", "pool"]) == 2
+    assert "address: expected tcp://HOST:PORT with dask or pool" in capsys.readouterr().err
+
+
+# --- a verb ----------------------------------------------------------------------------------------------------------
+
+
+def test_a_verb(folder, monkeypatch, capsys):
+    def arguments(parser: argparse.ArgumentParser) -> None:
+        parser.add_argument("input", metavar="IN")
+        parser.add_argument("--most", type=int, default=15)
+
+    def run(options: argparse.Namespace) -> int:
+        largest = int(signals.read(options.input).samples.max())
+        print(f"largest sample {largest}")
+        return 0 if largest <= options.most else 1
+
+    verb = verbs.Verb("largest", "Say how large the largest sample is.", arguments, run)
+    monkeypatch.setitem(verbs.VERBS, verb.name, verb)
+    assert cli.main(["largest", "image.npy"]) == 0
+    assert capsys.readouterr().out == "largest sample 15\n"
+    assert cli.main(["largest", "image.npy", "--most", "14"]) == 1
+    capsys.readouterr()
+    assert cli.main(["largest", "nothing.npy"]) == 2
+    assert capsys.readouterr().err.startswith("refinr: nothing.npy: ")
+    with pytest.raises(SystemExit):
+        cli.main(["--help"])
+    assert verb.help in " ".join(capsys.readouterr().out.split())

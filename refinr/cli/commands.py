@@ -9,6 +9,7 @@ import argparse
 import math
 import os
 import sys
+from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
@@ -58,12 +59,22 @@ def expand(options: argparse.Namespace) -> int:
     """Give an image more bits."""
     image, info = signals.read(options.input)
     bits = options.from_bits or info.get("bitdepth", 8 * image.dtype.itemsize)
-    if options.method == "network":
-        expanded = expansion.expand(image, bits, options.bits, max_steps=options.max_steps)
-    else:
-        expanded = expansion.BASELINES[options.method.replace("-", " ")](image, bits, options.bits)
+    expanded = EXPANSIONS[options.method](image, bits, options.bits, options)
     signals.write(options.output, expanded, {"channels": info["channels"]})
     return 0
+
+
+def _by_network(image: np.ndarray, bits: int, to: int, options: argparse.Namespace) -> np.ndarray:
+    return expansion.expand(image, bits, to, max_steps=options.max_steps)
+
+
+def _by_arithmetic(method: Callable[[np.ndarray, int, int], np.ndarray]) -> Callable[..., np.ndarray]:
+    return lambda image, bits, to, options: method(image, bits, to)
+
+
+EXPANSIONS: dict[str, Callable[..., np.ndarray]] = {"network": _by_network}
+EXPANSIONS |= {name.replace(" ", "-"): _by_arithmetic(method) for name, method in expansion.BASELINES.items()}
+"""How an image comes by more bits: methods by name, (image, bits, to, options) -> image."""
 
 
 def decode(options: argparse.Namespace) -> int:
@@ -111,7 +122,8 @@ def certify(options: argparse.Namespace) -> int:
 def info(options: argparse.Namespace) -> int:
     """Say what a file holds."""
     inr = load(options.input, trusted=options.trusted)
-    layout, spec = inr.layout, inr.layout.spec
+    layout = inr.layout
+    spec = layout.spec
     print(f"samples        {np.dtype(layout.dtype)} {layout.shape}, {layout.channels} channel(s)")
     print(f"decomposition  {type(layout.cut).__name__}, {layout.cut.bits} bits, {layout.cut.levels} levels an output")
     print(f"tiles          {len(layout.tiles)} of {layout.tile}")
@@ -119,13 +131,14 @@ def info(options: argparse.Namespace) -> int:
     if layout.encoding is not None:
         print(f"encoding       {type(layout.encoding).__name__}, {spec.sizes[0]} inputs")
     print(_summary(inr))
-    if spec.layer != "linear":
-        trits = [p for p in inr.params.values() if p.dtype == np.int8]
+    trits = [p for p in inr.params.values() if p.dtype == np.int8]
+    if trits:
         scales = sum(p.size for p in inr.params.values()) - sum(p.size for p in trits)
         packed = sum(storing.pack(p, inr.store).nbytes for p in trits)
         count = sum(p.size for p in trits)
         print(f"weights        {spec.layer}: {count} trits in {packed} bytes, {scales} scales in {4 * scales}")
-    alone, all_of_it = inr.report.samples * np.dtype(layout.dtype).itemsize, Path(options.input).stat().st_size
+    alone = inr.report.samples * np.dtype(layout.dtype).itemsize
+    all_of_it = Path(options.input).stat().st_size
     network = sum(storing.pack(p, inr.store).nbytes for p in inr.params.values())
     rest = 0 if inr.residual is None else inr.residual.data.nbytes
     larger = "LARGER than the samples" if all_of_it > alone else "smaller than the samples"
@@ -138,14 +151,26 @@ def info(options: argparse.Namespace) -> int:
 
 def oracle(options: argparse.Namespace) -> int:
     """Check somebody else's backend, or export the cases."""
-    from refinr import oracle  # many cases: loaded for this command alone
+    return ORACLE[options.what](options)
 
-    if options.what == "export":
-        oracle.export(options.target, oracle.cases(options.families))
-        return 0
+
+def _export(options: argparse.Namespace) -> int:
+    from refinr import oracle  # many cases: loaded for this verb alone
+
+    oracle.export(options.target, oracle.cases(options.families))
+    return 0
+
+
+def _check(options: argparse.Namespace) -> int:
+    from refinr import oracle
+
     backend = oracle.find_backend(options.target)
     given = oracle.load(options.cases) if options.cases else None
     return 0 if oracle.check_backend(backend, options.families, options.dtype, given=given) else 1
+
+
+ORACLE: dict[str, Callable[[argparse.Namespace], int]] = {"check": _check, "export": _export}
+"""What the oracle can be asked to do, by name."""
 
 
 def _summary(inr: INR) -> str:

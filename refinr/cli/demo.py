@@ -72,7 +72,8 @@ def main(folder: Path) -> int:
     """
     folder.mkdir(parents=True, exist_ok=True)
     print(_HEADER)
-    comparisons, exact = [], True
+    comparisons = []
+    exact = True
     for name, samples in demo_signals().items():
         comparison = Comparison(name, samples, *_fit_both_ways(samples))
         comparisons.append(comparison)
@@ -137,7 +138,9 @@ def _draw(comparisons: list[Comparison], path: Path) -> None:
     figure = Figure(figsize=(15, 2.9 * len(comparisons)), layout="constrained")
     grid = figure.subplots(len(comparisons), 6, squeeze=False, width_ratios=[1, 1, 1, 1.3, 1, 1])
     for axes, comparison in zip(grid, comparisons, strict=True):
-        samples, planes, direct = comparison.samples, comparison.planes, comparison.direct
+        samples = comparison.samples
+        planes = comparison.planes
+        direct = comparison.direct
         limits = {"vmin": float(samples.min()), "vmax": float(samples.max())}
         bits = planes.layout.cut.bits
         _show(axes[0], samples, f"{comparison.name}: {samples.dtype}, {bits} bits", cmap="gray", **limits)

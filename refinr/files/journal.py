@@ -22,7 +22,7 @@ import numpy as np
 
 _MAGIC = b"refinr journal 1\n"
 _HEAD = 64
-_PORTION = 1024  # records looked at together
+_RECORDS_AT_ONCE = 1024  # looked at together when a journal is gone on with
 
 
 class Ledger:
@@ -44,7 +44,8 @@ class Ledger:
 
     def __init__(self, networks: int, params: Mapping[str, np.ndarray]) -> None:
         self.params = {name: np.empty((networks, *p.shape[1:]), p.dtype) for name, p in params.items()}
-        self.steps, self.restarts = np.zeros(networks, np.int64), np.zeros(networks, np.int64)
+        self.steps = np.zeros(networks, np.int64)
+        self.restarts = np.zeros(networks, np.int64)
         self.done: set[int] = set()
 
     def add(
@@ -54,7 +55,8 @@ class Ledger:
         rows = list(networks)
         for name, p in params.items():
             self.params[name][rows] = p
-        self.steps[rows], self.restarts[rows] = steps, restarts
+        self.steps[rows] = steps
+        self.restarts[rows] = restarts
         self.done.update(rows)
 
 
@@ -93,8 +95,8 @@ class Journal(Ledger):
         self._key = key
         fields: list[Any] = [("digest", "V8"), ("steps", "<i8"), ("restarts", "<i8")]
         fields += [(name, p.dtype.newbyteorder("<"), p.shape[1:]) for name, p in params.items()]
-        self._record = np.dtype(fields)
-        size = _HEAD + networks * self._record.itemsize
+        self._record_dtype = np.dtype(fields)
+        size = _HEAD + networks * self._record_dtype.itemsize
         head = _MAGIC.ljust(_HEAD - len(key), b"\0") + key
         try:
             with open(self.path, "ab"):
@@ -102,27 +104,30 @@ class Journal(Ledger):
             with open(self.path, "r+b") as file:
                 found = file.read(_HEAD)
                 if not head.startswith(found):
-                    raise ValueError(self._complaint(found))
+                    raise ValueError(self._mismatch(found))
                 file.seek(0)
                 file.write(head)
                 file.truncate(size)
-            records = np.memmap(self.path, self._record, "r", _HEAD, (networks,))
+            records = np.memmap(self.path, self._record_dtype, "r", _HEAD, (networks,))
         except OSError as error:
             error.filename = self.path
             raise
         self.params = {name: records[name] for name in params}
-        self.steps, self.restarts = records["steps"], records["restarts"]
-        self.done = self._complete(records)
+        self.steps = records["steps"]
+        self.restarts = records["restarts"]
+        self.done = self._intact(records)
 
-    def _complaint(self, found: bytes) -> str:
+    def _mismatch(self, found: bytes) -> str:
+        """Why a file that begins so is not this journal."""
         if not found.startswith(_MAGIC):
             return f"{self.path}: there is another file in the place of the journal"
         return f"{self.path}: networks of other samples or settings; give those it was begun with, or delete it"
 
-    def _complete(self, records: np.ndarray) -> set[int]:
+    def _intact(self, records: np.ndarray) -> set[int]:
+        """The networks whose records have the right digest."""
         done = set()
-        for first in range(0, len(records), _PORTION):
-            portion = np.array(records[first : first + _PORTION])
+        for first in range(0, len(records), _RECORDS_AT_ONCE):
+            portion = np.array(records[first : first + _RECORDS_AT_ONCE])
             for i in np.flatnonzero(portion["digest"] != np.void(bytes(8))):
                 if portion["digest"][i].tobytes() == self._digest(first + int(i), portion[i].tobytes()[8:]):
                     done.add(first + int(i))
@@ -141,15 +146,16 @@ class Journal(Ledger):
         OSError
             If the disk is full, say; what was written before stays.
         """
-        records = np.zeros(len(networks), self._record)
-        records["steps"], records["restarts"] = steps, restarts
+        records = np.zeros(len(networks), self._record_dtype)
+        records["steps"] = steps
+        records["restarts"] = restarts
         for name, p in params.items():
             records[name] = p
         try:
             with open(self.path, "r+b") as file:
                 for network, record in zip(networks, records, strict=True):
                     content = record.tobytes()[8:]
-                    file.seek(_HEAD + network * self._record.itemsize)
+                    file.seek(_HEAD + network * self._record_dtype.itemsize)
                     file.write(self._digest(network, content) + content)
         except OSError as error:
             error.filename = self.path

@@ -122,7 +122,9 @@ def pack(values: np.ndarray, store: str) -> np.ndarray:
     """
     if values.dtype == np.int8:
         return trits.pack(values)
-    if not np.array_equal(nearest(values, store), values, equal_nan=True):
+    rounded = nearest(values, store)
+    # the same object where nothing is ever rounded: no copies of parameters that are mapped from a large file
+    if rounded is not values and not np.array_equal(rounded, values, equal_nan=True):
         raise ValueError(f"store: the parameters are no {store} numbers")
     return STORES[store].pack(values)
 

@@ -1,12 +1,10 @@
-"""Volumes and what is larger than memory: the stored numbers of NIfTI, memory maps, many channels."""
+"""NIfTI volumes: the stored numbers, and files of others byte for byte."""
 
 from __future__ import annotations
 
 import gzip
 import io
 import json
-import os
-import subprocess
 import sys
 from pathlib import Path
 
@@ -16,7 +14,6 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-import refinr
 from refinr import cli
 from refinr.files import nifti, signals
 from tests.helpers import assert_equal_exact
@@ -113,76 +110,3 @@ def test_without_nibabel_it_is_said(monkeypatch, tmp_path):
         signals.read(tmp_path / "a.nii")
     with pytest.raises(ValueError, match=r"written as NIFTI: it needs nibabel: pip install 'refinr\[volumes\]'"):
         signals.write(tmp_path / "b.nii", np.zeros((2, 2)))
-
-
-# --- larger than memory ----------------------------------------------------------------------------------------------
-
-
-@pytest.mark.parametrize("order", ["C", "F"])
-def test_large_npy_files_are_mapped(tmp_path, monkeypatch, order):
-    monkeypatch.setattr(signals, "MAPPED", 100)
-    samples = np.asarray(np.random.default_rng(0).integers(0, 99, (9, 20)).astype(">i2"), order=order)
-    np.save(tmp_path / "a.npy", samples)
-    mapped, info = signals.read(tmp_path / "a.npy")
-    assert isinstance(mapped, np.memmap)
-    assert info == {"format": "npy", "channels": None}
-    assert_equal_exact(np.array(mapped), np.array(samples))
-    inr = refinr.fit(mapped, max_steps=3, tile=5, exact=True)
-    out = np.lib.format.open_memmap(tmp_path / "b.npy", "w+", samples.dtype, samples.shape)
-    inr.decode(out=out)
-    assert_equal_exact(np.load(tmp_path / "b.npy"), np.array(samples))
-    (tmp_path / "a.npy").write_bytes((tmp_path / "a.npy").read_bytes()[:-1])
-    with pytest.raises(ValueError, match=r"a\.npy: cannot be read as NPY"):
-        signals.read(tmp_path / "a.npy")
-
-
-def test_a_fit_of_a_memory_map_takes_no_memory_that_grows_with_it(tmp_path):
-    """The anonymous memory of the driver: what is mapped from files, the system can take back at any moment."""
-    script = """
-import sys, threading, time
-import numpy as np, refinr
-from refinr import cpu
-side = int(sys.argv[1])
-samples = np.lib.format.open_memmap(sys.argv[2] + "/a.npy", "w+", "u2", (side, 512))
-peak = 0
-def watch():
-    global peak
-    while True:
-        fields = dict(line.split(":", 1) for line in open("/proc/self/status"))
-        peak = max(peak, int(fields["RssAnon"].split()[0]))
-        time.sleep(0.005)
-threading.Thread(target=watch, daemon=True).start()
-options = dict(bits=8, tile=(16, 16), hidden=(16, 16), max_steps=0, group=64)
-inr = refinr.fit(samples, exact=True, journal=sys.argv[2] + "/a.part", **options)
-inr.save(sys.argv[2] + "/a.inr")
-time.sleep(0.05)
-print(peak, sum(p.nbytes for p in inr.params.values()) // 1024)
-"""
-    peaks, stored = [], []
-    for side in (32, 1024):
-        (tmp_path / str(side)).mkdir()
-        command = [sys.executable, "-c", script, str(side), str(tmp_path / str(side))]
-        root = Path(refinr.__file__).parent.parent
-        run = subprocess.run(command, capture_output=True, text=True, check=True, cwd=root)
-        peak, size = map(int, run.stdout.split())
-        peaks.append(peak)
-        stored.append(size)
-    assert stored[1] == 32 * stored[0]
-    assert peaks[1] - peaks[0] < 0.5 * (stored[1] - stored[0])
-
-
-# --- channels --------------------------------------------------------------------------------------------------------
-
-
-@pytest.mark.parametrize("channels", [1, 2, 6])
-def test_recordings_of_many_channels(tmp_path, monkeypatch, channels):
-    monkeypatch.chdir(tmp_path)
-    sound = np.random.default_rng(0).integers(-99, 99, (50, channels)).astype(np.int16)
-    signals.write("a.wav", sound[:, 0] if channels == 1 else sound, {"rate": 44100})
-    assert cli.main(["fit", "a.wav", "a.inr", "--quiet", "--hidden", "8,8", "--max-steps", "20"]) == 0
-    inr = refinr.load("a.inr")
-    assert (inr.layout.grid, inr.layout.channels) == ((50,), channels)
-    assert cli.main(["verify", "a.wav", "a.inr"]) == 0
-    assert cli.main(["decode", "a.inr", "b.wav"]) == 0
-    assert Path("a.wav").read_bytes() == Path("b.wav").read_bytes()
-    assert os.path.getsize("a.wav") == 44 + 100 * channels

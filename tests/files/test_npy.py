@@ -3,14 +3,20 @@
 from __future__ import annotations
 
 import os
+import subprocess
+import sys
+from pathlib import Path
 
 import numpy as np
 import pytest
 from hypothesis import given
 
+import refinr
+from refinr.files import signals
 from refinr.files.signals import read, write
 from tests import strategies
 from tests.files.formats import assert_survives
+from tests.helpers import assert_equal_exact
 
 
 @given(samples=strategies.samples())
@@ -43,3 +49,59 @@ def test_npy_runs_no_code(tmp_path):
     with pytest.raises(ValueError, match=r"a\.npy: cannot be read as NPY: Object arrays"):
         read(tmp_path / "a.npy")
     assert not (tmp_path / "trace").exists()
+
+
+# --- larger than memory ----------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("order", ["C", "F"])
+def test_large_npy_files_are_mapped(tmp_path, monkeypatch, order):
+    monkeypatch.setattr(signals, "MAPPED", 100)
+    samples = np.asarray(np.random.default_rng(0).integers(0, 99, (9, 20)).astype(">i2"), order=order)
+    np.save(tmp_path / "a.npy", samples)
+    mapped, info = signals.read(tmp_path / "a.npy")
+    assert isinstance(mapped, np.memmap)
+    assert info == {"format": "npy", "channels": None}
+    assert_equal_exact(np.array(mapped), np.array(samples))
+    inr = refinr.fit(mapped, max_steps=3, tile=5, exact=True)
+    out = np.lib.format.open_memmap(tmp_path / "b.npy", "w+", samples.dtype, samples.shape)
+    inr.decode(out=out)
+    assert_equal_exact(np.load(tmp_path / "b.npy"), np.array(samples))
+    (tmp_path / "a.npy").write_bytes((tmp_path / "a.npy").read_bytes()[:-1])
+    with pytest.raises(ValueError, match=r"a\.npy: cannot be read as NPY"):
+        signals.read(tmp_path / "a.npy")
+
+
+def test_a_fit_of_a_memory_map_takes_no_memory_that_grows_with_it(tmp_path):
+    """The anonymous memory of the driver: what is mapped from files, the system can take back at any moment."""
+    script = """
+import sys, threading, time
+import numpy as np, refinr
+from refinr import cpu
+side = int(sys.argv[1])
+samples = np.lib.format.open_memmap(sys.argv[2] + "/a.npy", "w+", "u2", (side, 512))
+peak = 0
+def watch():
+    global peak
+    while True:
+        fields = dict(line.split(":", 1) for line in open("/proc/self/status"))
+        peak = max(peak, int(fields["RssAnon"].split()[0]))
+        time.sleep(0.005)
+threading.Thread(target=watch, daemon=True).start()
+options = dict(bits=8, tile=(16, 16), hidden=(16, 16), max_steps=0, group=64)
+inr = refinr.fit(samples, exact=True, journal=sys.argv[2] + "/a.part", **options)
+inr.save(sys.argv[2] + "/a.inr")
+time.sleep(0.05)
+print(peak, sum(p.nbytes for p in inr.params.values()) // 1024)
+"""
+    peaks, stored = [], []
+    for side in (32, 1024):
+        (tmp_path / str(side)).mkdir()
+        command = [sys.executable, "-c", script, str(side), str(tmp_path / str(side))]
+        root = Path(refinr.__file__).parent.parent
+        run = subprocess.run(command, capture_output=True, text=True, check=True, cwd=root)
+        peak, size = map(int, run.stdout.split())
+        peaks.append(peak)
+        stored.append(size)
+    assert stored[1] == 32 * stored[0]
+    assert peaks[1] - peaks[0] < 0.5 * (stored[1] - stored[0])

@@ -313,3 +313,14 @@ def test_arguments_are_left_alone(tmp_path):
 def test_import_is_light():
     code = "import refinr.files.signals, sys; assert not {'scipy', 'png', 'tifffile'} & set(sys.modules)"
     subprocess.run([sys.executable, "-c", code], check=True)
+
+
+def test_rows_say_what_their_formats_keep(tmp_path):
+    for suffix, content in [
+        *whole_files(tmp_path).values(),
+        (".nii", written(tmp_path, ".nii", ramp("int16", (2, 3)))),
+    ]:
+        (tmp_path / f"a{suffix}").write_bytes(content)
+        info = read(tmp_path / f"a{suffix}").info
+        assert set(info) == {"format", "channels", *SUFFIXES[suffix].keeps}
+        assert signals.FORMATS[info["format"]] is SUFFIXES[suffix]

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import struct
 import wave
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -13,6 +14,9 @@ from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 from scipy.io import wavfile
 
+import refinr
+from refinr import cli
+from refinr.files import signals
 from refinr.files.signals import read, write
 from tests.files.formats import assert_survives, from_patterns, patterns, ramp
 from tests.helpers import assert_equal_exact
@@ -137,3 +141,17 @@ def test_scipy_left_justifies_24_bits(tmp_path):
     """Why `read` shifts: were this to change, the shift would have to go."""
     write(tmp_path / "a.wav", np.array([-1, 5], "int32"), {"rate": 8000, "bits": 24})
     assert wavfile.read(tmp_path / "a.wav")[1].tolist() == [-256, 5 * 256]
+
+
+@pytest.mark.parametrize("channels", [1, 2, 6])
+def test_recordings_of_many_channels(tmp_path, monkeypatch, channels):
+    monkeypatch.chdir(tmp_path)
+    sound = np.random.default_rng(0).integers(-99, 99, (50, channels)).astype(np.int16)
+    signals.write("a.wav", sound[:, 0] if channels == 1 else sound, {"rate": 44100})
+    assert cli.main(["fit", "a.wav", "a.inr", "--quiet", "--hidden", "8,8", "--max-steps", "20"]) == 0
+    inr = refinr.load("a.inr")
+    assert (inr.layout.grid, inr.layout.channels) == ((50,), channels)
+    assert cli.main(["verify", "a.wav", "a.inr"]) == 0
+    assert cli.main(["decode", "a.inr", "b.wav"]) == 0
+    assert Path("a.wav").read_bytes() == Path("b.wav").read_bytes()
+    assert os.path.getsize("a.wav") == 44 + 100 * channels

@@ -1,0 +1,125 @@
+"""What the command line's verbs are told: for each a function that adds its arguments to a parser.
+
+Choices are the names of tables, so a new row is a new choice.
+"""
+
+from __future__ import annotations
+
+import argparse
+from pathlib import Path
+
+from refinr import activations, decompositions, encodings, executors, losses, mlp, optim, planning
+from refinr.cli import commands
+from refinr.files import signals, storing
+from refinr.files.floats import FLOAT_TYPES
+
+
+def demo(parser: argparse.ArgumentParser) -> None:
+    """``--output``."""
+    parser.add_argument("--output", type=Path, default=Path("demo-output"), help="folder for files and picture")
+
+
+def fit(parser: argparse.ArgumentParser) -> None:
+    """``IN OUT.inr`` and the settings of a fit."""
+    parser.add_argument("input", metavar="IN", help=f"signal to fit: {_known()}")
+    parser.add_argument("output", metavar="OUT.inr")
+    text = "bit-coordinate wants --hidden 64,64,64,64 --lr 1e-3"
+    parser.add_argument("--decomposition", choices=list(decompositions.DECOMPOSITIONS), default="planes", help=text)
+    parser.add_argument("--bits", type=int, help="width of the codes; default: what the samples need")
+    parser.add_argument("--tile", type=lengths, default=32, help="32 (32*32 samples in any dimension) or 16,16,8")
+    parser.add_argument("--preset", choices=list(planning.PRESETS), help="settings that stand where none is given")
+    parser.add_argument("--hidden", type=widths, help="widths of the hidden layers: 16,16,16")
+    parser.add_argument("--layer", choices=list(mlp.LAYERS), default="linear", help="ternary: weights -1, 0, 1")
+    parser.add_argument("--encoding", choices=["none", *encodings.ENCODINGS], help="of the coordinates")
+    parser.add_argument("--features", type=int, help="waves in a fourier or triangle encoding; default: 60")
+    parser.add_argument("--activation", choices=list(activations.ACTIVATIONS))
+    parser.add_argument("--loss", choices=list(losses.LOSSES), help="default: bce, or mse for more than two levels")
+    parser.add_argument("--optimiser", choices=list(optim.OPTIMISERS), help="default: adam")
+    parser.add_argument("--lr", type=float, help="step size")
+    parser.add_argument("--margin", type=float, default=0.5, help="distance outputs must keep from their threshold")
+    parser.add_argument("--max-steps", type=int, default=2000, help="steps a network may take")
+    parser.add_argument("--seed", type=int, default=0)
+    parser.add_argument("--radix-bits", type=int, default=1, help="bits a plane (more than 1: regression of digits)")
+    parser.add_argument("--gray", action="store_true", help="planes of the Gray code")
+    parser.add_argument("--channels", action=argparse.BooleanOptionalAction, help="last axis counts channels")
+    text = "keep what the networks have wrong as a residual, so that decoding is exact whatever the budget"
+    parser.add_argument("--exact", action=argparse.BooleanOptionalAction, default=True, help=text)
+    text = "what the file holds parameters in; what half floats make wrong, the residual takes up"
+    parser.add_argument("--store", choices=list(storing.STORES), default="float32", help=text)
+    text = "keep networks as they are done in OUT.inr.part, and go on from there if it is there"
+    parser.add_argument("--resume", action="store_true", help=text)
+    text = "who trains: threads or processes of this machine, Dask's workers, or MPI's"
+    parser.add_argument("--executor", choices=list(executors.EXECUTORS), default="threads", help=text)
+    parser.add_argument("--workers", type=int, help="how many processes; default: as many as cores")
+    parser.add_argument("--address", help="of Dask's scheduler: tcp://host:8786")
+    parser.add_argument("--xp", default="numpy", help="array library: numpy, cupy")
+    parser.add_argument("--quiet", action="store_true", help="no progress bar")
+
+
+def decode(parser: argparse.ArgumentParser) -> None:
+    """``FILE.inr BACK``."""
+    parser.add_argument("input", metavar="FILE.inr")
+    parser.add_argument("output", metavar="BACK", help=f"signal to write: {_known()}")
+    _add_trusted(parser)
+
+
+def expand(parser: argparse.ArgumentParser) -> None:
+    """``IN OUT`` and how many bits."""
+    parser.add_argument("input", metavar="IN", help="image of unsigned integers")
+    parser.add_argument("output", metavar="OUT", help=f"signal to write: {_known()}")
+    parser.add_argument("--bits", type=int, default=16, help="what it is to have")
+    parser.add_argument("--from-bits", type=int, help="what it has; default: what its file stores")
+    parser.add_argument("--method", choices=list(commands.EXPANSIONS), default="network")
+    parser.add_argument("--max-steps", type=int, default=1000, help="steps a network may take")
+
+
+def verify(parser: argparse.ArgumentParser) -> None:
+    """``IN FILE.inr``."""
+    parser.add_argument("original", metavar="IN")
+    parser.add_argument("input", metavar="FILE.inr")
+    _add_trusted(parser)
+
+
+def certify(parser: argparse.ArgumentParser) -> None:
+    """``FILE.inr`` and a float type."""
+    parser.add_argument("input", metavar="FILE.inr")
+    parser.add_argument("--dtype", choices=list(FLOAT_TYPES), default="float32", help="type that must")
+
+
+def info(parser: argparse.ArgumentParser) -> None:
+    """``FILE.inr``."""
+    parser.add_argument("input", metavar="FILE.inr")
+    _add_trusted(parser)
+
+
+def oracle(parser: argparse.ArgumentParser) -> None:
+    """``check MODULE`` or ``export FOLDER``."""
+    parser.add_argument("what", choices=list(commands.ORACLE), help="check MODULE[:OBJECT], or export FOLDER")
+    parser.add_argument("target", metavar="MODULE[:OBJECT] | FOLDER")
+    parser.add_argument(
+        "--families", type=lambda text: text.split(","), help="layers,mlp or patterns: 'mlp.mlp.siren*'"
+    )
+    parser.add_argument("--dtype", choices=list(FLOAT_TYPES), default="float32")
+    parser.add_argument("--cases", metavar="FOLDER", help="check the cases exported there")
+
+
+# --- shared ----------------------------------------------------------------------------------------------------------
+
+
+def _known() -> str:
+    return ", ".join(signals.by_suffix())
+
+
+def _add_trusted(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("--trusted", action="store_true", help="take a small file that stands for a large signal, too")
+
+
+def lengths(text: str) -> int | tuple[int, ...]:
+    """``32``, or ``16,16,8`` for every axis."""
+    found = widths(text)
+    return found[0] if len(found) == 1 and "," not in text else found
+
+
+def widths(text: str) -> tuple[int, ...]:
+    """``16,16,16``."""
+    return tuple(int(n) for n in text.split(",") if n)

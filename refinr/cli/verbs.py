@@ -1,0 +1,67 @@
+"""The verbs of the command line, a row each."""
+
+from __future__ import annotations
+
+import argparse
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from refinr.cli import arguments, commands
+
+
+@dataclass(frozen=True)
+class Verb:
+    """A verb of the command line.
+
+    Parameters
+    ----------
+    name : str
+        ``refinr NAME ...``.
+    help : str
+        What it does, in one sentence.
+    arguments : callable (parser)
+        Adds the arguments it takes.
+    run : callable (options) -> int
+        Does it, and returns the exit status: 0 if what was asked holds, 1 if not.  What cannot be tried is raised.
+    """
+
+    name: str
+    help: str
+    arguments: Callable[[argparse.ArgumentParser], None]
+    run: Callable[[argparse.Namespace], int]
+
+
+VERBS: dict[str, Verb] = {
+    verb.name: verb
+    for verb in [
+        Verb("demo", "Represent real measurements exactly, and look at the result.", arguments.demo, commands.demo),
+        Verb("fit", "Fit a signal and write it as an .inr file.", arguments.fit, commands.fit),
+        Verb("decode", "Decode an .inr file and write the signal.", arguments.decode, commands.decode),
+        Verb(
+            "expand",
+            "Give an image more bits: those below are extrapolated.",
+            arguments.expand,
+            commands.expand,
+        ),
+        Verb(
+            "verify",
+            "Compare a signal with what an .inr file decodes to, sample by sample.",
+            arguments.verify,
+            commands.verify,
+        ),
+        Verb(
+            "certify",
+            "Say whether an .inr file decodes to the same bits on every machine.",
+            arguments.certify,
+            commands.certify,
+        ),
+        Verb("info", "Say what an .inr file holds.", arguments.info, commands.info),
+        Verb(
+            "oracle",
+            "Check somebody else's backend against the reference, or export the cases.",
+            arguments.oracle,
+            commands.oracle,
+        ),
+    ]
+}
+"""Verbs by name, in the order in which the help lists them."""
