@@ -22,6 +22,7 @@ from benchmarks import report
 from refinr import chunks, coords, cpu, decisions, encodings, mlp, planes, ternary, training
 from refinr.cli import demo
 from refinr.files import trits
+from refinr.jobs import Job, Options
 from refinr.mlp import MLP
 
 FITS: dict[str, dict[str, Any]] = {
@@ -107,8 +108,8 @@ def collapse(samples: np.ndarray, steps: int) -> list[dict[str, Any]]:
                 for lr in (1e-4, 3e-3):
                     report.log(f"{encoding}, {layer}, {activation}, lr {lr}")
                     spec = MLP((x.shape[1], 32, 32, 1), activation, layer=layer, experimental=True)
-                    options = training.Options(lr=lr, margin=0.0, max_steps=steps, patience=None)
-                    outcome = training.train(training.Job(spec, PLANES, x, targets), options)
+                    options = Options(lr=lr, margin=0.0, max_steps=steps, patience=None)
+                    outcome = training.train(Job(spec, PLANES, x, targets), options)
                     row[f"BER, lr {lr:g}"] = float(outcome.wrong.sum()) / targets.size
                 rows.append(row)
     return rows

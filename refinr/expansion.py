@@ -14,9 +14,10 @@ from typing import Any
 
 import numpy as np
 
-from refinr import coords, cpu, planes, running, tiling, training
+from refinr import coords, cpu, planes, running, tiling
 from refinr.chunks import evaluate
 from refinr.decompositions import BitCoordinate
+from refinr.jobs import Job, Options
 from refinr.layout import Layout
 from refinr.mlp import MLP
 
@@ -49,7 +50,7 @@ def expand(
     bit_scale : float, optional
         Scale of the first layer along the bit axis, see `refinr.mlp.MLP`; half the axis's Nyquist frequency by default.
     options
-        More of `refinr.training.Options`.
+        More of `refinr.jobs.Options`.
 
     Returns
     -------
@@ -79,7 +80,7 @@ def expand(
     scales = [0.5 * f for f in coords.nyquist(cut.axes(shape))]
     scales[-1] = scales[-1] if bit_scale is None else bit_scale
     spec = MLP((3, *hidden, 1), omega=omega, first_scale=tuple(scales))
-    settings = training.Options(lr=lr, max_steps=max_steps, seed=seed, **options)
+    settings = Options(lr=lr, max_steps=max_steps, seed=seed, **options)
     layout = Layout(raised.dtype.str, raised.shape, True, 0, shape, cut, spec)
 
     def inputs(extent: tuple[int, ...], part: slice) -> np.ndarray:
@@ -90,11 +91,11 @@ def expand(
         """Of all planes (C, N, to), those below being zeros."""
         return cut.targets(raised[where].reshape(-1, channels)).reshape(channels, -1, to)
 
-    def jobs() -> Iterator[training.Job]:
+    def jobs() -> Iterator[Job]:
         for index, where in enumerate(layout.tiles):
             x = inputs(tiling.extent(where), slice(added, to))
             known = targets(where)[:, :, added:].reshape(channels, -1, 1)
-            yield training.Job(spec, range(index * channels, (index + 1) * channels), x, known)
+            yield Job(spec, range(index * channels, (index + 1) * channels), x, known)
 
     result = np.zeros_like(raised)
     for job, outcome in running.run(jobs(), settings):

@@ -19,11 +19,12 @@ from typing import Any
 
 import numpy as np
 
-from refinr import cpu, losses, mlp, optim, running, training
+from refinr import cpu, losses, mlp, optim, running
 from refinr.files import container, storing
 from refinr.files.checksum import checksum
 from refinr.files.journal import Journal, Ledger
 from refinr.inr import INR
+from refinr.jobs import Options
 from refinr.layout import Layout
 from refinr.measuring import measure
 from refinr.optim import Optimiser
@@ -224,9 +225,9 @@ def fit(
         features=chosen["features"],
         seed=seed,
     )
-    options = training.Options(
+    options = Options(
         levels=layout.cut.levels,
-        loss=chosen["loss"] or losses.for_levels(training.Options.loss, layout.cut.levels),
+        loss=chosen["loss"] or losses.for_levels(Options.loss, layout.cut.levels),
         optimiser=optim.find(chosen["optimiser"] or "adam"),
         lr=chosen["lr"],
         margin=margin,
@@ -256,7 +257,7 @@ def fit(
 
 def _patience(value: int | str | None, regresses: bool) -> int | None:
     if value == AUTO:
-        return None if regresses else training.Options.patience
+        return None if regresses else Options.patience
     if isinstance(value, str):
         raise ValueError(f"patience: expected 1 or more steps, None or 'auto', got {value!r}")
     if regresses and value is not None:
@@ -267,7 +268,7 @@ def _patience(value: int | str | None, regresses: bool) -> int | None:
 def _train(
     layout: Layout,
     samples: np.ndarray,
-    options: training.Options,
+    options: Options,
     executor: Executor | None,
     xp: ModuleType,
     visible: bool,
@@ -306,7 +307,7 @@ def _ledger(
     path: str | os.PathLike | None,
     layout: Layout,
     digest: str,
-    options: training.Options,
+    options: Options,
     xp: ModuleType,
     store: str,
 ) -> Ledger:
@@ -319,7 +320,7 @@ def _ledger(
     return Journal(path, key, layout.networks, one)
 
 
-def _described(options: training.Options) -> str:
+def _described(options: Options) -> str:
     """All that two fits must have in common, in words: schedules and optimisers of ours are what they print."""
     if callable(options.lr) and not isinstance(options.lr, optim.SCHEDULES):
         raise ValueError(

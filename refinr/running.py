@@ -19,9 +19,9 @@ import numpy as np
 
 from refinr import cpu, tiling, training
 from refinr.chunks import chunk_length
+from refinr.jobs import Job, Options, Outcome
 from refinr.layout import Layout
 from refinr.mlp import MLP
-from refinr.training import Job, Options, Outcome
 from refinr.xp import get, name_of
 
 

@@ -32,7 +32,7 @@ settings.load_profile(PROFILE)
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     if PROFILE == "mutants":  # most die in a quick test: those that train networks come last
-        items.sort(key=lambda item: item.path.stem == "test_training")
+        items.sort(key=lambda item: item.path.stem in ("test_running", "test_training"))
 
 
 @dataclass(frozen=True)

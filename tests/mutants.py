@@ -50,7 +50,9 @@ class Forks:
         stats = json.loads(Path("mutmut-stats.json").read_text(encoding="utf-8"))
         seconds = stats["duration_by_test"]
         # the quick ones first, and those that train networks last
-        items = sorted(session.items, key=lambda item: (item.path.stem == "test_training", seconds[item.nodeid]))
+        items = sorted(
+            session.items, key=lambda item: (item.path.stem in ("test_running", "test_training"), seconds[item.nodeid])
+        )
         unharmed = _wait({_fork(session, items, "no mutant", 3600): "no mutant"})
         if unharmed[1] != SURVIVED:
             pytest.exit("The tests fail without a mutant.", returncode=1)

@@ -14,7 +14,7 @@ import pytest
 import refinr
 from refinr import theory
 from refinr.mlp import MLP
-from tests import test_inr, test_mlp, test_training
+from tests import groups, test_inr, test_mlp
 from tests.files import formats, test_container
 from tests.helpers import assert_close, assert_equal_exact, complex_step, complex_step_gradient
 from tests.strategies import Net
@@ -185,12 +185,12 @@ WRONGS = pytest.mark.parametrize("wrong", WRONG.values(), ids=WRONG)
 @WRONGS
 def test_networks_of_a_training_are_compared_bit_for_bit(wrong):
     row = {"w0": np.array([1.0, 2.0], "float32"), "margin": np.array(0.5)}
-    test_training._assert_same(row, {name: value.copy() for name, value in row.items()})
+    groups.assert_same(row, {name: value.copy() for name, value in row.items()})
     for name in row:
         with pytest.raises(AssertionError):
-            test_training._assert_same(row | {name: wrong(row[name])}, row)
+            groups.assert_same(row | {name: wrong(row[name])}, row)
         with pytest.raises(AssertionError):
-            test_training._assert_same(row, {"w0": row["w0"]})
+            groups.assert_same(row, {"w0": row["w0"]})
 
 
 def _one_weight() -> tuple[Net, dict[str, np.ndarray]]:

@@ -19,6 +19,7 @@ from paper_figures.figure import Figure
 from paper_figures.resume import each
 from refinr import training
 from refinr.decompositions import Planes
+from refinr.jobs import Job, Options
 
 _SCALES = [0.0375, 0.075, 0.15, 0.3, 0.5, 1.0, 2.0, 4.0]
 PICTURES = {
@@ -62,11 +63,11 @@ def compute(preset: str, rng: np.random.Generator) -> dict[str, Any]:
         hidden = (settings["wide" if "wide" in rest else "width"],) * 4
         spec, x = curves.specification(method, cut, signal.codes.shape, hidden)
         targets = cut.targets(signal.codes.reshape(-1, 1))[:: 16 // settings["bits"]]
-        options = training.Options(
+        options = Options(
             loss=loss, lr=method.lr, margin=0.0, max_steps=settings["steps"], patience=None,
             seed=int(stream.integers(2**31)),
         )  # fmt: skip
-        outcome = training.train(training.Job(spec, range(len(targets)), x, targets), options, xp=settings.get("xp"))
+        outcome = training.train(Job(spec, range(len(targets)), x, targets), options, xp=settings.get("xp"))
         return {"steps": outcome.steps.tolist(), "right": (outcome.wrong == 0).tolist()}
 
     rows = each(measure, cases, rng)
