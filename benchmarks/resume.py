@@ -20,6 +20,7 @@ from typing import Any
 import numpy as np
 
 from benchmarks import report
+from refinr import mlp
 from refinr.cli import demo
 
 ROOT = Path(__file__).parent.parent
@@ -35,7 +36,7 @@ def _networks(journal: Path) -> int:
     if not journal.exists():
         return 0
     content = journal.read_bytes()[64:]
-    record = 8 + 8 + 8 + 4 * 609
+    record = 8 + 8 + 8 + 4 * mlp.parameter_count(mlp.MLP((2, *mlp.widths(2, 8 * 8), 1)))
     return sum(content[i : i + 8] != bytes(8) for i in range(0, len(content), record))
 
 

@@ -21,7 +21,11 @@ from benchmarks import report
 from refinr.cli import demo
 from refinr.files import storing
 
-BUDGETS = {"0 steps": {"max_steps": 0}, "few parameters": {"hidden": (8, 8), "max_steps": 300}, "default": {}}
+BUDGETS = {
+    "0 steps": {"max_steps": 0},
+    "few parameters": {"hidden": (8, 8), "lr": 3e-3, "max_steps": 300},
+    "default": {},
+}
 
 
 def signals() -> dict[str, np.ndarray]:

@@ -11,6 +11,7 @@ Every decomposition is a frozen dataclass that offers the same things; to add on
 - ``choose(ends, bits, radix_bits, gray)``, of the class: the decomposition for samples between two ends;
 - ``regresses``, of the class: whether it asks for values, near enough, and not for decisions, all of them right;
 - ``decides``: whether outputs mean decisions at all, so that there are margins;
+- ``defaults``: what `refinr.fit` takes for it instead of what suits the layer;
 - ``bits``: width of the codes;
 - ``levels``: how many digits an output distinguishes, 2 for bits;
 - ``networks(channels)``: how many networks a tile needs;
@@ -64,6 +65,7 @@ class Planes:
 
     regresses: ClassVar[bool] = False
     decides: ClassVar[bool] = True
+    defaults: ClassVar[dict[str, Any]] = {}
 
     bits: int
     radix_bits: int = 1
@@ -211,6 +213,7 @@ class Direct(Values):
     """
 
     regresses: ClassVar[bool] = True
+    defaults: ClassVar[dict[str, Any]] = {"lr": 3e-3}  # values need finer steps than signs
 
     dtype: str | None = None
     low: float = 0.0

@@ -89,8 +89,7 @@ def fit(
         Of any boolean, integer or float dtype up to 64 bits.  NaN, infinities and -0.0 are data for bit planes.
     decomposition : {"planes", "bit-coordinate", "none"}
         One network for every tile, plane and channel; one for every tile and channel with the bit index as a coordinate
-        (Eq. 8; a full tile needs more than the default widths: ``hidden=(64,) * 4``, ``lr=1e-3``); one for every tile
-        and channel for the value itself, for comparison.
+        (Eq. 8); one for every tile and channel for the value itself, for comparison.
     bits : int, optional
         Width of the codes.  By default what the samples need: the bits of the largest value (of the range, for signed
         integers), all bits of a float.
@@ -104,8 +103,10 @@ def fit(
         Shape of a tile, or an int t for t * t samples in any dimension; see `refinr.tiling.tile_shape`.
     preset : str, optional
         A name in `refinr.planning.PRESETS`: settings that stand where nothing else is given.  By default those that
-        suit the kind of layer: ``hidden=(16, 16, 16)``, ``activation="sine"``, ``encoding="none"``, ``lr=3e-3`` for
-        linear ones; `refinr.mlp.LAYERS` has them all.
+        suit the kind of layer, `refinr.mlp.LAYERS` has them all.  For linear ones they are "fast": two hidden layers as
+        wide as 0.9 parameters per output of a tile allow (`refinr.mlp.widths`: ``hidden=(27, 27)`` for planes of
+        32 x 32 samples), ``activation="sine"``, ``encoding="none"``, ``lr=1e-2``.  "small", three
+        layers of 13, has half the parameters and takes four times the steps.
     hidden : sequence of ints, optional
         Widths of the hidden layers.
     layer : {"linear", "ternary", "ternary-integer"}
@@ -130,7 +131,8 @@ def fit(
         A name in `refinr.optim.OPTIMISERS`, or an instance such as ``optim.Adam(betas=(0.9, 0.995))``; "adam" by
         default.
     lr : float or callable, optional
-        Step size, or a schedule; see `refinr.optim.schedule`.
+        Step size, or a schedule; see `refinr.optim.schedule`.  Direct regression ("none") and networks of more than two
+        hidden layers have a default of their own, 3e-3.
     margin : float
         How far outputs must be from their threshold: in logits for "bce", in half steps between levels for others.
         How much of it rounding may use up on other machines, `refinr.certify` says.
@@ -207,7 +209,7 @@ def fit(
         "optimiser": optimiser,
         "lr": lr,
     }
-    chosen = settings(layer, preset, given)
+    chosen = settings(layer, preset, given, decomposition)
     layout = plan(
         samples,
         decomposition,

@@ -5,6 +5,7 @@ With this you can find a kind of layer (`get_layer`) in the table of all (`LAYER
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Mapping
 from types import MappingProxyType
 from typing import Any, NamedTuple
@@ -45,7 +46,9 @@ class Layer(NamedTuple):
     freeze : callable
         ``freeze(*arrays) -> dict``: what is stored of trained arrays.
     defaults : dict
-        What `refinr.fit` takes where it is told nothing.
+        What `refinr.fit` takes where it is told nothing; there ``hidden`` may be a rule, which is called like `widths`.
+    deep : mapping
+        Replaces some of them where a network has more than two hidden layers.
     options : tuple of str
         What a network's description supplies (``bits``).
     check : callable
@@ -65,6 +68,7 @@ class Layer(NamedTuple):
     stored: Mapping[str, tuple[str, str]]
     freeze: Callable[..., dict[str, Array]]
     defaults: dict[str, Any]
+    deep: Mapping[str, Any] = MappingProxyType({})
     options: tuple[str, ...] = ()
     check: Callable[[Any], None] = anything
     check_encoding: Callable[[str, Any], None] = anything
@@ -77,6 +81,34 @@ class Layer(NamedTuple):
         return tuple(dict.fromkeys([*self.arrays, *self.stored]))
 
 
+def widths(axes: int, outputs: int, *, layers: int = 2, share: float = 0.9) -> tuple[int, ...]:
+    """Hidden layers of one width, the largest with which a network of one output has `share` parameters per output.
+
+    At least 8, which a handful of samples needs to be learnt in a few steps, and at most 128, where a step begins to
+    take seconds.
+
+    Parameters
+    ----------
+    axes : int
+        Coordinates of a sample.
+    outputs : int
+        Samples of a tile.
+    layers : int
+    share : float
+        Parameters per output.
+
+    Examples
+    --------
+    >>> widths(2, 32 * 32), widths(2, 16 * 16), widths(1, 3)
+    ((27, 27), (12, 12), (8, 8))
+    """
+    # (axes + 1) w + (layers - 1) (w + 1) w + (w + 1) parameters: square w^2 + linear w + 1 = share * outputs
+    square = layers - 1
+    linear = axes + layers + 1
+    width = (math.sqrt(linear * linear + 4.0 * square * (share * outputs - 1.0)) - linear) / (2.0 * square)
+    return (min(max(int(width), 8), 128),) * layers
+
+
 # --- linear ----------------------------------------------------------------------------------------------------------
 
 LINEAR = Layer(
@@ -85,7 +117,8 @@ LINEAR = Layer(
     arrays=MappingProxyType({"w": "IO", "b": "1O"}),
     stored=MappingProxyType({"w": ("IO", "float32"), "b": ("1O", "float32")}),
     freeze=lambda w, b: {"w": w, "b": b},
-    defaults={"hidden": (16, 16, 16), "activation": "sine", "encoding": "none", "lr": 3e-3},
+    defaults={"hidden": widths, "activation": "sine", "encoding": "none", "lr": 1e-2},
+    deep=MappingProxyType({"lr": 3e-3}),  # of steps of 1e-2, sines behind sines make too much
     folds=True,
     enclosure=lambda on, h, w, b, gain: on.linear(h, w, b, gain),
 )

@@ -22,7 +22,7 @@ import numpy as np
 
 from refinr import activations
 from refinr.description import MLP, Params, by_layer, pack, parameter_count, shapes, stored, unpack
-from refinr.kinds import LAYERS, Layer, get_layer
+from refinr.kinds import LAYERS, Layer, get_layer, widths
 from refinr.xp import Array
 
 __all__ = [
@@ -42,6 +42,7 @@ __all__ = [
     "shapes",
     "stored",
     "unpack",
+    "widths",
 ]
 
 

@@ -8,15 +8,16 @@ What a user states and cannot be held raises; only what nobody stated adapts to 
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import math
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import numpy as np
 
-from refinr import activations, coords, decompositions, encodings, planes, tiling
+from refinr import activations, coords, decompositions, encodings, optim, planes, tiling
 from refinr.encodings import Encoding
 from refinr.layout import Layout
-from refinr.mlp import MLP, get_layer
+from refinr.mlp import MLP, get_layer, widths
 from refinr.tables import look_up
 
 AUTO = "auto"
@@ -26,12 +27,19 @@ MOST_CHANNELS = 4
 """Longest last axis that counts as channels where nobody says: grey and colour, with or without transparency."""
 
 PRESETS: dict[str, dict[str, Any]] = {
-    "fast": {"hidden": (16, 16, 16), "activation": "sine", "encoding": "none", "lr": 3e-3, "optimiser": "adam"},
+    "fast": {"hidden": widths, "activation": "sine", "encoding": "none", "lr": 1e-2, "optimiser": "adam"},
+    "small": {
+        "hidden": (13, 13, 13),
+        "activation": "sine",
+        "encoding": "none",
+        "lr": optim.Cosine(1e-2, 600),
+        "optimiser": "adam",
+    },
 }
 """Settings by the name of what they are good for, each some of the keywords of `refinr.fit` whose default is None."""
 
 
-def settings(layer: str, preset: str | None, given: dict[str, Any]) -> dict[str, Any]:
+def settings(layer: str, preset: str | None, given: dict[str, Any], decomposition: str = "planes") -> dict[str, Any]:
     """Settings where the user gave none: those of the preset, and where that has none either, of the kind of layer.
 
     Parameters
@@ -42,6 +50,8 @@ def settings(layer: str, preset: str | None, given: dict[str, Any]) -> dict[str,
         A name in `PRESETS`.
     given : dict
         What the user gave; None is nothing.
+    decomposition : str
+        A name in `refinr.decompositions.DECOMPOSITIONS`.
 
     Examples
     --------
@@ -49,8 +59,11 @@ def settings(layer: str, preset: str | None, given: dict[str, Any]) -> dict[str,
     (8, 8)
     """
     stated = {name: value for name, value in given.items() if value is not None}
+    kind = get_layer(layer)
+    deep = kind.deep if len(stated.get("hidden", ())) > 2 else {}
+    by_cut = look_up(decompositions.DECOMPOSITIONS, decomposition, "decomposition").defaults
     preset_row = {} if preset is None else look_up(PRESETS, preset, "preset")
-    return given | dict(get_layer(layer).defaults) | preset_row | stated
+    return {**given, **kind.defaults, **deep, **by_cut, **preset_row, **stated}
 
 
 def plan(
@@ -62,7 +75,7 @@ def plan(
     gray: bool = False,
     channels: bool | None = None,
     tile: int | Sequence[int] = 32,
-    hidden: Sequence[int],
+    hidden: Sequence[int] | Callable,
     layer: str = "linear",
     activation: str = "sine",
     omega: float | None = None,
@@ -95,8 +108,9 @@ def plan(
     axes = cut.axes(shape)
     lift = _encoding(encoding, layer, axes, features, seed)
     width = len(axes) if lift is None else lift.width(axes)
+    inner = hidden(len(axes), math.prod(axes)) if callable(hidden) else hidden
     spec = MLP(
-        (width, *hidden, 1),
+        (width, *inner, 1),
         activation,
         omega=_omega(omega, activation),
         first_scale=_first_scale(first_scale, activation, axes, lift),

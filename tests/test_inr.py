@@ -96,6 +96,47 @@ def _check_margins(inr: refinr.INR, original: np.ndarray, bits: int, radix_bits:
     assert inr.report.margin == min(inr.report.margin_per_plane)
 
 
+# --- defaults --------------------------------------------------------------------------------------------------------
+
+
+TILES = [(1, 1), (7,), (3, 5), (2, 2, 2, 2), (33, 17), (2, 90), (1029,), (9, 10, 6)]  # whole, ragged and thin
+
+
+@pytest.mark.parametrize(
+    ("decomposition", "shape"),
+    [*(("planes", shape) for shape in TILES), *(("bit-coordinate", shape) for shape in TILES[:4])],
+    ids=str,
+)
+def test_the_defaults_arrive_in_tens_of_steps(decomposition, shape):
+    original = _noise("uint8", shape)
+    inr = refinr.fit(original, decomposition)
+    assert_equal_exact(inr.decode(), original, bitwise=True)
+    assert (inr.report.restarts, inr.report.most_steps < 150) == (0, True)
+
+
+def test_the_small_preset_has_half_the_parameters():
+    original = _noise("uint8", (32, 32))
+    small, fast = (refinr.fit(original, preset=name, bits=8) for name in ("small", "fast"))
+    assert_equal_exact(small.decode(), original, bitwise=True)
+    assert small.report.parameters < 0.5 * fast.report.parameters
+
+
+def test_networks_grow_with_their_tile():
+    shapes = {
+        tile: refinr.fit(_noise("uint8", (32, 32)), tile=tile, max_steps=0).layout.spec.sizes for tile in (4, 16, 32)
+    }
+    assert shapes == {4: (2, 8, 8, 1), 16: (2, 12, 12, 1), 32: (2, 27, 27, 1)}
+
+
+@pytest.mark.parametrize(("options", "lr"), [({}, 1e-2), ({"hidden": (8, 8)}, 1e-2), ({"hidden": (8,) * 3}, 3e-3),
+                                             ({"decomposition": "none"}, 3e-3), ({"hidden": (8, 8), "lr": 2e-3}, 2e-3),
+                                             ({"layer": "ternary", "hidden": (8,) * 3}, 6e-3)], ids=str)  # fmt: skip
+def test_the_step_size_is_the_one_for_the_network(options, lr):
+    original = _noise("uint8", (4, 5))
+    options = {"max_steps": 7, **options}
+    _assert_same_bytes(refinr.fit(original, **options), refinr.fit(original, **options | {"lr": lr}))
+
+
 # --- exact -----------------------------------------------------------------------------------------------------------
 
 
@@ -437,7 +478,13 @@ def _assert_same_bytes(a: refinr.INR, b: refinr.INR) -> None:
 
 
 SIGNAL = _noise("uint8", (7, 6, 2)) >> 4
-STALLS = {"tile": (4, 4), "hidden": (8, 8), "patience": 12, "max_steps": 120}  # some stall, some do not arrive
+STALLS = {
+    "tile": (4, 4),
+    "hidden": (8, 8),
+    "lr": 3e-3,
+    "patience": 12,
+    "max_steps": 120,
+}  # some stall, some do not arrive
 EXECUTORS = {
     "one thread": lambda: ThreadPoolExecutor(1),
     "two threads": lambda: ThreadPoolExecutor(2),

@@ -304,6 +304,17 @@ def test_a_specification_is_a_frozen_value():
         spec.omega = 1.0
 
 
+@given(axes=st.integers(1, 5), outputs=st.integers(1, 20_000), layers=st.integers(2, 5), share=st.floats(0.1, 4.0))
+def test_widths_are_the_largest_that_a_share_allows(axes, outputs, layers, share):
+    hidden = mlp.widths(axes, outputs, layers=layers, share=share)
+    width = hidden[0]
+    assert hidden == (width,) * layers
+    assert 8 <= width <= 128
+    more, less = (mlp.parameter_count(MLP((axes, *[w] * layers, 1))) for w in (width + 1, width))
+    assert width == 128 or more > share * outputs * (1 - 1e-12)
+    assert width == 8 or less <= share * outputs * (1 + 1e-12)
+
+
 def test_the_defaults_are_those_of_siren():
     spec = MLP((2, 1))
     assert (spec.activation, spec.omega, spec.first_scale, spec.layer) == ("sine", 30.0, None, "linear")

@@ -171,7 +171,7 @@ class SignMomentum:
 
 def test_an_optimiser(monkeypatch, tmp_path):
     monkeypatch.setitem(optim.OPTIMISERS, "sign-momentum", SignMomentum)
-    inr = refinr.fit(IMAGE, optimiser="sign-momentum", lr=optim.Cosine(1e-3, 500))
+    inr = refinr.fit(IMAGE, hidden=(16, 16, 16), optimiser="sign-momentum", lr=optim.Cosine(1e-3, 500))
     _assert_exact(inr, tmp_path / "image.inr")
 
 
@@ -318,6 +318,7 @@ class Thermometer:
 
     regresses: ClassVar[bool] = False
     decides: ClassVar[bool] = True
+    defaults: ClassVar[dict] = {}
 
     bits: int
     levels: int = 2

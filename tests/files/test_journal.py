@@ -28,7 +28,7 @@ from tests.strategies import seeds
 KEY = bytes(range(32))
 LIKE = {"w0": np.zeros((1, 2, 3), np.float32), "b0": np.zeros((1, 1, 3), np.float32), "c0": np.zeros((1, 5), np.int8)}
 IMAGE = np.random.default_rng(0).integers(0, 16, (6, 6)).astype(np.uint8)
-FIT = {"tile": (3, 3), "hidden": (8, 8), "max_steps": 60, "patience": 12, "group": 3}
+FIT = {"tile": (3, 3), "hidden": (8, 8), "lr": 3e-3, "max_steps": 60, "patience": 12, "group": 3}
 
 
 class StopHereError(Exception):
@@ -200,7 +200,7 @@ def test_a_journal_of_other_samples_is_refused(tmp_path):
 
 def test_a_schedule_cannot_be_compared(tmp_path):
     with pytest.raises(ValueError, match="journal: expected lr to be a number"):
-        refinr.fit(IMAGE, journal=tmp_path / "a.part", lr=lambda t: 1e-3 + 0 * t, **FIT)
+        refinr.fit(IMAGE, journal=tmp_path / "a.part", **FIT | {"lr": lambda t: 1e-3 + 0 * t})
 
 
 @pytest.mark.parametrize(

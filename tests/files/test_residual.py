@@ -220,7 +220,7 @@ def test_the_margin_of_digits_is_the_distance_from_the_nearest_threshold():
 
 def test_a_changed_network_raises_and_names_the_margin_of_the_residual():
     inr = refinr.fit(IMAGE, max_steps=2, exact=True)
-    inr.params["b3"][0] = 1e3
+    inr.params["b2"][0] = 1e3
     with pytest.raises(refinr.LosslessError, match=rf"smallest margin, {inr.margin:.3g},"):
         inr.decode()
 
