@@ -24,10 +24,12 @@ FLOORS = {
             "xp cpu version tables initialisation files.floats files.atomic files.checksum files.trits files.residual"
             " files.journal files.format",
             "planes coords activations layers losses metrics optim decisions tiling indexing executors progress"
-            " files.container files.npy files.png files.tiff files.wav files.nifti oracle.case",
-            "ternary encodings decompositions theory report files.signals files.storing oracle.compare oracle.rounding",
+            " files.container files.npy files.png files.tiff files.wav files.nifti oracle.case"
+            " readouts.batches readouts.features",
+            "ternary encodings decompositions theory report files.signals files.storing oracle.compare oracle.rounding"
+            " readouts.real",
             "kinds balls summary oracle.leaf_operations oracle.vectors",
-            "description",
+            "description readouts",
             "mlp",
             "chunks jobs",
             "training layout",

@@ -1,0 +1,115 @@
+"""Networks side by side: one a column, and who is done leaves.
+
+With this you can pick columns in any array library (`columns`), know how many networks are solved together (`block`),
+and keep the book of a block (`Batch`): who is where, who is done since when and with which weights, and who stays.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+
+from refinr.xp import Array, asarray_like, namespace
+
+MULTIPLE = 32
+"""Columns come in multiples of this many: of a last few, BLAS sums the products in another order."""
+
+SAMPLES = 2**17
+"""Samples of a block: a few arrays of that size share a core's cache."""
+
+SHARE_DONE = 0.1
+"""Who is done leaves when that is more than this share of the columns: leaving costs a copy of all who stay."""
+
+
+def block(samples: int) -> int:
+    """Networks that are solved together: a number that depends on the tile alone.
+
+    Some kernels of BLAS round a column by where it stands.  So the last bits of a network's weights may depend on the
+    others of its block, but on nothing else: who cuts networks into calls at multiples of this number gets the same
+    bits, however many go into each call.
+
+    Examples
+    --------
+    >>> block(256), block(2**20)
+    (512, 32)
+    """
+    return max(SAMPLES // samples // MULTIPLE, 1) * MULTIPLE
+
+
+def columns(x: Array, which: np.ndarray) -> Array:
+    """Columns of an array (M, E), by their indices on the host.
+
+    Examples
+    --------
+    >>> columns(np.array([[1, 2, 3]]), np.array([2, 0])).tolist()
+    [[3, 1]]
+    """
+    xp = namespace(x)
+    return xp.take(x, asarray_like(which, xp.astype(x[:1, :1], xp.int64)), axis=1)
+
+
+class Batch:
+    """The book of E networks that are solved together.
+
+    Parameters
+    ----------
+    networks : int
+        E, at least 1.
+
+    Attributes
+    ----------
+    network : int array, one a column
+        Which network is in a column; the last few columns repeat some that nobody listens to.
+    solved : bool array (E,)
+    steps : int array (E,)
+        When a network was solved; 0 where it is not.
+
+    Examples
+    --------
+    >>> batch = Batch(2)
+    >>> batch.network.size, batch.record(np.arange(32) == 1, 5, np.full((1, 32), 7.0))
+    (32, False)
+    >>> batch.weights(np.zeros((1, 2))).tolist(), batch.solved.tolist(), batch.steps.tolist()
+    ([[0.0, 7.0]], [False, True], [0, 5])
+    """
+
+    def __init__(self, networks: int) -> None:
+        size = -(-networks // MULTIPLE) * MULTIPLE
+        self.network = np.arange(size) % networks
+        self.solved = np.zeros(networks, bool)
+        self.steps = np.zeros(networks, np.int64)
+        self._open = np.arange(size) < networks
+        self._found: list[Array] = []
+        self._of = [np.zeros(0, np.int64)]
+
+    def record(self, done: np.ndarray, step: int, weights: Array) -> bool:
+        """Note the columns that are done and their weights (M, columns); whether that was the last."""
+        new = np.flatnonzero(done & self._open)
+        if new.size:
+            networks = self.network[new]
+            self._open[new] = False
+            self._of.append(networks)
+            self._found.append(columns(weights, new))
+            self.solved[networks] = True
+            self.steps[networks] = step
+        return not self._open.any()
+
+    def stay(self) -> np.ndarray | None:
+        """The columns to go on with; None where none is worth leaving."""
+        unfinished = int(self._open.sum())
+        size = -(-unfinished // MULTIPLE) * MULTIPLE
+        if self._open.size - unfinished <= SHARE_DONE * self._open.size or size == self._open.size:
+            return None
+        which = np.argsort(~self._open, kind="stable")[:size]
+        self.network = self.network[which]
+        self._open = self._open[which]
+        return which
+
+    def unsolved(self, x: Array) -> Array:
+        """Of an array with a column for each column here, those of networks that are not solved, in their order."""
+        return columns(x, np.flatnonzero(self._open))
+
+    def weights(self, empty: Array) -> Array:
+        """Weights (M, E) as recorded, and those of `empty` (M, E) where a network is not solved."""
+        missing = np.flatnonzero(~self.solved)
+        found = [*self._found, columns(empty, missing)] if missing.size else self._found
+        return columns(namespace(empty).concat(found, axis=1), np.argsort(np.concatenate([*self._of, missing])))

@@ -1,0 +1,241 @@
+"""Readouts of real numbers: two convex sets, and a point that both have.
+
+With this you can find weights that reproduce all signs (`solve`) and move them away from the thresholds (`widen`).
+
+**The problem.**  Multiply outputs by their wanted signs: ``a = S z`` should be positive everywhere.  What a network
+can output is a linear space, ``L = {S (Q w)}`` over all w with D features; wanted is a point of L inside the orthant
+``a > 0``.  Q has orthonormal columns, so the nearest point of L is ``P a = S (Q (Q^T (S a)))``; the nearest point of
+the orthant is ``max(a, 0)``, and its mirror image in it is ``2 max(a, 0) - a = |a|``.
+
+**The step.**  Douglas and Rachford (1956; Lions and Mercier 1979): reflect in one set, project on the other, and move
+by the difference of the two nearest points.  Written out for these two sets it is two lines,
+
+    w = Q^T (S |a|),   z = S (Q w)
+    a <- a + relax (z - max(a, 0))
+
+done where z > 0.  z is in L because it is computed from w, so nothing is left to correct.  With 0 < relax < 2 no step
+takes a away from any fixed point (the map is averaged); 1.5 takes the fewest steps.  A fixed point has
+``z = max(a, 0)``: in both sets.  There is no step size, momentum or margin to set.  Where the two sets have no point
+in common but 0, ``max(-a, 0)`` tends to the direction that proves it (`infeasible`).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import NamedTuple
+
+import numpy as np
+
+from refinr.readouts.batches import Batch, block, columns
+from refinr.readouts.features import Cosines
+from refinr.xp import Array, namespace, to_host
+
+MARGIN = 1e-4
+"""How far outputs stay away from 0, in root mean squares."""
+
+RELAX = 1.5
+"""How far to go: between 0 and 2, and 1.5 takes the fewest steps."""
+
+
+TINY = 1e-30
+"""In place of the root mean square of outputs that are all 0."""
+
+
+class Solution(NamedTuple):
+    """Of E networks, U of them not solved.
+
+    Attributes
+    ----------
+    weights : float array (N, E)
+        In the order of the basis, 0 where a network has no feature, and everywhere where it is not solved.
+    solved : bool array (E,), on the host
+    steps : int array (E,), on the host
+        Until solved; 0 where it is not.
+    last : float array (N, U)
+        The last a of those that are not solved, in their order: `infeasible` makes certificates of ``max(-a, 0)``.
+    """
+
+    weights: Array
+    solved: np.ndarray
+    steps: np.ndarray
+    last: Array
+
+
+def solve(
+    basis: Cosines, signs: Array, features: int | np.ndarray, *, steps: int = 200, margin: float = MARGIN
+) -> Solution:
+    """Weights whose outputs have the wanted signs.
+
+    Parameters
+    ----------
+    basis : Cosines
+    signs : float array (N, E) of -1 and 1
+        In any array library; its dtype is that of the weights, float32 for speed.
+    features : int or int array (E,) on the host
+        Number D of features of all networks or of each.
+    steps : int
+        At most.
+    margin : float
+        Solved means ``S z > margin * rms(z)`` at all samples of a network.
+
+    Raises
+    ------
+    ValueError
+        For signs of another shape, or numbers of features that the basis has not got.
+
+    Examples
+    --------
+    >>> basis = Cosines((16, 16), order=1.0, seed=0)
+    >>> signs = np.random.default_rng(0).choice(np.float32([-1, 1]), (256, 20))
+    >>> found = solve(basis, signs, 180)
+    >>> bool(found.solved.all()), bool((signs * basis.synthesis(found.weights) > 0).all())
+    (True, True)
+    """
+    features = _per_network(basis, signs, features)
+    xp = namespace(signs)
+
+    def one(part: slice) -> Solution:
+        S = signs[:, part]
+        return _solve(basis, S, features[part], xp.ones_like(S), xp.zeros_like(S), 0.0, steps, margin)
+
+    return _in_blocks(one, signs)
+
+
+def widen(
+    basis: Cosines,
+    weights: Array,
+    signs: Array,
+    features: int | np.ndarray,
+    *,
+    margin: float,
+    level: float = 0.2,
+    steps: int = 100,
+) -> Solution:
+    """Weights with wider margins, from those that have narrow ones: the same steps in an orthant moved to `level`.
+
+    A solution can be scaled until all its outputs are at least `level`, so there are points in the moved orthant
+    ``a >= level`` where there are in the other.  The nearest point is ``max(a, level)``, its mirror image
+    ``|a - level| + level``.  The start is the outputs as they are, at a root mean square of 1.  (Steps down a hinge
+    loss get there too, and take three times as many and more where margins are narrow.)
+
+    Parameters
+    ----------
+    basis, signs, features
+        As for `solve`.
+    weights : float array (N, E)
+        Those of `solve`, of solved networks.
+    margin : float
+        Wanted, in root mean squares of a network's outputs.
+    level : float
+        Of the orthant, in root mean squares at the start.
+    steps : int
+        At most.
+
+    Returns
+    -------
+    solution : Solution
+        `solved` where the margin is that wide now; elsewhere the weights are as they came.
+
+    Examples
+    --------
+    >>> basis = Cosines((64,), order=1.0, seed=0)
+    >>> signs = np.random.default_rng(0).choice(np.float32([-1, 1]), (64, 32))
+    >>> found = solve(basis, signs, 50)
+    >>> wide = widen(basis, found.weights, signs, 50, margin=0.05)
+    >>> bool(wide.solved.all()), bool(margins(signs * basis.synthesis(wide.weights)).min() > 0.05)
+    (True, True)
+    """
+    features = _per_network(basis, signs, features)
+    xp = namespace(signs)
+
+    def one(part: slice) -> Solution:
+        S, w = signs[:, part], weights[:, part]
+        z = S * basis.synthesis(w)
+        return _solve(basis, S, features[part], z / xp.maximum(rms(z), TINY), w, level, steps, margin)
+
+    return _in_blocks(one, signs)
+
+
+def _solve(
+    basis: Cosines,
+    signs: Array,
+    features: np.ndarray,
+    start: Array,
+    unsolved: Array,
+    level: float,
+    steps: int,
+    margin: float,
+) -> Solution:
+    """One block from a given a on; weights of those that stay unsolved are `unsolved`."""
+    xp = namespace(signs)
+    batch = Batch(signs.shape[1])
+    S, a = columns(signs, batch.network), columns(start, batch.network)
+    mask = basis.mask(features[batch.network], S)
+    for step in range(1, steps + 1):
+        mirrored = xp.abs(a - level) + level if level else xp.abs(a)
+        mirrored *= S
+        w = basis.analysis(mirrored)
+        w *= mask
+        z = basis.synthesis(w)
+        z *= S
+        if batch.record(to_host(clear(z, margin)), step, w):
+            break
+        z -= xp.maximum(a, level)
+        z *= RELAX
+        a = a + z
+        stay = batch.stay()
+        if stay is not None:
+            S, mask, a = columns(S, stay), columns(mask, stay), columns(a, stay)
+    return Solution(batch.weights(unsolved), batch.solved, batch.steps, batch.unsolved(a))
+
+
+def clear(z: Array, margin: float) -> Array:
+    """Whether outputs times wanted signs (N, E) are all above `margin` root mean squares: (E,).
+
+    Examples
+    --------
+    >>> clear(np.array([[1.0, 1.0, 0.0], [1.0, -1.0, 1.0]]), 1e-4).tolist()
+    [True, False, False]
+    """
+    xp = namespace(z)
+    return xp.min(z, axis=0) > margin * rms(z)
+
+
+def margins(z: Array) -> Array:
+    """The smallest of outputs times wanted signs (N, E), in root mean squares: (E,), positive where all are right.
+
+    Examples
+    --------
+    >>> margins(np.array([[3.0, -1.0], [3.0, 1.0]])).round(3).tolist()
+    [1.0, -1.0]
+    """
+    xp = namespace(z)
+    return xp.min(z, axis=0) / rms(z)
+
+
+def rms(z: Array) -> Array:
+    """Root mean square of each column of (N, E): (E,)."""
+    xp = namespace(z)
+    return xp.sqrt(xp.sum(z * z, axis=0) / z.shape[0])
+
+
+def _in_blocks(one: Callable[[slice], Solution], signs: Array) -> Solution:
+    """Blocks of networks one after another, and their solutions put together."""
+    networks = signs.shape[1]
+    size = block(signs.shape[0])
+    parts = [one(slice(at, min(at + size, networks))) for at in range(0, networks, size)]
+    weights, solved, taken, last = zip(*parts, strict=True)
+    concat = namespace(signs).concat
+    return Solution(concat(weights, axis=1), np.concatenate(solved), np.concatenate(taken), concat(last, axis=1))
+
+
+def _per_network(basis: Cosines, signs: Array, features: int | np.ndarray) -> np.ndarray:
+    """D as (E,), or what is wrong."""
+    if len(signs.shape) != 2 or signs.shape[0] != basis.samples or not signs.shape[1]:
+        raise ValueError(f"signs: expected {basis.samples} samples of one or more networks, got {tuple(signs.shape)}")
+    features = np.asarray(features)
+    if features.dtype.kind not in "iu" or features.shape not in ((), (signs.shape[1],)):
+        raise ValueError(f"features: expected a whole number or one for each of {signs.shape[1]} networks")
+    if features.min() < 1 or features.max() > basis.samples:
+        raise ValueError(f"features: expected 1 to {basis.samples}, got {features.min()} to {features.max()}")
+    return np.broadcast_to(features, (signs.shape[1],))

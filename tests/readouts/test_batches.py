@@ -1,0 +1,65 @@
+"""The book of a batch against a slow one: who was done when, with which weights, and that nobody is lost."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from refinr.readouts import batches
+from refinr.readouts.batches import Batch, block, columns
+from tests.helpers import assert_equal_exact
+from tests.strategies import seeds
+
+
+@given(st.integers(1, 150), seeds)
+def test_a_batch_keeps_the_first_weights_of_every_network(networks, seed):
+    rng = np.random.default_rng(seed)
+    when = rng.integers(1, 8, networks)  # from 6 on: never
+    batch = Batch(networks)
+    carried = batch.network[None].copy()  # an array that is carried along
+    for step in range(1, 6):
+        done = (when <= step)[batch.network]
+        over = batch.record(done, step, carried * 100 + step)
+        assert over == (when <= step).all()
+        stay = batch.stay()
+        if stay is not None:
+            assert stay.size % batches.MULTIPLE == 0
+            carried = columns(carried, stay)
+        assert_equal_exact(carried[0], batch.network)
+    assert_equal_exact(batch.solved, when < 6)
+    assert_equal_exact(batch.steps, np.where(when < 6, when, 0))
+    expected = np.where(when < 6, np.arange(networks) * 100 + when, -1)
+    assert_equal_exact(batch.weights(np.full((1, networks), -1)), expected[None])
+    if not batch.solved.all():
+        assert_equal_exact(batch.unsolved(carried)[0], np.flatnonzero(when >= 6))
+
+
+@given(st.integers(1, 300), st.floats(0, 1), seeds)
+def test_finished_networks_leave_when_they_are_more_than_a_tenth(networks, share, seed):
+    batch = Batch(networks)
+    done = np.random.default_rng(seed).random(batch.network.size) < share
+    batch.record(done, 1, np.zeros((1, done.size)))
+    columns_before, open_ = batch.network.size, networks - int(batch.solved.sum())
+    stay = batch.stay()
+    size = -(-open_ // batches.MULTIPLE) * batches.MULTIPLE
+    if columns_before - open_ > 0.1 * columns_before and size < columns_before:
+        assert stay is not None
+        assert stay.size == size
+        assert set(np.flatnonzero(~batch.solved)) <= set(batch.network)
+    else:
+        assert stay is None
+
+
+@pytest.mark.parametrize("samples", [1, 7, 64, 256, 1024, 4096, 2**14, 2**20])
+def test_a_block_has_whole_multiples_and_about_as_many_samples(samples):
+    assert block(samples) % batches.MULTIPLE == 0
+    assert block(samples) * samples <= max(2**17, 32 * samples)
+    assert (block(samples) + batches.MULTIPLE) * samples > 2**17
+
+
+def test_columns_on_every_array_library(backend):
+    x = np.arange(12.0, dtype="float32").reshape(3, 4)
+    picked = columns(backend.array(x), np.array([3, 0, 3]))
+    assert_equal_exact(backend.host(picked), x[:, [3, 0, 3]])

@@ -1,0 +1,195 @@
+"""Real readouts: the step and its fixed points, solved networks once more in float64, the same bits in any call."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from refinr.cpu import single_threaded_blas
+from refinr.readouts import real
+from refinr.readouts.batches import block
+from refinr.readouts.features import Cosines
+from tests.helpers import assert_close, assert_equal_exact
+from tests.strategies import seeds
+
+tiles = st.sampled_from([(7,), (16,), (50,), (4, 4), (5, 9), (16, 3), (3, 4, 5), (2, 3, 2, 4)])
+bases = st.builds(Cosines, tiles, st.sampled_from([0.0, 1.0, 2.0]), seeds)
+
+
+def _signs(basis: Cosines, networks: int, seed: int) -> np.ndarray:
+    return np.random.default_rng(seed).choice(np.float32([-1, 1]), (basis.samples, networks))
+
+
+def _margins64(basis: Cosines, weights: np.ndarray, signs: np.ndarray, features: np.ndarray) -> np.ndarray:
+    """Of every network, from its dense features in float64."""
+    dense, order, found = basis.matrix(basis.samples), np.argsort(basis.ranks), []
+    for e, D in enumerate(features):
+        z = signs[:, e] * (dense[:, :D] @ weights[order[:D], e].astype(np.float64))
+        found.append(z.min() / np.sqrt(np.mean(z * z)))
+    return np.array(found)
+
+
+@given(bases, seeds, st.integers(1, 40), st.data())
+def test_solved_is_solved_in_float64(basis, seed, networks, data):
+    features = np.random.default_rng(seed).integers(1, basis.samples + 1, networks)
+    signs = _signs(basis, networks, seed)
+    margin = data.draw(st.sampled_from([1e-4, 1e-2]))
+    found = real.solve(basis, signs, features, steps=60, margin=margin)
+    assert (found.weights.shape, found.weights.dtype) == (signs.shape, np.float32)
+    assert found.last.shape == (basis.samples, (~found.solved).sum())
+    assert_equal_exact(found.steps > 0, found.solved)
+    assert not found.weights[:, ~found.solved].any()
+    assert not (found.weights != 0)[basis.ranks[:, None] >= features].any()
+    solved = found.solved
+    margins = _margins64(basis, found.weights[:, solved], signs[:, solved], features[solved])
+    # float32 rounds a product of N terms to eps sqrt(N) of its magnitude
+    assert (margins > margin - 8 * np.finfo("float32").eps * np.sqrt(basis.samples)).all()
+
+
+@given(bases, seeds)
+def test_all_features_always_interpolate_at_once(basis, seed):
+    signs = _signs(basis, 5, seed)
+    found = real.solve(basis, signs, basis.samples, steps=1)
+    assert found.solved.all()
+    assert_equal_exact(found.steps, np.ones(5, np.int64))
+    assert_equal_exact(np.sign(basis.synthesis(found.weights)), signs)
+
+
+def _step(Q: np.ndarray, s: np.ndarray, a: np.ndarray, level: float = 0.0) -> tuple[np.ndarray, np.ndarray]:
+    """One step by its definition: project the mirror image, move by the difference of the two nearest points."""
+    nearest = np.maximum(a, level)
+    mirrored = 2 * nearest - a
+    z = s * (Q @ (Q.T @ (s * mirrored)))
+    return z, a + 1.5 * (z - nearest)
+
+
+@given(bases, seeds, st.integers(1, 12))
+def test_steps_vs_their_definition(basis, seed, steps):
+    D = 1 + seed % max(basis.samples // 3, 1)
+    signs = _signs(basis, 3, seed).astype(np.float64)
+    found = real.solve(basis, signs, D, steps=steps, margin=1.0)  # that no network is ever done, unless z is constant
+    Q = basis.matrix(D)
+    for column, e in enumerate(np.flatnonzero(~found.solved)):
+        a = np.ones(basis.samples)
+        for _ in range(steps):
+            _, a = _step(Q, signs[:, e], a)
+        assert_close(found.last[:, column], a, conditioning=np.linalg.norm(a), terms=steps * basis.samples)
+
+
+@given(bases, seeds)
+def test_solutions_are_fixed_points_and_no_step_leads_away_from_them(basis, seed):
+    D = max(basis.samples * 3 // 4, 1)
+    signs = _signs(basis, 1, seed).astype(np.float64)
+    found = real.solve(basis, signs, D, steps=500)
+    if not found.solved.all():
+        return
+    Q, s = basis.matrix(D), signs[:, 0]
+    point = s * (Q @ found.weights[np.argsort(basis.ranks)[:D], 0])
+    z, after = _step(Q, s, point)
+    size = np.linalg.norm(point)
+    assert_close(z, point, conditioning=size, terms=basis.samples)
+    assert_close(after, point, conditioning=size, terms=basis.samples)
+    a = np.ones(basis.samples)
+    distance = np.linalg.norm(a - point)
+    for _ in range(20):
+        _, a = _step(Q, s, a)
+        assert np.linalg.norm(a - point) <= distance + 8 * np.finfo(float).eps * basis.samples * size
+        distance = np.linalg.norm(a - point)
+
+
+def test_a_basis_that_is_not_orthonormal_is_caught(monkeypatch):
+    basis, signs = Cosines((16, 16), 1.0, 0), _signs(Cosines((16, 16), 1.0, 0), 32, 0)
+    features = np.full(32, 180)
+    whole = Cosines.synthesis
+    scale = np.linspace(0.4, 1.0, 256, dtype="float32")[:, None]
+    monkeypatch.setattr(Cosines, "synthesis", lambda self, w: whole(self, w * scale))
+    found = real.solve(basis, signs, features)
+    margins = _margins64(basis, found.weights[:, found.solved], signs[:, found.solved], features[found.solved])
+    assert found.solved.any()
+    assert (margins < 0).mean() > 0.5
+
+
+# --- the same in any call --------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("tile", [(16, 16), (64, 64), (5, 7), (300,)])
+def test_calls_cut_at_blocks_give_the_same_bits(tile):
+    basis = Cosines(tile, 1.0, 0)
+    size = min(block(basis.samples), 64)
+    signs = _signs(basis, 2 * block(basis.samples) if size < 64 else 100, 0)
+    features = np.random.default_rng(1).integers(basis.samples // 2, basis.samples, signs.shape[1])
+    with single_threaded_blas():
+        whole = real.solve(basis, signs, features, steps=30)
+        cut = block(basis.samples)
+        for at in range(0, signs.shape[1], cut):
+            part = slice(at, at + cut)
+            again = real.solve(basis, signs[:, part].copy(), features[part], steps=30)
+            assert_equal_exact(again.weights, whole.weights[:, part], bitwise=True)
+            assert_equal_exact(again.solved, whole.solved[part])
+            assert_equal_exact(again.steps, whole.steps[part])
+
+
+def test_every_array_library(backend):
+    basis = Cosines((8, 8), 1.0, 0)
+    signs = _signs(basis, 40, 0)
+    features = np.random.default_rng(1).integers(24, 65, 40)
+    expected = real.solve(basis, signs, features)
+    found = real.solve(basis, backend.array(signs), features)
+    assert_equal_exact(found.solved, expected.solved)
+    wide = real.widen(basis, found.weights, backend.array(signs), features, margin=0.01)
+    for weights in (found.weights, wide.weights):
+        solved = backend.host(weights)[:, found.solved]
+        assert (_margins64(basis, solved, signs[:, found.solved], features[found.solved]) > 0).all()
+
+
+# --- wider margins ---------------------------------------------------------------------------------------------------
+
+
+@given(bases, seeds, st.sampled_from([1e-3, 1e-2, 1e-1]))
+def test_wide_is_wide_in_float64_and_what_is_not_stays(basis, seed, margin):
+    features = np.full(20, max(basis.samples * 3 // 4, 1))
+    signs = _signs(basis, 20, seed)
+    found = real.solve(basis, signs, features)
+    solved = found.solved
+    if not solved.any():
+        return
+    weights, signs, features = found.weights[:, solved], signs[:, solved], features[solved]
+    wide = real.widen(basis, weights, signs, features, margin=margin)
+    margins = _margins64(basis, wide.weights, signs, features)
+    assert (margins[wide.solved] > margin - 8 * np.finfo("float32").eps * np.sqrt(basis.samples)).all()
+    assert_equal_exact(wide.weights[:, ~wide.solved], weights[:, ~wide.solved])
+
+
+def test_steps_widen_margins_a_hundredfold():
+    basis = Cosines((16, 16), 1.0, 0)
+    signs = _signs(basis, 64, 0)
+    found = real.solve(basis, signs, 180)
+    assert real.margins(signs * basis.synthesis(found.weights)).min() < 1e-3
+    assert real.widen(basis, found.weights, signs, 180, margin=0.1).solved.all()
+
+
+# --- what cannot be --------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("shape", "features", "wrong"),
+    [
+        ((15, 2), 4, "signs: .* 16 samples"),
+        ((16,), 4, "signs: .* 16 samples"),
+        ((16, 0), 4, "signs: .* 16 samples"),
+        ((16, 2), 0, "features: .* got 0"),
+        ((16, 2), 17, "features: .* got 17"),
+        ((16, 2), [4, 20], "features: .* got 4 to 20"),
+        ((16, 2), [4, 4, 4], "features: expected a whole number"),
+        ((16, 2), 4.0, "features: expected a whole number"),
+    ],
+)
+def test_what_cannot_be_solved(shape, features, wrong):
+    with pytest.raises(ValueError, match=wrong):
+        real.solve(Cosines((4, 4), 1.0, 0), np.ones(shape, "float32"), features)
+
+
+def test_margins_of_nan_are_not_clear():
+    assert real.clear(np.array([[np.nan], [1.0]]), 0.0).tolist() == [False]
