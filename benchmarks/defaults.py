@@ -130,7 +130,7 @@ def awkward() -> dict[str, np.ndarray]:
 def exact_networks(inr: refinr.INR, samples: np.ndarray) -> int:
     """Networks without a wrong bit."""
     layout = inr.layout
-    wrong = layout.cells(inr.decode()) ^ layout.cells(samples)  # (*grid, C)
+    wrong = layout.codes(inr.decode()) ^ layout.codes(samples)  # (*grid, C)
     count = 0
     for tile in layout.tiles:
         flips = np.bitwise_or.reduce(wrong[tile].reshape(-1, layout.channels), axis=0)  # (C,)

@@ -43,6 +43,7 @@ from refinr.inr import INR, LosslessError
 from refinr.measuring import measure
 from refinr.mlp import MLP
 from refinr.planning import plan
+from refinr.tiled import Tiled
 
 LIMIT = 1 << 30
 """Bytes that the arrays of dense networks, or the nodes of `cover`, may take."""
@@ -445,24 +446,24 @@ def exact(samples: np.ndarray, tile: int | Sequence[int] | None = None, *, chann
     layout = plan(samples, "none", channels=channels, tile=1 if tile is None else tile, hidden=(), activation="relu")
     extent = layout.grid if tile is None else layout.tile
     K, d = math.prod(extent), len(extent)
-    cells = layout.cells(samples)  # (*grid, C)
+    codes = layout.codes(samples)  # (*grid, C)
     networks = tiling.tile_count(layout.grid, extent) * layout.channels
     what = f"dense networks, {networks} for {K} nodes in {d} dimensions"
     instead = "give smaller tiles (tile=), or use constructive.tree of integer_nodes, which needs no matrices"
     _require_room(networks * parameters(K, d), 4, what, instead)
-    if cells.max() > EXACT:
-        raise ValueError(f"samples: float32 is exact up to 2^24 = {EXACT}, but codes reach {cells.max()}")
+    if codes.max() > EXACT:
+        raise ValueError(f"samples: float32 is exact up to 2^24 = {EXACT}, but codes reach {codes.max()}")
     spec = MLP(sizes(K, d), "relu")
     layout = replace(layout, tile=extent, cut=Integers(layout.cut.bits), spec=spec)
     params = {name: np.empty(shape, dtype) for name, (shape, dtype) in mlp.stored(spec, networks).items()}
-    for index, part in enumerate(layout.tiles):
-        missing = [(0, n - m) for n, m in zip(extent, tiling.extent(part), strict=True)]
-        full = np.pad(cells[part], [*missing, (0, 0)], mode="edge")  # no new steps between neighbours
+    for index, where in enumerate(layout.tiles):
+        missing = [(0, n - m) for n, m in zip(extent, tiling.extent(where), strict=True)]
+        full = np.pad(codes[where], [*missing, (0, 0)], mode="edge")  # no new steps between neighbours
         for channel in range(layout.channels):
             _, one = maximum_convolution(integer_nodes(full[..., channel]), "float32")
             for name, p in one.items():
                 params[name][index * layout.channels + channel] = p[0]
-    inr = measure(layout, params, samples, seconds=time.perf_counter() - start)
+    inr = measure(Tiled(layout, samples), params, seconds=time.perf_counter() - start)
     if not inr.lossless:
         raise LosslessError("sums of integers below 2^24 were rounded: this machine's float32 products are not exact")
     return inr

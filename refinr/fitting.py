@@ -2,14 +2,13 @@
 
 With this you can represent an array exactly by small networks (`fit`).
 
-    samples -> codes -> tiles -> targets -> training -> parameters, which `refinr.measuring` decodes and compares
+    samples -> tiles -> codes -> targets -> training -> parameters, which `refinr.measuring` decodes and compares
 """
 
 from __future__ import annotations
 
 import hashlib
 import json
-import math
 import os
 import time
 from collections.abc import Callable, Sequence
@@ -19,18 +18,17 @@ from typing import Any
 
 import numpy as np
 
-from refinr import cpu, losses, mlp, optim, running
+from refinr import mlp, optim, running
 from refinr.files import container, storing
-from refinr.files.checksum import checksum
 from refinr.files.journal import Journal, Ledger
 from refinr.inr import INR
 from refinr.jobs import Options
-from refinr.layout import Layout
 from refinr.measuring import measure
 from refinr.optim import Optimiser
-from refinr.planning import AUTO, plan, settings
+from refinr.planning import AUTO, plan, plan_training, settings
 from refinr.progress import Progress
 from refinr.tables import look_up
+from refinr.tiled import Tiled
 from refinr.xp import get, name_of
 
 
@@ -227,70 +225,53 @@ def fit(
         features=chosen["features"],
         seed=seed,
     )
-    options = Options(
-        levels=layout.cut.levels,
-        loss=chosen["loss"] or losses.for_levels(Options.loss, layout.cut.levels),
-        optimiser=optim.find(chosen["optimiser"] or "adam"),
+    options = plan_training(
+        layout.cut,
+        loss=chosen["loss"],
+        optimiser=chosen["optimiser"],
         lr=chosen["lr"],
         margin=margin,
         max_steps=max_steps,
-        patience=_patience(patience, layout.cut.regresses),
+        patience=patience,
         seed=seed,
     )
     start = time.perf_counter()
-    digest = checksum(samples)
-    ledger = _ledger(journal, layout, digest, options, library, store)
-    _train(layout, samples, options, executor, library, progress, group, ledger, store)
-    seconds = time.perf_counter() - start
+    tiled = Tiled(layout, samples)
+    ledger = _ledger(journal, tiled, options, library, store)
+    _train(tiled, options, ledger, store, executor, library, group, progress)
     return measure(
-        layout,
+        tiled,
         ledger.params,
-        samples,
-        seconds=seconds,
+        seconds=time.perf_counter() - start,
         steps=float(ledger.steps.mean()),
         most_steps=int(ledger.steps.max()),
         restarts=int(ledger.restarts.sum()),
         info=info,
         exact=exact,
         store=store,
-        digest=digest,
     )
 
 
-def _patience(value: int | str | None, regresses: bool) -> int | None:
-    if value == AUTO:
-        return None if regresses else Options.patience
-    if isinstance(value, str):
-        raise ValueError(f"patience: expected 1 or more steps, None or 'auto', got {value!r}")
-    if regresses and value is not None:
-        raise ValueError(f"patience: direct regression never starts again, expected None, got {value}")
-    return value
-
-
 def _train(
-    layout: Layout,
-    samples: np.ndarray,
+    tiled: Tiled,
     options: Options,
-    executor: Executor | None,
-    xp: ModuleType,
-    visible: bool,
-    group: int | None,
     ledger: Ledger,
     store: str,
+    executor: Executor | None,
+    xp: ModuleType,
+    group: int | None,
+    visible: bool,
 ) -> None:
-    n = layout.networks
+    """Train the networks that the ledger has not got yet, and keep them there in the precision of files."""
+    layout = tiled.layout
     done = sorted(ledger.done)
-    size = math.prod(layout.cut.axes(layout.tile))
-    cores = cpu.workers(xp)
-    if group is None:  # as large as the cache allows, and as many as the cores can share evenly
-        rounds = -(-n // (running.group_size(layout.spec, size, xp) * cores))
-        group = -(-n // (rounds * cores))
-    threads = max(1, cores // -(-n // group)) if executor is None else 1  # few groups: threads within them
-    tracker = Progress(n, size, visible)
+    group, threads = running.shares(layout.networks, layout.spec, layout.outputs_each, xp, group)
+    tracker = Progress(layout.networks, layout.outputs_each, visible)
     tracker.update(done, [0] * len(done))
     tracker.finish(done)
+    jobs = tiled.jobs(group, skip=frozenset(done))
+    threads = threads if executor is None else 1
     try:
-        jobs = running.jobs_of(layout, samples, group, skip=frozenset(done))
         for job, outcome in running.run(
             jobs, options, executor=executor, threads=threads, xp=xp, notify=tracker.update
         ):
@@ -305,19 +286,13 @@ def _train(
         tracker.close()
 
 
-def _ledger(
-    path: str | os.PathLike | None,
-    layout: Layout,
-    digest: str,
-    options: Options,
-    xp: ModuleType,
-    store: str,
-) -> Ledger:
+def _ledger(path: str | os.PathLike | None, tiled: Tiled, options: Options, xp: ModuleType, store: str) -> Ledger:
     """Where networks are kept: in memory, or in the journal of these samples and settings."""
+    layout = tiled.layout
     one = {name: np.empty(shape, dtype) for name, (shape, dtype) in mlp.stored(layout.spec, 1).items()}
     if path is None:
         return Ledger(layout.networks, one)
-    identity = [container.VERSION, digest, layout.to_json(), _described(options), name_of(xp), store]
+    identity = [container.VERSION, tiled.checksum, layout.to_json(), _described(options), name_of(xp), store]
     key = hashlib.sha256(json.dumps(identity, sort_keys=True).encode()).digest()
     return Journal(path, key, layout.networks, one)
 

@@ -1,6 +1,6 @@
 """How an array is laid out over networks: all that decoding needs besides their parameters.
 
-With this you can find an array's tiles, codes and networks (`Layout.tiles`, `Layout.cells`, `Layout.inputs`) and run
+With this you can find an array's tiles, codes and networks (`Layout.tiles`, `Layout.codes`, `Layout.inputs`) and run
 through the tiles with their networks' outputs (`Layout.outputs`).  `refinr.planning` chooses layouts.
 """
 
@@ -75,9 +75,14 @@ class Layout:
         return tiling.tile_count(self.grid, self.tile) * self.cut.networks(self.channels)
 
     @property
+    def outputs_each(self) -> int:
+        """Values that a network of a full tile has to compute."""
+        return math.prod(self.cut.axes(self.tile))
+
+    @property
     def outputs_in_all(self) -> int:
         """Values that all networks have to compute."""
-        a_tile = self.cut.networks(self.channels) * math.prod(self.cut.axes(self.tile))
+        a_tile = self.cut.networks(self.channels) * self.outputs_each
         return math.prod(self.grid) * a_tile // math.prod(self.tile)
 
     @cached_property
@@ -93,15 +98,15 @@ class Layout:
         corner = tuple(slice(n) for n in self.cut.axes(extent))
         return full[corner].reshape(-1, full.shape[-1])
 
-    def cells(self, samples: np.ndarray) -> np.ndarray:
+    def codes(self, samples: np.ndarray) -> np.ndarray:
         """Codes (*grid, C) of all samples, or of those of a tile; offset subtracted."""
         codes, _ = planes.to_codes(samples)
         codes = codes - codes.dtype.type(self.offset)
         return codes if self.channel_axis else codes[..., None]
 
-    def samples(self, cells: np.ndarray) -> np.ndarray:
-        """The inverse of `cells`."""
-        codes = cells.astype(planes.code_dtype(self.dtype))
+    def samples(self, codes: np.ndarray) -> np.ndarray:
+        """The inverse of `codes`."""
+        codes = codes.astype(planes.code_dtype(self.dtype))
         samples = planes.from_codes(codes + codes.dtype.type(self.offset), self.dtype)
         return samples if self.channel_axis else samples[..., 0]
 

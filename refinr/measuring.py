@@ -13,16 +13,16 @@ import numpy as np
 
 from refinr import metrics, mlp
 from refinr.files import residual
-from refinr.files.checksum import checksum, crc32
+from refinr.files.checksum import crc32
 from refinr.inr import INR
 from refinr.layout import Layout
 from refinr.report import Report
+from refinr.tiled import Tiled
 
 
 def measure(
-    layout: Layout,
+    tiled: Tiled,
     params: dict[str, np.ndarray],
-    samples: np.ndarray,
     *,
     seconds: float,
     steps: float = 0.0,
@@ -31,17 +31,15 @@ def measure(
     info: dict[str, Any] | None = None,
     exact: bool = False,
     store: str = "float32",
-    digest: str | None = None,
 ) -> INR:
     """The INR of these networks, with a report counted on what they decode to.
 
     Parameters
     ----------
-    layout : Layout
-    params : dict of arrays
-        Of all networks of the layout.
-    samples : array
+    tiled : Tiled
         What they should represent.
+    params : dict of arrays
+        Of all networks of its layout.
     seconds, steps, most_steps, restarts
         What it took, for `refinr.report.Report`; no steps for networks that were not trained.
     info : dict, optional
@@ -50,9 +48,8 @@ def measure(
         Keep what is wrong as a residual.
     store : str
         What files hold the parameters in; see `refinr.files.storing`.
-    digest : str, optional
-        The checksum of the samples, where it is known already.
     """
+    layout = tiled.layout
     cut = layout.cut
     wrong_bits = np.zeros(cut.bits, dtype=np.int64)
     margins = np.full(1, np.inf)  # of each plane, from where the right decision ends
@@ -60,14 +57,14 @@ def measure(
     distance = _Distance(layout)
     writer = residual.Writer(cut.bits)
     checksums = []
-    for tile, z in layout.outputs(params):
-        part = samples[tile]
+    for index, (_, z) in enumerate(layout.outputs(params)):
+        part = tiled.part(index)
         decoded = cut.codes(z)  # (N, C)
-        codes = layout.cells(part).reshape(decoded.shape).astype(decoded.dtype)
+        codes = part.codes.astype(decoded.dtype)
         wrong_bits += metrics.wrong_bits_per_plane(codes, decoded, cut.bits)
-        distance.add(part, codes, decoded)
-        checksums.append(crc32(part))
-        here = cut.by_sample(cut.margins(z, cut.targets(codes)))  # (N, C, P)
+        distance.add(part.samples, codes, decoded)
+        checksums.append(crc32(part.samples))
+        here = cut.by_sample(cut.margins(z, part.targets))  # (N, C, P)
         margins = np.minimum(margins, here.min(axis=(0, 1)))
         if exact:
             nearest = float(np.minimum(nearest, cut.margins(z, cut.targets(decoded)).min()))
@@ -80,7 +77,7 @@ def measure(
         steps=steps,
         most_steps=most_steps,
         restarts=restarts,
-        samples=samples.size,
+        samples=tiled.samples.size,
         wrong_bits=tuple(wrong_bits.tolist()),
         margin_per_plane=tuple(margins.tolist()) if has_margins else (),
         rmse=distance.rmse,
@@ -88,7 +85,7 @@ def measure(
     )
     kept = writer.finish(max(0.0, nearest) if has_margins else 0.0)
     each = np.array(checksums, np.uint32)
-    return INR(layout, params, report, digest or checksum(samples), dict(info or {}), kept, store, each)
+    return INR(layout, params, report, tiled.checksum, dict(info or {}), kept, store, each)
 
 
 class _Distance:

@@ -1,7 +1,7 @@
 """Which layout an array gets: how many bits, which tiles, what the networks are given and how wide they are.
 
-With this you can plan a layout for an array (`plan`), and say which settings stand where a user gave none (`settings`,
-`PRESETS`).
+With this you can plan a layout for an array (`plan`) and the training of its networks (`plan_training`), and say which
+settings stand where a user gave none (`settings`, `PRESETS`).
 
 What a user states and cannot be held raises; only what nobody stated adapts to the rest.
 """
@@ -14,10 +14,13 @@ from typing import Any
 
 import numpy as np
 
-from refinr import activations, coords, decompositions, encodings, optim, planes, tiling
+from refinr import activations, coords, decompositions, encodings, losses, optim, planes, tiling
+from refinr.decompositions import Decomposition
 from refinr.encodings import Encoding
+from refinr.jobs import Options
 from refinr.layout import Layout
 from refinr.mlp import MLP, get_layer, widths
+from refinr.optim import Optimiser
 from refinr.tables import look_up
 
 AUTO = "auto"
@@ -117,6 +120,47 @@ def plan(
         layer=layer,
     )
     return Layout(samples.dtype.str, samples.shape, channel_axis, offset, shape, cut, spec, lift)
+
+
+def plan_training(
+    cut: Decomposition,
+    *,
+    loss: str | None = None,
+    optimiser: str | Optimiser | None = None,
+    lr: float | Callable,
+    margin: float = Options.margin,
+    max_steps: int = Options.max_steps,
+    patience: int | str | None = AUTO,
+    seed: int = 0,
+) -> Options:
+    """How to train networks for a decomposition; parameters and errors as in `refinr.fit`.
+
+    Examples
+    --------
+    >>> options = plan_training(decompositions.Direct(bits=8), lr=1e-3)
+    >>> options.levels, options.loss, options.patience
+    (256, 'mse', None)
+    """
+    return Options(
+        levels=cut.levels,
+        loss=loss or losses.for_levels(Options.loss, cut.levels),
+        optimiser=optim.find(optimiser or "adam"),
+        lr=lr,
+        margin=margin,
+        max_steps=max_steps,
+        patience=_patience(patience, cut.regresses),
+        seed=seed,
+    )
+
+
+def _patience(value: int | str | None, regresses: bool) -> int | None:
+    if value == AUTO:
+        return None if regresses else Options.patience
+    if isinstance(value, str):
+        raise ValueError(f"patience: expected 1 or more steps, None or 'auto', got {value!r}")
+    if regresses and value is not None:
+        raise ValueError(f"patience: direct regression never starts again, expected None, got {value}")
+    return value
 
 
 def _range(ends: np.ndarray) -> tuple[int, int]:

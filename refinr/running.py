@@ -1,15 +1,12 @@
 """Many groups of networks at once, on any executor.
 
-With this you can choose how many networks to train together (`group_size`), cut an array into such groups (`jobs_of`),
-and train them (`run`).
+With this you can choose how many networks to train together (`group_size`, `shares`), and train such groups (`run`).
 """
 
 from __future__ import annotations
 
-import itertools
-import math
 import threading
-from collections.abc import Callable, Container, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import FIRST_COMPLETED, Executor, Future, ThreadPoolExecutor, wait
 from functools import partial
 from types import ModuleType
@@ -17,10 +14,9 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from refinr import cpu, tiling, training
+from refinr import cpu, training
 from refinr.chunks import chunk_length
 from refinr.jobs import Job, Options, Outcome
-from refinr.layout import Layout
 from refinr.mlp import MLP
 from refinr.xp import get, name_of
 
@@ -60,26 +56,23 @@ def group_size(spec: MLP, samples: int, xp: ModuleType | None = None) -> int:
     return max(1, min(room.networks, room.bytes // bytes_each))
 
 
-def jobs_of(layout: Layout, samples: np.ndarray, group: int, skip: Container[int]) -> Iterator[Job]:
-    """The networks' tasks but for those to `skip`, in groups; tiles of one shape together, the largest first."""
-    by_extent: dict[tuple[int, ...], list[int]] = {}
-    for index, tile in enumerate(layout.tiles):
-        by_extent.setdefault(tiling.extent(tile), []).append(index)
-    for extent in sorted(by_extent, key=math.prod, reverse=True):
-        x = layout.inputs(extent)
-        tasks = itertools.chain.from_iterable(_tasks(layout, samples, index, skip) for index in by_extent[extent])
-        while batch := list(itertools.islice(tasks, group)):
-            networks, targets = zip(*batch, strict=True)
-            yield Job(layout.spec, networks, x, np.stack(targets))
+def shares(networks: int, spec: MLP, samples: int, xp: ModuleType | None, group: int | None) -> tuple[int, int]:
+    """Networks in a group, as many as asked for or as the caches take, and threads within each group.
 
+    Groups are as large as the caches allow, and as many as the cores can share evenly; where there are fewer than
+    cores, several threads work on one.
 
-def _tasks(layout: Layout, samples: np.ndarray, index: int, skip: Container[int]) -> Iterator[tuple[int, np.ndarray]]:
-    """The networks of one tile, and what they should represent."""
-    each = layout.cut.networks(layout.channels)
-    wanted = [i for i in range(each) if index * each + i not in skip]
-    if wanted:
-        targets = layout.cut.targets(layout.cells(samples[layout.tiles[index]]).reshape(-1, layout.channels))
-        yield from ((index * each + i, targets[i]) for i in wanted)
+    Examples
+    --------
+    >>> shares(100, MLP(sizes=(2, 16, 16, 16, 1)), 1024, None, group=100) == (100, cpu.cores())
+    True
+    """
+    cores = cpu.workers(xp)
+    if group is None:
+        rounds = -(-networks // (group_size(spec, samples, xp) * cores))
+        group = -(-networks // (rounds * cores))
+    groups = -(-networks // group)
+    return group, max(1, cores // groups)
 
 
 def run(

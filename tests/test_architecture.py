@@ -33,7 +33,7 @@ FLOORS = {
             "mlp",
             "chunks jobs",
             "training layout",
-            "running planning inr",
+            "running planning tiled inr",
             "expansion",
             "measuring loading",
             "fitting constructive certificates oracle.network_operations",

@@ -15,6 +15,7 @@ import refinr
 from refinr import cli, constructive, decompositions, mlp, optim, theory
 from refinr.constructive import Nodes
 from refinr.decompositions import Integers
+from refinr.tiled import Tiled
 from tests.helpers import assert_close, assert_equal_exact
 from tests.strategies import seeds
 
@@ -197,7 +198,7 @@ def test_the_report_counts_what_the_networks_represent():
     inr = constructive.exact(np.array([0, 1, 2, 7], dtype="uint8"))
     last = f"b{inr.layout.spec.depth - 1}"
     params = inr.params | {last: inr.params[last] + 0.75}
-    report = refinr.measuring.measure(inr.layout, params, inr.decode(), seconds=0.0).report
+    report = refinr.measuring.measure(Tiled(inr.layout, inr.decode()), params, seconds=0.0).report
     assert report.wrong_bits == (3, 1, 0)  # 0 1 2 7 read as 1 2 3 7: the top has nothing above it
     assert report.margin == pytest.approx(-0.25)
     assert not report.lossless
@@ -220,8 +221,8 @@ def test_a_machine_that_rounds_is_found_out(monkeypatch):
     monkeypatch.setattr(
         constructive,
         "measure",
-        lambda layout, params, samples, seconds: refinr.measuring.measure(
-            layout, {name: p * 0.5 for name, p in params.items()}, samples, seconds=seconds
+        lambda tiled, params, seconds: refinr.measuring.measure(
+            tiled, {name: p * 0.5 for name, p in params.items()}, seconds=seconds
         ),
     )
     with pytest.raises(refinr.LosslessError, match="rounded"):

@@ -59,7 +59,7 @@ assert tiling.tile_shape((64, 64, 64), 32) == (10, 10, 10)
 assert inr.layout.tile == (min(1024, length),)
 
 shown = slice(0, 400)  # the first twentieth of a second
-codes = inr.layout.cells(sound)[shown, 0]  # (400,), counted from the smallest sample
+codes = inr.layout.codes(sound)[shown, 0]  # (400,), counted from the smallest sample
 cut = planes.to_planes(codes, inr.layout.cut.bits)  # (400, B)
 figure, axes = plt.subplots(3, 1, figsize=(10, 5.4), sharex=True, layout="constrained")
 extent = (0, 400 / rate, -0.5, cut.shape[1] - 0.5)
@@ -142,7 +142,7 @@ except ValueError as error:
 # share of neighbours that differ, says it in numbers.
 
 # %% tags=["picture"]
-codes = inr.layout.cells(field)[..., 0]
+codes = inr.layout.codes(field)[..., 0]
 plain, gray = planes.to_planes(codes, 32), planes.to_planes(codes, 32, gray=True)  # (n, n, 32)
 figure, axes = plt.subplots(3, 8, figsize=(11, 4.6), layout="constrained")
 axes[0, 0].imshow(np.where(np.isfinite(field), field, np.nan), cmap="viridis")

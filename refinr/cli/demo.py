@@ -174,5 +174,5 @@ def _draw_bit_bias(axes, comparison: Comparison) -> None:  # type: ignore[no-unt
 
 def _wrong_bits(inr: INR, samples: np.ndarray) -> np.ndarray:
     """How many bits of each sample the networks have wrong."""
-    difference = inr.layout.cells(samples) ^ inr.layout.cells(inr.decode())
+    difference = inr.layout.codes(samples) ^ inr.layout.codes(inr.decode())
     return np.bitwise_count(difference)[..., 0]

@@ -186,9 +186,9 @@ def test_the_samples_themselves_are_decoded_where_a_fit_is_exact(inr):
     if not inr.lossless:
         return
     assert refinr.certify(inr).types["float32"].guaranteed, "with a margin of 0.5"
-    cells = inr.layout.cells(IMAGE)
+    codes = inr.layout.codes(IMAGE)
     for tile, z in zip(inr.layout.tiles, _outputs(inr), strict=True):
-        assert_equal_exact(inr.layout.cut.codes(z), cells[tile].reshape(-1, 1))
+        assert_equal_exact(inr.layout.cut.codes(z), codes[tile].reshape(-1, 1))
 
 
 def test_most_of_the_fits_here_are_exact():
