@@ -68,9 +68,11 @@ def noise(shape: tuple[int, ...], dtype: str = "uint16") -> np.ndarray:
 
 def pluck(n: int) -> np.ndarray:
     """A plucked string (Karplus and Strong): a burst of noise in a loop that averages neighbours."""
-    loop, sound = np.random.default_rng(0).uniform(-1.0, 1.0, 100), np.empty(n)
+    loop = np.random.default_rng(0).uniform(-1.0, 1.0, 100)
+    sound = np.empty(n)
     for i in range(n):
-        here, after = i % 100, (i + 1) % 100
+        here = i % 100
+        after = (i + 1) % 100
         sound[i] = loop[here]
         loop[here] = 0.498 * (loop[here] + loop[after])
     return (20_000 * sound).astype("int16")
@@ -142,7 +144,8 @@ def sweep(
     recipes: Mapping[str, dict[str, Any]], signals: Mapping[str, np.ndarray], seeds: Iterable[int]
 ) -> list[dict[str, Any]]:
     """One row for each signal and recipe."""
-    rows, seeds = [], list(seeds)
+    rows = []
+    seeds = list(seeds)
     for signal, samples in signals.items():
         report.log(signal)
         seconds = dict.fromkeys(recipes, 0.0)

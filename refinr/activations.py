@@ -131,7 +131,8 @@ def wire(z: Array, omega: float = 30.0, scale: float = 10.0) -> tuple[Array, tup
     [1.0, 0.198766]
     """
     xp = namespace(z)
-    u, v = omega * z, scale * z
+    u = omega * z
+    v = scale * z
     envelope = xp.exp(-v * v)
     wave = xp.cos(u)
     return wave * envelope, (u, v, wave, envelope, omega, scale)

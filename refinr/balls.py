@@ -101,7 +101,8 @@ class Machines:
         coarser = self.unit > np.finfo(w.dtype).eps / 2
         roundings = terms + coarser + (2 if gain != 1.0 else 0)  # cast of w; cast of the gain, and the product
         gamma = _gamma(roundings, self.unit) + _gamma(roundings, _HERE)
-        weights, biases = gain * w.astype(np.float64), gain * b.astype(np.float64)  # (E, I, O), (E, 1, O)
+        weights = gain * w.astype(np.float64)  # (E, I, O)
+        biases = gain * b.astype(np.float64)  # (E, 1, O)
         mid = np.matmul(h.mid, weights) + biases  # (E, N, O)
         spread = np.matmul(h.rad, np.abs(weights))  # (T, E, N, O)
         total = np.matmul(np.abs(h.mid), np.abs(weights)) + np.abs(biases) + spread

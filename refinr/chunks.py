@@ -21,9 +21,11 @@ from refinr.xp import Array, namespace
 MEGABYTE = 2**20 // 4
 """Values of float32 in a megabyte."""
 
-SHORTEST, LONGEST = 1024, 4096
-"""Samples of a chunk: shorter ones cost threads more in handing the interpreter to each other than in computing, longer
-ones leave the caches."""
+SHORTEST = 1024
+"""Samples of a chunk at least: threads hand each other the interpreter longer than they compute shorter ones."""
+
+LONGEST = 4096
+"""Samples of a chunk at most: longer ones leave the caches."""
 
 
 def chunk_length(spec: MLP) -> int:

@@ -156,10 +156,12 @@ def nonzeros(K: int, d: int) -> int:
     """
     if _positive("K", K) == 1:
         return 6 * _positive("d", d) + 1
-    total, n = 8 * _positive("d", d) * K + _widths(K)[0] + 6 * K - 8, K
+    total = 8 * _positive("d", d) * K + _widths(K)[0] + 6 * K - 8
+    n = K
     while n > 1:
         half = -(-n // 2)
-        total, n = total + (n % 2) * (3 + half % 2), half
+        total += (n % 2) * (3 + half % 2)
+        n = half
     return total
 
 
@@ -245,8 +247,10 @@ def maximum_convolution(nodes: Nodes, dtype: str = "float64") -> Network:
     [3.0, 4.0, 5.0, 3.0]
     """
     nodes = _checked(nodes)
-    (K, d), kind = nodes.points.shape, np.dtype(dtype)
-    what, instead = f"dense network for {K} nodes in {d} dimensions", "use constructive.tree, which needs no matrices"
+    K, d = nodes.points.shape
+    kind = np.dtype(dtype)
+    what = f"dense network for {K} nodes in {d} dimensions"
+    instead = "use constructive.tree, which needs no matrices"
     _require_room(parameters(K, d), kind.itemsize, what, instead)
     raised, lift = _raised(nodes)
     w0 = np.repeat(np.eye(d, dtype=kind), K, axis=1)  # (d, d K)
@@ -292,7 +296,8 @@ def tree(nodes: Nodes, x: np.ndarray) -> np.ndarray:
     if x.ndim != 2 or x.shape[1] != d or x.dtype.kind != "f":
         raise ValueError(f"x: expected floats (N, {d}), got {x.dtype} {x.shape}")
     raised, lift = _raised(nodes)
-    raised, points = raised.astype(x.dtype), nodes.points.T.astype(x.dtype)  # (K,), (d, K)
+    raised = raised.astype(x.dtype)  # (K,)
+    points = nodes.points.T.astype(x.dtype)  # (d, K)
     result = np.empty(len(x), x.dtype)
     rows = max(1, (1 << 18) // (2 * d * K))  # a megabyte at a time stays in the caches
     for first in range(0, len(x), rows):
@@ -308,7 +313,9 @@ def tree(nodes: Nodes, x: np.ndarray) -> np.ndarray:
 def _split(u: np.ndarray) -> np.ndarray:
     """Values (..., n) to the arguments of the ReLUs that find their maxima in pairs, (..., w(n))."""
     half = u.shape[-1] // 2
-    a, b, odd = u[..., :half], u[..., half : 2 * half], u[..., 2 * half :]
+    a = u[..., :half]
+    b = u[..., half : 2 * half]
+    odd = u[..., 2 * half :]
     return np.concatenate([a - b, b, 0.0 - b, odd, 0.0 - odd], axis=-1)  # 0 - b: no negative zeros
 
 
@@ -333,7 +340,8 @@ def _tournament(w: np.ndarray, b: np.ndarray) -> list[tuple[np.ndarray, np.ndarr
 def _network(layers: list[tuple[np.ndarray, np.ndarray]], dtype: str) -> Network:
     params = {}
     for i, (w, b) in enumerate(layers):
-        params[f"w{i}"], params[f"b{i}"] = w[None].astype(dtype, copy=False), b[None].astype(dtype)
+        params[f"w{i}"] = w[None].astype(dtype, copy=False)
+        params[f"b{i}"] = b[None].astype(dtype)
     return MLP((len(layers[0][0]), *(w.shape[1] for w, _ in layers)), "relu"), params
 
 
@@ -392,7 +400,9 @@ def integer_nodes(codes: np.ndarray) -> Nodes:
     ([7.0, 0.0, 9.0, 4.0, 4.0, 60000.0], 59996.0)
     """
     slope, _ = theory.neighbour_gain(codes)
-    diameter, low, high = sum(n - 1 for n in codes.shape), int(codes.min()), int(codes.max())
+    diameter = sum(n - 1 for n in codes.shape)
+    low = int(codes.min())
+    high = int(codes.max())
     if max(high, diameter, slope * diameter + high - low) > EXACT:
         raise ValueError(
             f"samples: float32 is exact up to 2^24 = {EXACT}, but codes reach {high} and sums {slope * diameter} "
@@ -445,7 +455,8 @@ def exact(samples: np.ndarray, tile: int | Sequence[int] | None = None, *, chann
         raise TypeError(f"samples: expected integers or booleans, got {samples.dtype}")
     layout = plan(samples, "none", channels=channels, tile=1 if tile is None else tile, hidden=(), activation="relu")
     extent = layout.grid if tile is None else layout.tile
-    K, d = math.prod(extent), len(extent)
+    K = math.prod(extent)
+    d = len(extent)
     codes = layout.codes(samples)  # (*grid, C)
     networks = tiling.tile_count(layout.grid, extent) * layout.channels
     what = f"dense networks, {networks} for {K} nodes in {d} dimensions"

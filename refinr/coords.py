@@ -129,7 +129,8 @@ def positional_encoding_backward(dy: Array, x: Array, octaves: int) -> Array:
     for k in range(octaves):
         rate = 2.0**k * math.pi
         first = d * (1 + 2 * k)
-        dsin, dcos = dy[..., first : first + d], dy[..., first + d : first + 2 * d]
+        dsin = dy[..., first : first + d]
+        dcos = dy[..., first + d : first + 2 * d]
         dx = dx + rate * (dsin * xp.cos(rate * x) - dcos * xp.sin(rate * x))
     return dx
 

@@ -92,8 +92,11 @@ def _blas() -> Any:
     return ThreadpoolController()
 
 
-M_TRIM_THRESHOLD, M_MMAP_THRESHOLD = -1, -3
-"""What mallopt calls them, in malloc.h."""
+M_TRIM_THRESHOLD = -1
+"""Parameter of mallopt, in malloc.h: how much memory may be free at the top of the heap."""
+
+M_MMAP_THRESHOLD = -3
+"""Parameter of mallopt: from which size on a block is asked of the system and goes back to it."""
 
 MOST = 32 << 20
 """Bytes: the largest M_MMAP_THRESHOLD that glibc takes; it keeps M_TRIM_THRESHOLD at twice that itself."""

@@ -31,6 +31,7 @@ Every decomposition is a frozen dataclass that offers the same things; to add on
 from __future__ import annotations
 
 import math
+from abc import ABC, abstractmethod
 from dataclasses import dataclass
 from typing import Any, ClassVar, Self
 
@@ -40,8 +41,37 @@ from refinr import coords, decisions, planes
 from refinr.tables import look_up
 
 
+class Centred(ABC):
+    """What networks that are trained share: inputs and targets symmetric about zero, coordinates in [-1, 1]."""
+
+    @property
+    @abstractmethod
+    def levels(self) -> int:
+        """How many digits an output distinguishes."""
+
+    def axes(self, tile: tuple[int, ...]) -> tuple[int, ...]:
+        """The tile's own."""
+        return tile
+
+    def inputs(self, tile: tuple[int, ...]) -> np.ndarray:
+        """Coordinates in [-1, 1]."""
+        return coords.grid(self.axes(tile))
+
+    def inputs_at(self, points: np.ndarray, axes: tuple[int, ...]) -> np.ndarray:
+        """Coordinates of points (N, d) on those axes, in samples."""
+        return coords.between(points, axes).astype(np.float32)
+
+    def margins(self, z: np.ndarray, targets: np.ndarray) -> np.ndarray:
+        """Of outputs from the threshold that would make them wrong."""
+        return decisions.margins(z, targets, self.levels)
+
+    def distances(self, z: np.ndarray) -> np.ndarray:
+        """Of outputs from their nearest threshold."""
+        return decisions.distances(z, self.levels)
+
+
 @dataclass(frozen=True)
-class Planes:
+class Planes(Centred):
     """One network for every plane of every channel: the paper's parallel method, and the robust one.
 
     Parameters
@@ -93,18 +123,6 @@ class Planes:
         """C P."""
         return channels * self.planes
 
-    def axes(self, tile: tuple[int, ...]) -> tuple[int, ...]:
-        """The tile's own."""
-        return tile
-
-    def inputs(self, tile: tuple[int, ...]) -> np.ndarray:
-        """Coordinates in [-1, 1]."""
-        return coords.grid(self.axes(tile))
-
-    def inputs_at(self, points: np.ndarray, axes: tuple[int, ...]) -> np.ndarray:
-        """Coordinates of points (N, d) on those axes, in samples."""
-        return coords.between(points, axes).astype(np.float32)
-
     def targets(self, codes: np.ndarray) -> np.ndarray:
         """Codes (N, C) to targets (C P, N, 1)."""
         digits = planes.to_planes(codes, self.bits, radix_bits=self.radix_bits, gray=self.gray)  # (N, C, P)
@@ -126,14 +144,6 @@ class Planes:
         return planes.from_planes(
             digits, self.bits, radix_bits=self.radix_bits, gray=self.gray, dtype=planes.narrowest(self.bits)
         )
-
-    def margins(self, z: np.ndarray, targets: np.ndarray) -> np.ndarray:
-        """Of outputs from the threshold that would make them wrong."""
-        return decisions.margins(z, targets, self.levels)
-
-    def distances(self, z: np.ndarray) -> np.ndarray:
-        """Of outputs from their nearest threshold."""
-        return decisions.distances(z, self.levels)
 
 
 @dataclass(frozen=True)
@@ -190,7 +200,7 @@ class Values:
 
 
 @dataclass(frozen=True)
-class Direct(Values):
+class Direct(Values, Centred):
     """One network a channel for the value itself: n bits by one output, with tolerance ``eps(n)`` (Eqs. 3, 5).
 
     Integers are regressed as their codes over ``0 .. 2^bits - 1``; floats as values between `low` and `high`.
@@ -250,14 +260,6 @@ class Direct(Values):
         """Whether outputs stand for codes; floats are taken as they come."""
         return self.dtype is None
 
-    def inputs(self, tile: tuple[int, ...]) -> np.ndarray:
-        """Coordinates in [-1, 1]."""
-        return coords.grid(self.axes(tile))
-
-    def inputs_at(self, points: np.ndarray, axes: tuple[int, ...]) -> np.ndarray:
-        """Coordinates of points (N, d) on those axes, in samples."""
-        return coords.between(points, axes).astype(np.float32)
-
     def targets(self, codes: np.ndarray) -> np.ndarray:
         """Codes (N, C) to targets (C, N, 1)."""
         if self.dtype is None:
@@ -282,15 +284,11 @@ class Direct(Values):
         top = float(self.levels - 1) if self.bits <= 53 else np.nextafter(2.0**self.bits, 0)
         return np.minimum(np.rint((share + 0.5) * top), top).astype(planes.narrowest(self.bits))
 
-    def margins(self, z: np.ndarray, targets: np.ndarray) -> np.ndarray:
-        """Of outputs from the threshold that would make them wrong."""
-        return decisions.margins(z, targets, self.levels)
-
     def distances(self, z: np.ndarray) -> np.ndarray:
         """Of outputs from their nearest threshold; floats have none."""
         if not self.decides:
             raise ValueError("decomposition: direct regression of floats decides nothing, so there are no distances")
-        return decisions.distances(z, self.levels)
+        return super().distances(z)
 
     def _share(self, z: np.ndarray) -> np.ndarray:
         return np.clip(np.nan_to_num(self.by_sample(z)[..., 0].astype(np.float64)), -0.5, 0.5)  # (N, C)

@@ -96,7 +96,8 @@ def bce_of_sigmoid(z: Array, targets: Array, count: int | None = None) -> tuple[
     count = _count(z, targets, count)
     e = xp.exp(-xp.abs(z))
     p = xp.where(z >= 0, xp.ones_like(e), e) / (1.0 + e)
-    ones, least = xp.ones_like(p), -100.0 * xp.ones_like(p)
+    ones = xp.ones_like(p)
+    least = -100.0 * ones
     log_p = xp.where(p > 0, xp.maximum(xp.log(xp.where(p > 0, p, ones)), least), least)
     log_q = xp.where(p < 1, xp.maximum(xp.log1p(-xp.where(p < 1, p, 0.5 * ones)), least), least)
     loss = -xp.sum(targets * log_p + (1.0 - targets) * log_q) / count

@@ -49,7 +49,8 @@ def wrong_bits_per_plane(a: Array, b: Array, bits: int) -> list[int]:
     if not xp.isdtype(a.dtype, "integral"):
         raise TypeError(f"a: expected integer codes, got {a.dtype}")
     for name, codes in (("a", a), ("b", b)):
-        low, high = int(xp.min(codes)), int(xp.max(codes))
+        low = int(xp.min(codes))
+        high = int(xp.max(codes))
         if low < 0 or high >> bits:
             raise ValueError(f"{name}: expected codes of {bits} bits, got {low if low < 0 else high}")
     difference = a ^ b
@@ -100,8 +101,9 @@ def rmse(a: Array, b: Array) -> float:
     _comparable(a, b)
     xp = namespace(a)
     if xp.isdtype(a.dtype, "unsigned integer"):  # the larger minus the smaller: exact, where a - b would wrap around
-        a, b = xp.where(a > b, a - b, b - a), xp.zeros_like(a)
-    difference = xp.astype(a, xp.float64) - xp.astype(b, xp.float64)
+        difference = xp.astype(xp.where(a > b, a - b, b - a), xp.float64)
+    else:
+        difference = xp.astype(a, xp.float64) - xp.astype(b, xp.float64)
     return math.sqrt(float(xp.mean(difference * difference)))
 
 
@@ -160,11 +162,15 @@ def ssim(a: Array, b: Array, bits: int) -> float:
     _comparable(a, b)
     if a.ndim not in (2, 3) or min(a.shape[:2]) < 11:
         raise ValueError(f"a: expected an image (H, W) or (H, W, C) of 11 x 11 or more, got shape {a.shape}")
-    x, y = to_host(a).astype(float), to_host(b).astype(float)
+    x = to_host(a).astype(float)
+    y = to_host(b).astype(float)
     peak = 2**bits - 1
-    c1, c2 = (0.01 * peak) ** 2, (0.03 * peak) ** 2
-    mx, my = _window_means(x), _window_means(y)
-    vx, vy = _window_means(x * x) - mx * mx, _window_means(y * y) - my * my
+    c1 = (0.01 * peak) ** 2
+    c2 = (0.03 * peak) ** 2
+    mx = _window_means(x)
+    my = _window_means(y)
+    vx = _window_means(x * x) - mx * mx
+    vy = _window_means(y * y) - my * my
     vxy = _window_means(x * y) - mx * my
     luminance = (2 * mx * my + c1) / (mx * mx + my * my + c1)
     contrast_structure = (2 * vxy + c2) / (vx + vy + c2)

@@ -153,7 +153,8 @@ def count(bits: int, radix_bits: int = 1) -> int:
     >>> count(16), count(16, radix_bits=3)
     (16, 6)
     """
-    bits, radix_bits = operator.index(bits), operator.index(radix_bits)
+    bits = operator.index(bits)
+    radix_bits = operator.index(radix_bits)
     if not 1 <= bits <= 64:
         raise ValueError(f"bits: expected 1 to 64, got {bits}")
     if not 1 <= radix_bits <= 8:

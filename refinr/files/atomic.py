@@ -28,7 +28,8 @@ def replace_file(path: str | os.PathLike, content: bytes | memoryview | Iterable
                 file.writelines(content)
         os.replace(part, target)
     except OSError as error:
-        error.filename, error.filename2 = str(path), None  # not the name of the temporary file
+        error.filename = str(path)  # not the name of the temporary file
+        error.filename2 = None
         raise
     finally:
         part.unlink(missing_ok=True)

@@ -92,7 +92,8 @@ def write(file: io.BytesIO, samples: np.ndarray, info: dict[str, Any]) -> None:
             plain.set_data_dtype(samples.dtype)
         except HeaderDataError as error:
             raise ValueError(str(error)) from None
-        plain["vox_offset"], plain["magic"] = 352, b"n+1"
+        plain["vox_offset"] = 352
+        plain["magic"] = b"n+1"
         head = plain.binaryblock + bytes(4)
     described = _described(_header(head)[0])
     if described != (samples.dtype, samples.shape):

@@ -80,7 +80,8 @@ def coords(rng: Draw) -> Iterator[Case]:
 def encodings(rng: Draw) -> Iterator[Case]:
     """Octaves and chosen frequencies."""
     for rows, d, octaves in ((0, 2, 3), (1, 2, 0), (3, 1, 4), (7, 2, 3), (7, 3, 6)):
-        x, dy = uniform(rng, rows, d), uniform(rng, rows, d * (1 + 2 * octaves))
+        x = uniform(rng, rows, d)
+        dy = uniform(rng, rows, d * (1 + 2 * octaves))
         name = f"encodings.positional_encoding.{rows}x{d}-{octaves}"
         yield make(name, {"x": x, "dy": dy}, octaves=octaves)
     for rows, d, waves in ((0, 2, 3), (1, 1, 1), (3, 2, 5), (7, 3, 4)):
@@ -123,7 +124,8 @@ def layers(rng: Draw) -> Iterator[Case]:
         for shared in (True, False):
             for bits in (8, 24):  # short ones are exact in every dtype, long ones show products that are cut short
                 x = uniform(rng, *(N, fan_in) if shared else (E, N, fan_in), bits=bits)
-                w, b = uniform(rng, E, fan_in, fan_out, bits=bits), uniform(rng, E, 1, fan_out, bits=bits)
+                w = uniform(rng, E, fan_in, fan_out, bits=bits)
+                b = uniform(rng, E, 1, fan_out, bits=bits)
                 arrays = {"x": x, "w": w, "b": b, "dy": uniform(rng, E, N, fan_out, bits=bits)}
                 variant = f"{E}x{N}x{fan_in}x{fan_out}{'-shared' * shared}{'-long' * (bits > 8)}{again}"
                 yield make(f"layers.linear.{variant}", arrays)
@@ -134,7 +136,8 @@ def losses(rng: Draw) -> Iterator[Case]:
     extreme = np.array(
         [0.0, -0.0, 16.75, -16.75, 88.5, -88.5, 104.0, -104.0, 800.0, -800.0, 2.0**-24, 2.0**13, -(2.0**13)]
     )
-    extreme, wide = short(extreme)[:, None], np.array([2.0**99, -(2.0**99), 2.0**-140, -(2.0**-140), 3.0])[:, None]
+    extreme = short(extreme)[:, None]
+    wide = np.array([2.0**99, -(2.0**99), 2.0**-140, -(2.0**-140), 3.0])[:, None]
     for loss in ("bce_with_logits", "mse", "mae"):
         for shape in ((1, 1), (3, 2), (7, 1), (2, 7, 3), (3, 1, 1)):
             arrays = {"z": uniform(rng, *shape, scale=6.0), "targets": rng.integers(0, 2, shape).astype(float)}

@@ -157,8 +157,13 @@ def inr(rng: Draw) -> Iterator[Case]:
         inr = fit(samples, cut, tile=8, hidden=(8, 8), lr=1e-2, seed=int(rng.integers(2**31)))
         layout = inr.layout
         arrays = {"x": layout.inputs(layout.grid).astype(float)} | {k: p.astype(float) for k, p in inr.params.items()}
-        spec, bits = layout.spec, layout.cut.bits
-        options: dict[str, Any] = {"bits": bits, "cut": cut, "activation": spec.activation, "omega": spec.omega}
+        spec = layout.spec
+        options: dict[str, Any] = {
+            "bits": layout.cut.bits,
+            "cut": cut,
+            "activation": spec.activation,
+            "omega": spec.omega,
+        }
         yield make(f"inr.decode.{name}", arrays, **options)
 
 

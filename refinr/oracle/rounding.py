@@ -164,8 +164,13 @@ class Tracked:
     __array_ufunc__ = None  # NumPy's arrays leave operators to this class
 
     def __init__(self, value: np.ndarray, error: np.ndarray, model: Rounding) -> None:
-        self.value, self.error, self.model = value, error, model
-        self.shape, self.ndim, self.size, self.dtype = value.shape, value.ndim, value.size, value.dtype
+        self.value = value
+        self.error = error
+        self.model = model
+        self.shape = value.shape
+        self.ndim = value.ndim
+        self.size = value.size
+        self.dtype = value.dtype
 
     def __array_namespace__(self) -> Rounding:
         return self.model
@@ -204,7 +209,8 @@ class Tracked:
     def __neg__(self) -> Tracked:
         return self.model.array(-self.value, self.error)
 
-    __radd__, __rmul__ = __add__, __mul__
+    __radd__ = __add__
+    __rmul__ = __mul__
 
     def _compare(self, other: Any) -> Any:
         b, rb = self._other(other)

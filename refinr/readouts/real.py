@@ -149,7 +149,8 @@ def widen(
     xp = namespace(signs)
 
     def one(part: slice) -> Solution:
-        S, w = signs[:, part], weights[:, part]
+        S = signs[:, part]
+        w = weights[:, part]
         z = S * basis.synthesis(w)
         return _solve(basis, S, features[part], z / xp.maximum(rms(z), TINY), w, level, steps, margin)
 
@@ -169,7 +170,8 @@ def _solve(
     """One block from a given a on; weights of those that stay unsolved are `unsolved`."""
     xp = namespace(signs)
     batch = Batch(signs.shape[1])
-    S, a = columns(signs, batch.network), columns(start, batch.network)
+    S = columns(signs, batch.network)
+    a = columns(start, batch.network)
     mask = basis.mask(features[batch.network], S)
     for step in range(1, steps + 1):
         mirrored = xp.abs(a - level) + level if level else xp.abs(a)
@@ -185,7 +187,9 @@ def _solve(
         a = a + z
         stay = batch.stay()
         if stay is not None:
-            S, mask, a = columns(S, stay), columns(mask, stay), columns(a, stay)
+            S = columns(S, stay)
+            mask = columns(mask, stay)
+            a = columns(a, stay)
     return Solution(batch.weights(unsolved), batch.solved, batch.steps, batch.unsolved(a))
 
 
