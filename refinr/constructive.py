@@ -3,7 +3,9 @@
 With this you can write down the 1-norm (`one_norm`), the maximum of K numbers (`maximum`) and, of both, the maximum
 convolution (`maximum_convolution`) as ReLU networks that `refinr.mlp.forward` runs; evaluate the last one without its
 matrices (`tree`); count its parameters (`sizes`, `parameters`, `nonzeros`, `depth`); represent integers exactly without
-any training (`exact`); and stay within eps of a Lipschitz function (`lipschitz`).
+any training (`exact`); and stay within eps of a Lipschitz function (`lipschitz`).  Networks that only know samples by
+heart, with far fewer parameters, are those of `refinr.memorisation` (`interpolation`, `extraction`), here by the same
+names.
 
     F(x) = max_k (c_k - L ||x - x_k||_1)       over K nodes x_k with values c_k
 
@@ -14,11 +16,9 @@ any training (`exact`); and stay within eps of a Lipschitz function (`lipschitz`
 *Proof.*  ``f(x_k) - L ||x - x_k|| <= f(x)`` for every k, so ``F(x) <= f(x)``.  For the nearest node,
 ``F(x) >= f(x_k) - L ||x - x_k|| >= f(x) - 2 L ||x - x_k||``.  At a node the two ends meet.
 
-**As a network.**  ``|t| = relu(t) + relu(-t)`` and ``max(a, b) = relu(a - b) + relu(b) - relu(-b)``.  The first hidden
-layer has ``+-(x_i - x_ki)``, the columns ordered by sign, axis and node.  Every further one halves the number n of
-values: value k meets value ``floor(n / 2) + k``, an odd one out goes through as ``relu(a) - relu(-a)``.  Between two
-activations stand two linear maps, from the activations to values (`_join`) and from values to the next arguments
-(`_split`).  A network has their product; `tree` applies one after the other.
+**As a network.**  The first hidden layer has ``+-(x_i - x_ki)``, the columns ordered by sign, axis and node.  Every
+further one halves the number of values, as `refinr.maxima` has it.  Between two activations stand two linear maps; a
+network has their product, `tree` applies one after the other.
 
 Source: A. Jentzen, B. Kuckuck, P. von Wurstemberger, "Mathematical Introduction to Deep Learning", arXiv 2310.20360,
 Sec. 4.2 and 4.3.  The counts, the bound and the exactness in float32 are ours.
@@ -27,7 +27,6 @@ Sec. 4.2 and 4.3.  The counts, the bound and the exactness in float32 are ours.
 from __future__ import annotations
 
 import math
-import operator
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import replace
@@ -37,13 +36,70 @@ from typing import NamedTuple
 import numpy as np
 
 from refinr import mlp, theory, tiling
-from refinr.activations import relu
 from refinr.decompositions import Integers
 from refinr.inr import INR, LosslessError
+from refinr.maxima import (
+    Network,
+    Nodes,
+    checked,
+    depth,
+    maximum,
+    network,
+    nonzeros,
+    one_norm,
+    parameters,
+    positive,
+    raise_values,
+    sizes,
+    tournament,
+    tree,
+)
 from refinr.measuring import measure
+from refinr.memorisation import (
+    extraction,
+    extraction_sizes,
+    indices,
+    interpolation,
+    interpolation_sizes,
+    largest_sum,
+    sum_bound,
+    weight_bits,
+    word_samples,
+)
 from refinr.mlp import MLP
 from refinr.planning import plan
+from refinr.tables import look_up
 from refinr.tiled import Tiled
+
+__all__ = [
+    "EXACT",
+    "LIMIT",
+    "NETWORKS",
+    "Network",
+    "Nodes",
+    "Written",
+    "cover",
+    "depth",
+    "exact",
+    "extraction",
+    "extraction_sizes",
+    "indices",
+    "integer_nodes",
+    "interpolation",
+    "interpolation_sizes",
+    "largest_sum",
+    "lipschitz",
+    "maximum",
+    "maximum_convolution",
+    "nonzeros",
+    "one_norm",
+    "parameters",
+    "sizes",
+    "sum_bound",
+    "tree",
+    "weight_bits",
+    "word_samples",
+]
 
 LIMIT = 1 << 30
 """Bytes that the arrays of dense networks, or the nodes of `cover`, may take."""
@@ -51,167 +107,8 @@ LIMIT = 1 << 30
 EXACT = 1 << 24
 """float32 holds every integer up to here."""
 
-Network = tuple[MLP, dict[str, np.ndarray]]
-
-
-class Nodes(NamedTuple):
-    """What a maximum convolution is made of."""
-
-    points: np.ndarray
-    """x_k, array (K, d)"""
-    values: np.ndarray
-    """c_k, array (K,)"""
-    slope: float
-    """L"""
-
-
-# --- how large -------------------------------------------------------------------------------------------------------
-
-
-def sizes(K: int, d: int) -> tuple[int, ...]:
-    """Widths of the network for K nodes in d dimensions: ``d, 2 d K, w(K), w(ceil(K / 2)), ..., w(2), 1``.
-
-    ``w(n) = 3 floor(n / 2) + 2 (n mod 2)``: three neurons a pair, two for an odd one out.
-
-    Raises
-    ------
-    ValueError
-        If K or d is below 1.
-
-    Examples
-    --------
-    >>> sizes(5, 2)
-    (2, 20, 8, 5, 3, 1)
-    """
-    return (_positive("d", d), 2 * d * _positive("K", K), *_widths(K), 1)
-
-
-def depth(K: int) -> int:
-    """Linear layers of the network, in any dimension: ``ceil(log2 K) + 2``, of which all but the last have a ReLU.
-
-    Examples
-    --------
-    >>> [depth(K) for K in (1, 2, 3, 1024)]
-    [2, 3, 4, 12]
-    """
-    return (_positive("K", K) - 1).bit_length() + 2
-
-
-def parameters(K: int, d: int) -> int:
-    """Weights and biases of the network, zeros counted: never more than ``8 K^2 d^2``.
-
-    With ``n_i = ceil(K / 2^i)``, ``w_i = w(n_i)`` and ``t = ceil(log2 K)`` the number is
-
-        P = 2 d K (d + 1) + (2 d K + 1) w_0 + sum_(i < t - 1) (w_i + 1) w_(i+1) + (w_(t-1) + 1)    for K >= 2,
-        P = 2 d (d + 1) + 2 d + 1    for K = 1,
-
-    and ``(3 d + 3/2) K^2 + (2 d^2 + 2 d + 3) K - 5`` if K is a power of two, 2 or more.
-
-    **Theorem.**  ``P <= 8 K^2 d^2``.
-
-    *Proof.*  No term grows faster with d than ``d^2``: ``P(K, d) <= d^2 P(K, 1)``, so take d = 1.  As
-    ``n_i <= K / 2^i + 1`` and ``w(n) <= (3 n + 1) / 2``, ``w_i <= 3 K / 2^(i+1) + 2``.  Hence
-
-        (w_i + 1) w_(i+1) <= (3 K / 2^(i+1) + 3) (3 K / 2^(i+2) + 2) = (9/8) K^2 / 4^i + (21/4) K / 2^i + 6.
-
-    Summed over ``i < t - 1`` as geometric series, and with ``w_(t-1) = w(2) = 3``: at most
-    ``(3/2) K^2 + (21/2) K + 6 (t - 1) + 4``.  The first two terms of P are at most ``4 K + (2 K + 1) (3 K + 1) / 2``.
-    Together ``P <= (9/2) K^2 + 17 K + 6 t - 3/2``.  For ``K >= 6``, ``t <= K / 2``, so
-    ``8 K^2 - P >= (7/2) K^2 - 20 K + 3/2 > 0``.  For K = 1, ..., 5, P is 7, 27, 69, 95, 175, and ``8 K^2`` is
-    8, 32, 72, 128, 200.
-
-    Examples
-    --------
-    >>> parameters(5, 1), 8 * 5**2, parameters(1024, 2)
-    (175, 200, 7879675)
-    """
-    return mlp.parameter_count(MLP(sizes(K, d), "relu"))
-
-
-def nonzeros(K: int, d: int) -> int:
-    """Weights and biases that are not zero by construction: never more than ``8 (d + 1) K``.
-
-        Q = 8 d K + w(K) + 6 K - 8 + sum over odd n of (3 + (n' mod 2))    for K >= 2,
-        Q = 6 d + 1    for K = 1,
-
-    where n runs through ``K, n' = ceil(K / 2), ...`` down to 2.  That is ``(8 d + 15/2) K - 8`` for powers of two.
-
-    *Proof.*  First layer: 2 d K weights, as many biases.  Second: a value has 2 d weights; a pair writes a - b, b
-    and -b with 8 d, an odd one out itself twice with 4 d, so 4 d K; and w(K) biases.  A layer from n values to
-    ``n' = ceil(n / 2)``: a maximum has 3 weights, an odd one out 2.  Were all n' maxima, pairs among them would take
-    12 weights and an odd one out 6: 6 n' in all.  If n is odd, the last is no maximum, which saves 3 as the second of a
-    pair and 2 otherwise, so that 6 n' becomes ``6 floor(n / 2) + 3 + (n' mod 2)``.  The halves ``floor(n / 2)`` sum to
-    K - 1, one for each value that a maximum removes; the last of them, of n = 2, belongs to the output layer, which has
-    3 weights and one bias: ``6 (K - 2) + 4``.
-
-    For the bound: with ``t = ceil(log2 K) >= 2`` the sum has at most t - 1 terms, each 3 or 4.  A 4 means that n' is
-    odd too, so the last term is a 3, and the sum is at most ``4 t - 5``, and 0 for t = 1.  As
-    ``w(K) <= (3 K + 1) / 2``, ``8 (d + 1) K - Q >= K / 2 + 15/2 - (4 t - 5) > 2^(t-2) + 12.5 - 4 t >= 0``: the last
-    expression is smallest at t = 4, where it is 1/2.
-
-    Examples
-    --------
-    >>> nonzeros(5, 1), nonzeros(1024, 2)
-    (77, 24056)
-    """
-    if _positive("K", K) == 1:
-        return 6 * _positive("d", d) + 1
-    total = 8 * _positive("d", d) * K + _widths(K)[0] + 6 * K - 8
-    n = K
-    while n > 1:
-        half = -(-n // 2)
-        total += (n % 2) * (3 + half % 2)
-        n = half
-    return total
-
-
-def _widths(K: int) -> list[int]:
-    """Hidden widths of a maximum of K numbers."""
-    return [] if K == 1 else [3 * (K // 2) + 2 * (K % 2), *_widths(-(-K // 2))]
-
-
-def _positive(name: str, number: int) -> int:
-    if operator.index(number) < 1:
-        raise ValueError(f"{name}: expected 1 or more, got {number}")
-    return number
-
 
 # --- the networks ----------------------------------------------------------------------------------------------------
-
-
-def one_norm(d: int, dtype: str = "float32") -> Network:
-    """The network for ``||x||_1 = sum_i relu(x_i) + relu(-x_i)``: sizes (d, 2 d, 1).
-
-    Returns
-    -------
-    spec : MLP
-    params : dict of arrays (1, I, O) and (1, 1, O)
-
-    Examples
-    --------
-    >>> float(mlp.forward(*one_norm(3), np.array([[1.0, -2.0, 0.5]], dtype="float32"))[0][0, 0, 0])
-    3.5
-    """
-    unit = np.eye(_positive("d", d))
-    w0 = np.concatenate([unit, 0.0 - unit], axis=1)  # (d, 2 d)
-    return _network([(w0, np.zeros((1, 2 * d))), (np.ones((2 * d, 1)), np.zeros((1, 1)))], dtype)
-
-
-def maximum(K: int, dtype: str = "float32") -> Network:
-    """The network for ``max(x_1, ..., x_K)``: sizes ``K, w(K), w(ceil(K / 2)), ..., 1``.
-
-    Returns
-    -------
-    spec : MLP
-    params : dict of arrays (1, I, O) and (1, 1, O)
-
-    Examples
-    --------
-    >>> spec, params = maximum(3)
-    >>> spec.sizes, float(mlp.forward(spec, params, np.array([[-3.0, -1.0, -2.0]], dtype="float32"))[0][0, 0, 0])
-    ((3, 5, 3, 1), -1.0)
-    """
-    return _network(_tournament(np.eye(_positive("K", K)), np.zeros((1, K))), dtype)
 
 
 def maximum_convolution(nodes: Nodes, dtype: str = "float64") -> Network:
@@ -246,119 +143,22 @@ def maximum_convolution(nodes: Nodes, dtype: str = "float64") -> Network:
     >>> mlp.forward(spec, params, np.array([[0.0], [0.5], [1.0], [2.0]]))[0].ravel().tolist()
     [3.0, 4.0, 5.0, 3.0]
     """
-    nodes = _checked(nodes)
+    nodes = checked(nodes)
     K, d = nodes.points.shape
     kind = np.dtype(dtype)
     what = f"dense network for {K} nodes in {d} dimensions"
     instead = "use constructive.tree, which needs no matrices"
     _require_room(parameters(K, d), kind.itemsize, what, instead)
-    raised, lift = _raised(nodes)
+    raised, lift = raise_values(nodes)
     w0 = np.repeat(np.eye(d, dtype=kind), K, axis=1)  # (d, d K)
     b0 = 0.0 - nodes.points.T.reshape(1, -1)  # (1, d K)
     w1 = 0.0 - nodes.slope * np.tile(np.eye(K, dtype=kind), (2 * d, 1))  # (2 d K, K)
     layers = [
         (np.concatenate([w0, 0.0 - w0], axis=1), np.concatenate([b0, 0.0 - b0], axis=1)),
-        *_tournament(w1, raised[None, :]),
+        *tournament(w1, raised[None, :]),
     ]
     w, b = layers[-1]
-    return _network([*layers[:-1], (w, b - lift)], dtype)
-
-
-def tree(nodes: Nodes, x: np.ndarray) -> np.ndarray:
-    """F at some points by the stages of `maximum_convolution`, without its matrices: of K^2 numbers only K are left.
-
-    Where all sums are exact, as for `integer_nodes`, the values are those of the network to the bit.
-
-    Parameters
-    ----------
-    nodes : Nodes
-    x : array (N, d) of float32 or float64
-        Taken in portions: memory grows with N + K, time with N K d.
-
-    Returns
-    -------
-    array (N,), in the dtype of x
-
-    Raises
-    ------
-    ValueError
-        As `maximum_convolution`, but for the `LIMIT`; and if x does not have d columns of floats.
-
-    Examples
-    --------
-    >>> nodes = Nodes(np.array([[0.0], [1.0]]), np.array([3.0, 5.0]), 2.0)
-    >>> tree(nodes, np.array([[0.0], [0.5], [1.0], [2.0]])).tolist()
-    [3.0, 4.0, 5.0, 3.0]
-    """
-    nodes = _checked(nodes)
-    K, d = nodes.points.shape
-    x = np.asarray(x)
-    if x.ndim != 2 or x.shape[1] != d or x.dtype.kind != "f":
-        raise ValueError(f"x: expected floats (N, {d}), got {x.dtype} {x.shape}")
-    raised, lift = _raised(nodes)
-    raised = raised.astype(x.dtype)  # (K,)
-    points = nodes.points.T.astype(x.dtype)  # (d, K)
-    result = np.empty(len(x), x.dtype)
-    rows = max(1, (1 << 18) // (2 * d * K))  # a megabyte at a time stays in the caches
-    for first in range(0, len(x), rows):
-        z = x[first : first + rows, :, None] - points  # (N, d, K)
-        h, _ = relu(np.concatenate([z, 0.0 - z], axis=1))  # (N, 2 d, K)
-        u = raised - nodes.slope * h.sum(axis=1)  # (N, K)
-        while u.shape[-1] > 1:
-            u = _join(relu(_split(u))[0])  # (N, ceil(K / 2)), ...
-        result[first : first + rows] = u[:, 0] - lift
-    return result
-
-
-def _split(u: np.ndarray) -> np.ndarray:
-    """Values (..., n) to the arguments of the ReLUs that find their maxima in pairs, (..., w(n))."""
-    half = u.shape[-1] // 2
-    a = u[..., :half]
-    b = u[..., half : 2 * half]
-    odd = u[..., 2 * half :]
-    return np.concatenate([a - b, b, 0.0 - b, odd, 0.0 - odd], axis=-1)  # 0 - b: no negative zeros
-
-
-def _join(h: np.ndarray) -> np.ndarray:
-    """What comes out of those ReLUs (..., w(n)) to the maxima, and the odd one out (..., ceil(n / 2))."""
-    half = h.shape[-1] // 3
-    pairs = h[..., :half] + h[..., half : 2 * half] - h[..., 2 * half : 3 * half]
-    odd = h[..., 3 * half :]  # two columns or none
-    return np.concatenate([pairs, odd[..., :1] - odd[..., 1:]], axis=-1)
-
-
-def _tournament(w: np.ndarray, b: np.ndarray) -> list[tuple[np.ndarray, np.ndarray]]:
-    """The layers from where ``h w + b`` gives n values, to their maximum."""
-    layers = []
-    while w.shape[-1] > 1:
-        layers.append((_split(w), _split(b)))  # the matrix of a product is one map applied to the other's
-        w = _join(np.eye(layers[-1][0].shape[-1], dtype=w.dtype))
-        b = np.zeros((1, w.shape[-1]))
-    return [*layers, (w, b)]
-
-
-def _network(layers: list[tuple[np.ndarray, np.ndarray]], dtype: str) -> Network:
-    params = {}
-    for i, (w, b) in enumerate(layers):
-        params[f"w{i}"] = w[None].astype(dtype, copy=False)
-        params[f"b{i}"] = b[None].astype(dtype)
-    return MLP((len(layers[0][0]), *(w.shape[1] for w, _ in layers)), "relu"), params
-
-
-def _raised(nodes: Nodes) -> tuple[np.ndarray, float]:
-    """Values raised until none is negative in the nodes' bounding box, and by how much."""
-    lift = float(nodes.slope * np.ptp(nodes.points, axis=0).sum() - np.min(nodes.values))
-    return nodes.values + lift, lift
-
-
-def _checked(nodes: Nodes) -> Nodes:
-    points, values, slope = (np.asarray(part, dtype=np.float64) for part in nodes)
-    if points.ndim != 2 or points.size == 0 or values.shape != points.shape[:1]:
-        shapes = f"{points.shape} and {values.shape}"
-        raise ValueError(f"nodes: expected points (K, d) and values (K,), K and d at least 1, got {shapes}")
-    if not (np.isfinite(points).all() and np.isfinite(values).all() and 0.0 <= slope < math.inf):
-        raise ValueError(f"nodes: expected finite points and values and a slope of 0 or more, got slope {slope}")
-    return Nodes(points, values, float(slope))
+    return network([*layers[:-1], (w, b - lift)], dtype)
 
 
 def _require_room(numbers: int, itemsize: int, what: str, instead: str) -> None:
@@ -408,14 +208,42 @@ def integer_nodes(codes: np.ndarray) -> Nodes:
             f"samples: float32 is exact up to 2^24 = {EXACT}, but codes reach {high} and sums {slope * diameter} "
             f"(largest step {slope} x diameter {diameter}) + {high - low} (range): use smaller tiles"
         )
-    points = np.indices(codes.shape).reshape(codes.ndim, -1).T.astype(np.float64)  # (K, d)
-    return Nodes(points, codes.reshape(-1).astype(np.float64), float(slope))
+    return Nodes(indices(codes.shape).astype(np.float64), codes.reshape(-1).astype(np.float64), float(slope))
 
 
-def exact(samples: np.ndarray, tile: int | Sequence[int] | None = None, *, channels: bool | None = None) -> INR:
+class Written(NamedTuple):
+    """A kind of network that `exact` writes down."""
+
+    sizes: Callable[[int, int], tuple[int, ...]]
+    """(K, d) to widths, for K samples in d dimensions."""
+    write: Callable[[np.ndarray], Network]
+    """Codes to the network that has them at their indices; ValueError if float32 would round its sums."""
+    instead: str
+    """What to do where it takes too much room."""
+
+
+NETWORKS = {
+    "maximum-convolution": Written(
+        sizes,
+        lambda codes: maximum_convolution(integer_nodes(codes), "float32"),
+        "give smaller tiles (tile=), or use constructive.tree of integer_nodes, which needs no matrices",
+    ),
+    "interpolation": Written(interpolation_sizes, interpolation, "give smaller tiles (tile=)"),
+}
+"""What `exact` takes for its `network`."""
+
+
+def exact(
+    samples: np.ndarray,
+    tile: int | Sequence[int] | None = None,
+    *,
+    channels: bool | None = None,
+    network: str = "maximum-convolution",
+) -> INR:
     """Represent an array of integers exactly, without training: one network a tile and channel.
 
-    Each has `parameters` (K, d), K the number of samples of a tile: the bits of the samples have no part in it.
+    Of K samples in d dimensions a maximum convolution has `parameters` (K, d), an interpolation
+    ``(d + 2) (K - 1) + 1``: the bits of the samples have no part in it.
 
     Parameters
     ----------
@@ -426,6 +254,9 @@ def exact(samples: np.ndarray, tile: int | Sequence[int] | None = None, *, chann
         fewer in all.  A tile that the grid's edge cuts short repeats its last samples: all networks have one shape.
     channels : bool, optional
         As in `refinr.fit`.
+    network : {"maximum-convolution", "interpolation"}
+        A name in `NETWORKS`.  Maximum convolutions stay between the samples and change no faster than they do;
+        interpolations have far fewer parameters and larger sums.
 
     Returns
     -------
@@ -437,8 +268,8 @@ def exact(samples: np.ndarray, tile: int | Sequence[int] | None = None, *, chann
     TypeError
         If the samples are neither integers nor booleans.
     ValueError
-        For empty or 0-d arrays, samples whose sums float32 does not hold (see `integer_nodes`), or networks that would
-        take more than `LIMIT` bytes.
+        For empty or 0-d arrays, samples whose sums float32 does not hold (see `integer_nodes`, `interpolation`),
+        networks that would take more than `LIMIT` bytes, or an unknown name of a network.
     LosslessError
         If this machine's matrix products are not exact for integers below ``2^24``.
 
@@ -448,7 +279,10 @@ def exact(samples: np.ndarray, tile: int | Sequence[int] | None = None, *, chann
     >>> inr = exact(image)
     >>> bool((inr.decode() == image).all()), inr.report.steps, inr.report.parameters == parameters(64, 2)
     (True, 0.0, True)
+    >>> exact(image, network="interpolation").report.parameters
+    253
     """
+    kind = look_up(NETWORKS, network, "network")
     start = time.perf_counter()
     samples = np.asarray(samples)
     if samples.dtype.kind not in "biu":
@@ -460,18 +294,17 @@ def exact(samples: np.ndarray, tile: int | Sequence[int] | None = None, *, chann
     codes = layout.codes(samples)  # (*grid, C)
     networks = tiling.tile_count(layout.grid, extent) * layout.channels
     what = f"dense networks, {networks} for {K} nodes in {d} dimensions"
-    instead = "give smaller tiles (tile=), or use constructive.tree of integer_nodes, which needs no matrices"
-    _require_room(networks * parameters(K, d), 4, what, instead)
+    spec = MLP(kind.sizes(K, d), "relu")
+    _require_room(networks * mlp.parameter_count(spec), 4, what, kind.instead)
     if codes.max() > EXACT:
         raise ValueError(f"samples: float32 is exact up to 2^24 = {EXACT}, but codes reach {codes.max()}")
-    spec = MLP(sizes(K, d), "relu")
     layout = replace(layout, tile=extent, cut=Integers(layout.cut.bits), spec=spec)
     params = {name: np.empty(shape, dtype) for name, (shape, dtype) in mlp.stored(spec, networks).items()}
     for index, where in enumerate(layout.tiles):
         missing = [(0, n - m) for n, m in zip(extent, tiling.extent(where), strict=True)]
         full = np.pad(codes[where], [*missing, (0, 0)], mode="edge")  # no new steps between neighbours
         for channel in range(layout.channels):
-            _, one = maximum_convolution(integer_nodes(full[..., channel]), "float32")
+            _, one = kind.write(full[..., channel])
             for name, p in one.items():
                 params[name][index * layout.channels + channel] = p[0]
     inr = measure(Tiled(layout, samples), params, seconds=time.perf_counter() - start)
@@ -503,7 +336,7 @@ def cover(
     if not -math.inf < low < high < math.inf:
         raise ValueError(f"low, high: expected the ends of an interval, got {low} and {high}")
     length = Fraction(float(high)) - Fraction(float(low))
-    m = max(1, math.ceil(_positive("d", d) * Fraction(float(L)) * length / Fraction(float(eps))))
+    m = max(1, math.ceil(positive("d", d) * Fraction(float(L)) * length / Fraction(float(eps))))
     _require_room(m**d * (d + 1), 8, f"cover by {m} nodes an axis in {d} dimensions", "a larger eps needs fewer")
     centres = low + (high - low) * ((np.arange(m) + 0.5) / m)
     points = np.stack(np.meshgrid(*[centres] * d, indexing="ij"), axis=-1).reshape(-1, d)  # (m^d, d)

@@ -31,7 +31,7 @@ FLOORS = {
             "kinds balls summary oracle.leaf_operations oracle.vectors",
             "description readouts",
             "mlp",
-            "chunks jobs",
+            "chunks jobs maxima memorisation",
             "training layout",
             "running planning tiled inr",
             "expansion",
