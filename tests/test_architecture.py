@@ -27,7 +27,7 @@ FLOORS = {
             " files.container files.npy files.png files.tiff files.wav files.nifti oracle.case"
             " readouts.batches readouts.features",
             "ternary encodings decompositions theory report files.signals files.storing oracle.compare oracle.rounding"
-            " readouts.real",
+            " readouts.real readouts.infeasible readouts.integer",
             "kinds balls summary oracle.leaf_operations oracle.vectors",
             "description readouts",
             "mlp",

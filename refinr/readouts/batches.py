@@ -1,7 +1,8 @@
 """Networks side by side: one a column, and who is done leaves.
 
-With this you can pick columns in any array library (`columns`), know how many networks are solved together (`block`),
-and keep the book of a block (`Batch`): who is where, who is done since when and with which weights, and who stays.
+With this you can pick columns in any array library (`columns`), know which networks are solved together (`block`,
+`blocks`), and keep the book of a block (`Batch`): who is where, who is done since when and with which weights, and who
+stays.
 """
 
 from __future__ import annotations
@@ -33,6 +34,18 @@ def block(samples: int) -> int:
     (512, 32)
     """
     return max(SAMPLES // samples // MULTIPLE, 1) * MULTIPLE
+
+
+def blocks(samples: int, networks: int) -> list[slice]:
+    """The networks cut into blocks.
+
+    Examples
+    --------
+    >>> blocks(256, 600)
+    [slice(0, 512, None), slice(512, 600, None)]
+    """
+    size = block(samples)
+    return [slice(at, min(at + size, networks)) for at in range(0, networks, size)]
 
 
 def columns(x: Array, which: np.ndarray) -> Array:

@@ -26,7 +26,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from refinr.readouts.batches import Batch, block, columns
+from refinr.readouts.batches import Batch, blocks, columns
 from refinr.readouts.features import Cosines
 from refinr.xp import Array, namespace, to_host
 
@@ -168,29 +168,57 @@ def _solve(
     margin: float,
 ) -> Solution:
     """One block from a given a on; weights of those that stay unsolved are `unsolved`."""
-    xp = namespace(signs)
     batch = Batch(signs.shape[1])
     S = columns(signs, batch.network)
     a = columns(start, batch.network)
     mask = basis.mask(features[batch.network], S)
     for step in range(1, steps + 1):
-        mirrored = xp.abs(a - level) + level if level else xp.abs(a)
-        mirrored *= S
-        w = basis.analysis(mirrored)
-        w *= mask
-        z = basis.synthesis(w)
-        z *= S
+        w, z, a = douglas_rachford(basis, S, a, mask, level)
         if batch.record(to_host(clear(z, margin)), step, w):
             break
-        z -= xp.maximum(a, level)
-        z *= RELAX
-        a = a + z
         stay = batch.stay()
         if stay is not None:
             S = columns(S, stay)
             mask = columns(mask, stay)
             a = columns(a, stay)
     return Solution(batch.weights(unsolved), batch.solved, batch.steps, batch.unsolved(a))
+
+
+def douglas_rachford(basis: Cosines, S: Array, a: Array, mask: Array, level: float = 0.0) -> tuple[Array, Array, Array]:
+    """One step: weights, their outputs times wanted signs, and the next a.
+
+    Parameters
+    ----------
+    basis : Cosines
+    S, a : float arrays (N, E)
+        Wanted signs, and outputs times these as they should be.
+    mask : float array (N, E) or (N, 1)
+        Of `Cosines.mask`: which features a network has.
+    level : float
+        Of the orthant ``a >= level``.
+
+    Returns
+    -------
+    w, z, a : float arrays (N, E)
+
+    Examples
+    --------
+    >>> basis = Cosines((2,), order=1e6, seed=0)
+    >>> S, a = np.array([[1.0], [1.0]]), np.array([[-2.0], [1.0]])
+    >>> [x.ravel().round(3).tolist() for x in douglas_rachford(basis, S, a, basis.mask(1, a))]
+    [[2.121, 0.0], [1.5, 1.5], [0.25, 1.75]]
+    """
+    xp = namespace(a)
+    mirrored = xp.abs(a - level) + level if level else xp.abs(a)
+    mirrored *= S
+    w = basis.analysis(mirrored)
+    w *= mask
+    z = basis.synthesis(w)
+    z *= S
+    move = z - xp.maximum(a, level)
+    move *= RELAX
+    move += a
+    return w, z, move
 
 
 def clear(z: Array, margin: float) -> Array:
@@ -225,9 +253,7 @@ def rms(z: Array) -> Array:
 
 def _in_blocks(one: Callable[[slice], Solution], signs: Array) -> Solution:
     """Blocks of networks one after another, and their solutions put together."""
-    networks = signs.shape[1]
-    size = block(signs.shape[0])
-    parts = [one(slice(at, min(at + size, networks))) for at in range(0, networks, size)]
+    parts = [one(part) for part in blocks(*signs.shape)]
     weights, solved, taken, last = zip(*parts, strict=True)
     concat = namespace(signs).concat
     return Solution(concat(weights, axis=1), np.concatenate(solved), np.concatenate(taken), concat(last, axis=1))

@@ -63,3 +63,10 @@ def test_columns_on_every_array_library(backend):
     x = np.arange(12.0, dtype="float32").reshape(3, 4)
     picked = columns(backend.array(x), np.array([3, 0, 3]))
     assert_equal_exact(backend.host(picked), x[:, [3, 0, 3]])
+
+
+@given(st.integers(1, 5000), st.integers(1, 20_000))
+def test_blocks_follow_each_other_and_start_at_multiples(samples, networks):
+    cut = batches.blocks(samples, networks)
+    assert [e for part in cut for e in range(part.start, part.stop)] == list(range(networks))
+    assert all(part.start % block(samples) == 0 for part in cut)

@@ -1,0 +1,163 @@
+"""Certificates of infeasibility: exact fractions, linear programs, and wrong ones that are refused."""
+
+from __future__ import annotations
+
+from fractions import Fraction
+
+import numpy as np
+import pytest
+from hypothesis import assume, given
+from hypothesis import strategies as st
+from scipy.optimize import linprog
+
+from refinr.readouts import infeasible, real
+from refinr.readouts.features import Cosines, Walsh
+from tests.helpers import assert_equal_exact
+from tests.strategies import seeds
+
+bases = st.builds(Cosines, st.sampled_from([(8,), (3, 4), (4, 5), (2, 3, 3)]), st.sampled_from([0.0, 2.0]), seeds)
+
+
+def _margin_by_linear_program(rows: np.ndarray) -> float:
+    """The largest t with ``rows @ w >= t`` for some \\|w\\| <= 1: positive where there is a readout.  (HiGHS.)"""
+    N, D = rows.shape
+    goal = np.append(np.zeros(D), -1.0)
+    constraints = np.hstack([-rows, np.ones((N, 1))])
+    bounds = [(-1.0, 1.0)] * D + [(None, 1.0)]
+    return -linprog(goal, A_ub=constraints, b_ub=np.zeros(N), bounds=bounds, method="highs").fun
+
+
+def _signs(samples: int, networks: int, seed: int) -> np.ndarray:
+    return np.random.default_rng(seed).choice(np.float32([-1, 1]), (samples, networks))
+
+
+def _is_exact(rows: np.ndarray, v: list[Fraction]) -> bool:
+    sums = [sum(Fraction(float(a)) * x for a, x in zip(column, v, strict=True)) for column in rows.T]
+    return min(v) >= 0 and max(v) > 0 and not any(sums)
+
+
+@given(bases, seeds, st.data())
+def test_solver_and_certificates_agree_with_linear_programs(basis, seed, data):
+    D = data.draw(st.integers(1, basis.samples - 1))
+    signs = _signs(basis.samples, 4, seed)
+    found = real.solve(basis, signs, D, steps=400)
+    for e in np.flatnonzero(found.solved):
+        assert _margin_by_linear_program(signs[:, [e]] * basis.matrix(D)) > 1e-9
+    unsolved = np.flatnonzero(~found.solved)
+    for e, v in zip(unsolved, infeasible.certify(basis, signs[:, unsolved], D, found.last), strict=True):
+        if v is not None:
+            rows = signs[:, [e]] * basis.matrix(D)
+            assert infeasible.holds(rows, v)
+            assert abs(_margin_by_linear_program(rows)) < 1e-9
+            assert _is_exact(rows, infeasible.exact(rows, v))
+
+
+def test_most_of_what_is_infeasible_is_proved():
+    basis = Cosines((16, 16), 1.0, 0)
+    signs = _signs(256, 32, 0)
+    found = real.solve(basis, signs, 110, steps=200)
+    unsolved = ~found.solved
+    certificates = infeasible.certify(basis, signs[:, unsolved], 110, found.last)
+    assert unsolved.sum() > 28
+    assert sum(v is not None for v in certificates) >= 0.9 * unsolved.sum()
+
+
+def test_features_of_whole_numbers_are_proved_in_whole_numbers():
+    F = Walsh(24, 5, 0).matrix().astype(np.float64)
+    proved = 0
+    for seed in range(20):
+        rows = F * _signs(24, 1, seed).astype(np.float64)
+        Q = np.linalg.qr(rows)[0]
+        a = np.ones(24)
+        for _ in range(100):
+            z = Q @ (Q.T @ np.abs(a))
+            a = a + 1.5 * (z - np.maximum(a, 0.0))
+        v = infeasible.multipliers(rows, np.maximum(-a, 0.0))
+        if v is not None:
+            assert _is_exact(rows, infeasible.exact(rows, v))
+            proved += 1
+    assert proved > 10
+
+
+@given(seeds, st.integers(1, 6), st.integers(1, 10))
+def test_nothing_is_proved_against_weights_that_exist(seed, D, more):
+    rng = np.random.default_rng(seed)
+    rows = rng.standard_normal((D + more, D))
+    rows *= np.sign(rows @ rng.standard_normal(D))[:, None]
+    assert not infeasible.holds(rows, rng.random(D + more))
+    assert infeasible.multipliers(rows, rng.random(D + more)) is None
+
+
+# --- wrong certificates ----------------------------------------------------------------------------------------------
+
+
+def _proved() -> tuple[np.ndarray, np.ndarray]:
+    basis = Cosines((20,), 1.0, 3)
+    signs = _signs(20, 1, 1)
+    found = real.solve(basis, signs, 6, steps=400)
+    (v,) = infeasible.certify(basis, signs, 6, found.last)
+    assert v is not None
+    return signs * basis.matrix(6), v
+
+
+def test_scaling_does_not_matter():
+    rows, v = _proved()
+    for scale in (1e-30, 3.0, 1e30):
+        assert infeasible.holds(rows, scale * v)
+
+
+@given(st.integers(0, 19))
+def test_a_flipped_sign_is_caught(row):
+    rows, v = _proved()
+    assume(v[row] > 1e-3 * v.max())
+    rows[row] *= -1.0
+    assert not infeasible.holds(rows, v)
+
+
+@pytest.mark.parametrize("share", [-1.0, -0.1, 0.0, 2.0, 10.0, np.nan, np.inf])
+def test_a_changed_multiplier_is_caught(share):
+    rows, v = _proved()
+    v[np.argmax(v)] *= share
+    assert not infeasible.holds(rows, v)
+
+
+def test_a_slightly_negative_multiplier_is_caught():
+    rows, v = _proved()
+    v[np.argmin(v)] = -1e-300
+    assert not infeasible.holds(rows, v)
+
+
+def test_no_multipliers_and_dependent_rows_prove_nothing():
+    rows, v = _proved()
+    assert not infeasible.holds(rows, np.zeros_like(v))
+    twice = np.hstack([rows, rows])  # the smallest singular value is 0: nothing can be said from here
+    assert not infeasible.holds(twice, v)
+
+
+def test_the_bound_is_that_of_the_correction():
+    """What the check allows is really corrected by less than half, and multipliers further off are refused."""
+    rows, v = _proved()
+    rng = np.random.default_rng(0)
+    seen = set()
+    for size in 10.0 ** -np.arange(0.0, 6.0, 0.25):
+        moved = v * (1.0 + size * rng.standard_normal(v.size))
+        accepted = moved.min() >= 0 and infeasible.holds(rows, moved)
+        seen.add(accepted)
+        if accepted:
+            corrected = infeasible.exact(rows, moved)
+            assert _is_exact(rows, corrected)
+            ratio = [float(x) / y for x, y in zip(corrected, moved, strict=True) if y > 0]
+            assert max(abs(r - 1.0) for r in ratio) < 0.5
+    assert seen == {True, False}
+
+
+def test_every_array_library(backend):
+    basis = Cosines((4, 4), 1.0, 0)
+    signs = _signs(16, 8, 0)
+    found = real.solve(basis, signs, 3)
+    expected = infeasible.certify(basis, signs[:, ~found.solved], 3, found.last)
+    last, wanted = backend.array(found.last), backend.array(signs[:, ~found.solved])
+    for v, w in zip(infeasible.certify(basis, wanted, 3, last), expected, strict=True):
+        assert (v is None) == (w is None)
+        if v is not None:
+            assert_equal_exact(v, w)
