@@ -160,8 +160,8 @@ def certify(inr: INR, dtypes: Iterable[str] | str | None = None) -> Certificate:
     Raises
     ------
     ValueError
-        For another type, for one named that cannot hold the parameters, and for a direct regression of floats, which
-        decides nothing.
+        For another type, for one named that cannot hold the parameters, for a direct regression of floats, which
+        decides nothing, and for networks of a damaged file.
 
     Examples
     --------
@@ -170,6 +170,7 @@ def certify(inr: INR, dtypes: Iterable[str] | str | None = None) -> Certificate:
     >>> certificate.types["float32"].guaranteed, certificate.margin > 0.4
     (True, True)
     """
+    inr.refuse_damage()
     names = tuple(FLOAT_TYPES) if dtypes is None else castable(inr.params, dtypes)
     layout = inr.layout
     each = layout.cut.networks(layout.channels)

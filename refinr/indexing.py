@@ -1,13 +1,16 @@
 """NumPy's basic indexing for arrays that are computed on demand, tile by tile.
 
-With this you can turn an index into the positions that it asks for on every axis (`select`), and find the tiles that
-hold them, each with where its samples go and where they come from (`pieces`).
+With this you can turn an index into the positions that it asks for on every axis (`select`), find the tiles that hold
+them, each with where its samples go and where they come from (`pieces`), and give whatever can compute a region the
+behaviour of an array (`OnDemand`).
 """
 
 from __future__ import annotations
 
 import itertools
+import math
 import operator
+from abc import ABC, abstractmethod
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any, NamedTuple
@@ -184,3 +187,52 @@ def _within(wanted: range, low: int, high: int) -> tuple[int, int]:
         first = -((high - 1 - wanted.start) // -wanted.step)
         last = -((low - 1 - wanted.start) // -wanted.step)
     return max(first, 0), min(last, len(wanted))
+
+
+# --- arrays ----------------------------------------------------------------------------------------------------------
+
+
+class OnDemand(ABC):
+    """What has a shape and a dtype and computes its samples on demand, as an array: for NumPy, Dask and users."""
+
+    @property
+    @abstractmethod
+    def shape(self) -> tuple[int, ...]:
+        """Of the samples."""
+
+    @property
+    @abstractmethod
+    def dtype(self) -> np.dtype:
+        """Of the samples."""
+
+    @abstractmethod
+    def decode(self) -> np.ndarray:
+        """All samples."""
+
+    @abstractmethod
+    def region(self, index: Any) -> np.ndarray:
+        """The samples at an index."""
+
+    @property
+    def ndim(self) -> int:
+        """Number of axes."""
+        return len(self.shape)
+
+    @property
+    def size(self) -> int:
+        """Number of samples."""
+        return math.prod(self.shape)
+
+    def __len__(self) -> int:
+        return self.shape[0]
+
+    def __getitem__(self, index: Any) -> np.ndarray:
+        return self.region(index)
+
+    def __iter__(self) -> Iterator[np.ndarray]:
+        return iter(self.decode())  # by index, every row of samples would decode a row of tiles
+
+    def __array__(self, dtype: np.typing.DTypeLike | None = None, copy: bool | None = None) -> np.ndarray:
+        if copy is False:
+            raise ValueError("copy: the samples of an INR are computed anew, so there is no array to share")
+        return self.decode().astype(self.dtype if dtype is None else dtype, copy=False)

@@ -9,21 +9,20 @@ samples (`INR.at`); and keep networks in a file (`INR.save`), which `refinr.load
 
 from __future__ import annotations
 
-import itertools
 import math
 import os
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from dataclasses import asdict, dataclass, field
 from types import ModuleType
 from typing import Any
 
 import numpy as np
 
-from refinr import indexing, summary, tiling
-from refinr.files import container, residual, storing
-from refinr.files.checksum import checksum, crc32, same_arrays
+from refinr import decoding, indexing, summary, tiling
+from refinr.files import container, storing
+from refinr.files.checksum import checksum, crc32
 from refinr.files.residual import Residual
-from refinr.indexing import Piece
+from refinr.indexing import Piece, Selection
 from refinr.layout import Layout
 from refinr.report import Report
 
@@ -33,7 +32,7 @@ class LosslessError(Exception):
 
 
 @dataclass(frozen=True, eq=False, repr=False)
-class INR:
+class INR(indexing.OnDemand):
     """An array as networks.
 
     It has an array's `shape`, `dtype`, `ndim`, `size` and ``len``, takes NumPy's basic indices (integers, slices,
@@ -57,7 +56,11 @@ class INR:
     store : str
         What files hold the parameters in, one of `refinr.files.storing.STORES`; they are numbers of that kind already.
     checksums : array of uint32 (tiles,), optional
-        CRC-32 of the samples of every tile, see `refinr.files.checksum.crc32`; files of version 1 have none.
+        CRC-32 of the samples of every tile as it decodes, see `refinr.files.checksum.crc32`; files of version 1 have
+        none.
+    damaged : tuple of str
+        Names of the arrays that were damaged in the file: `refinr.load` with ``damaged="mask"`` gives such an INR.
+        Then no tile is handed out whose samples are not those of its checksum.
     """
 
     layout: Layout
@@ -68,6 +71,7 @@ class INR:
     residual: Residual | None = None
     store: str = "float32"
     checksums: np.ndarray | None = None
+    damaged: tuple[str, ...] = ()
 
     # --- what it is --------------------------------------------------------------------------------------------------
 
@@ -80,16 +84,6 @@ class INR:
     def dtype(self) -> np.dtype:
         """Of the samples."""
         return np.dtype(self.layout.dtype)
-
-    @property
-    def ndim(self) -> int:
-        """Number of axes."""
-        return len(self.shape)
-
-    @property
-    def size(self) -> int:
-        """Number of samples."""
-        return math.prod(self.shape)
 
     @property
     def chunks(self) -> tuple[int, ...]:
@@ -112,13 +106,11 @@ class INR:
         """How far outputs are from where a decision changes; NaN where there are no decisions."""
         return self.report.margin if self.residual is None else self.residual.margin
 
-    def __len__(self) -> int:
-        return self.shape[0]
-
     def __eq__(self, other: object) -> bool:
         if not isinstance(other, INR):
             return NotImplemented
-        return self._description() == other._description() and same_arrays(self._arrays(), other._arrays())
+        described_alike = (self._description(), self.damaged) == (other._description(), other.damaged)
+        return described_alike and container.same_arrays(self._arrays(), other._arrays())
 
     def __hash__(self) -> int:
         return hash((self.layout, self.checksum))
@@ -137,6 +129,7 @@ class INR:
             summary.networks(layout.networks, len(layout.tiles), layout.tile, layout.spec.sizes),
             summary.cost(self.report, storing.packed_bytes(self.params, self.store), self.store, rest),
             summary.exactness(self.report, self.margin, rest),
+            *([f"damaged in the file: {', '.join(self.damaged)}"] if self.damaged else []),
         ]
 
     def _preview(self) -> np.ndarray | None:
@@ -169,34 +162,32 @@ class INR:
         Raises
         ------
         LosslessError
-            If the fit was exact and this decode is not: another kind of machine may round differently.
+            If the fit was exact and this decode is not: another kind of machine may round differently; or if the file
+            was damaged.
         ValueError
             If `out` is another kind of array, the residual is damaged, or tiles have no checksums to mask them by.
         """
         samples = np.empty(self.shape, self.dtype) if out is None else out
         if (samples.shape, samples.dtype) != (self.shape, self.dtype):
             raise ValueError(f"out: expected {self.layout.dtype} {self.shape}, got {samples.dtype.str} {samples.shape}")
-        if damaged not in ("raise", "mask"):
-            raise ValueError(f"damaged: expected 'raise' or 'mask', got {damaged!r}")
-        masked = self._fill(samples, indexing.select(..., self.shape).axes, xp, mask=damaged == "mask")
-        if masked is not None and masked.any():
+        masked = self._fill(samples, indexing.select(..., self.shape), xp, damaged)
+        if masked is not None:
             return np.ma.MaskedArray(samples, masked)
         if self.lossless and checksum(samples) != self.checksum:
-            raise LosslessError(
-                "the decoded samples are not those that were fitted: this machine rounds differently, and the smallest "
-                f"margin, {self.margin:.3g}, was not enough; or somebody has changed the parameters"
-            )
-        return samples if masked is None else np.ma.MaskedArray(samples, masked)
+            raise LosslessError(f"the decoded samples are not those that were fitted: {self._excuse}")
+        return samples
 
-    def region(self, index: Any, *, xp: ModuleType | str | None = None) -> np.ndarray:
+    def region(self, index: Any, *, xp: ModuleType | str | None = None, damaged: str = "raise") -> np.ndarray:
         """The samples at an index, equal to ``decode()[index]``, of which ``inr[index]`` is the short form.
 
-        Only the tiles that hold such samples are decoded.
+        Only the tiles that hold such samples are decoded, and checked.
 
         Parameters
         ----------
         index : int, slice, Ellipsis, None, or tuple of these
         xp : array library or its name, optional
+        damaged : {"raise", "mask"}
+            As `decode` takes it.
 
         Raises
         ------
@@ -207,71 +198,81 @@ class INR:
         """
         selection = indexing.select(index, self.shape)
         if self.lossless and self.checksums is None:  # a file of version 1, whose samples are only checked together
-            return self.decode(xp=xp)[index]
+            return self.decode(xp=xp, damaged=damaged)[index]
         samples = np.empty(selection.shape, self.dtype)
-        self._fill(samples, selection.axes, xp)
+        masked = self._fill(samples, selection, xp, damaged)
+        if masked is not None:
+            return np.ma.MaskedArray(samples, masked)[selection.view]
         return samples[selection.view]
 
-    def __getitem__(self, index: Any) -> np.ndarray:
-        return self.region(index)
+    def damaged_tiles(self, *, xp: ModuleType | str | None = None) -> list[tuple[slice, ...]]:
+        """The places of all tiles whose samples are not those that were fitted, or not those that were saved.
 
-    def __iter__(self) -> Iterator[np.ndarray]:
-        return iter(self.decode())  # by index, every row of samples would decode a row of tiles
+        Parameters
+        ----------
+        xp : array library or its name, optional
 
-    def __array__(self, dtype: np.typing.DTypeLike | None = None, copy: bool | None = None) -> np.ndarray:
-        if copy is False:
-            raise ValueError("copy: the samples of an INR are computed anew, so there is no array to share")
-        return self.decode().astype(self.dtype if dtype is None else dtype, copy=False)
+        Raises
+        ------
+        ValueError
+            If tiles have no checksums.
+        """
+        every = indexing.select(..., self.shape)
+        return [self.layout.tiles[piece.tile] for piece, _, good in self._decoded(every, xp, mask=True) if not good]
 
     def _fill(
-        self, samples: np.ndarray, axes: Sequence[range], xp: ModuleType | str | None, mask: bool = False
+        self, samples: np.ndarray, selection: Selection, xp: ModuleType | str | None, damaged: str
     ) -> np.ndarray | None:
-        """Decode the tiles that hold the wanted positions; where to mask them, if damage is not to raise an error."""
-        if mask and self.checksums is None:
-            raise ValueError("damaged: files of version 1 have no checksums of tiles, so none can be masked")
-        masked = np.zeros(samples.shape, bool) if mask else None
-        pieces = list(indexing.pieces(axes, self.shape, self.chunks))
-        for piece, decoded in zip(pieces, self._decoded(pieces, xp), strict=True):
+        """Put the selected samples there; where to mask them, if damage is not to raise an error."""
+        if damaged not in ("raise", "mask"):
+            raise ValueError(f"damaged: expected 'raise' or 'mask', got {damaged!r}")
+        masked = np.zeros(samples.shape, bool) if damaged == "mask" else None
+        for piece, decoded, good in self._decoded(selection, xp, mask=masked is not None):
             samples[piece.target] = decoded[piece.source]
-            if self.lossless and self.checksums is not None and crc32(decoded) != self.checksums[piece.tile]:
-                if masked is None:
-                    raise self._damage(piece.tile)
-                masked[piece.target] = True
+            if good:
+                continue
+            if masked is None:
+                place = ", ".join(f"{axis.start}:{axis.stop}" for axis in self.layout.tiles[piece.tile])
+                raise LosslessError(
+                    f"the decoded samples of tile [{place}] are not those that were fitted: {self._excuse}"
+                )
+            masked[piece.target] = True
         return masked
 
-    def _damage(self, tile: int) -> LosslessError:
-        place = ", ".join(f"{axis.start}:{axis.stop}" for axis in self.layout.tiles[tile])
-        return LosslessError(
-            f"the decoded samples of tile [{place}] are not those that were fitted: this machine rounds differently, "
-            f"and the smallest margin, {self.margin:.3g}, was not enough; or somebody has changed the parameters"
-        )
-
-    def _decoded(self, pieces: Sequence[Piece], xp: ModuleType | str | None) -> Iterator[np.ndarray]:
-        """Samples of tiles, which are in ascending order."""
-        layout = self.layout
+    def _decoded(
+        self, selection: Selection, xp: ModuleType | str | None, mask: bool
+    ) -> Iterator[tuple[Piece, np.ndarray, bool]]:
+        """The tiles that hold selected positions, their samples, and whether these are as they should be."""
+        if mask and self.checksums is None:
+            raise ValueError("damaged: files of version 1 have no checksums of tiles, so none can be masked")
+        checksums = self.checksums if self.lossless or self.damaged else None
+        pieces = list(indexing.pieces(selection.axes, self.shape, self.chunks))
         tiles = [piece.tile for piece in pieces]
-        for (tile, z), wrong in zip(layout.outputs(self.params, xp, tiles), self._wrong(tiles), strict=True):
-            codes = layout.cut.codes(z)  # (N, C)
-            codes = codes if wrong is None else codes ^ wrong.reshape(codes.shape)
-            channels = (layout.channels,) if layout.channel_axis else ()
-            yield layout.samples(codes).reshape(*tiling.extent(tile), *channels)
+        lenient = mask or bool(self.damaged)  # what a damaged block leaves undone, the checksums tell
+        decoded = decoding.decode(self.layout, self.params, self.residual, tiles, xp=xp, damaged=lenient)
+        for piece, samples in zip(pieces, decoded, strict=True):
+            yield piece, samples, checksums is None or crc32(samples) == checksums[piece.tile]
 
-    def _wrong(self, tiles: Sequence[int]) -> Iterator[np.ndarray | None]:
-        """What to flip in each of these tiles."""
-        if self.residual is None:
-            return itertools.repeat(None, len(tiles))
-        sizes = (math.prod(tiling.extent(tile)) * self.layout.channels for tile in self.layout.tiles)
-        every = residual.read(self.residual, sizes, self.layout.cut.bits)
-        if len(tiles) == len(self.layout.tiles):
-            return every  # and that the stream ends with the last tile
-        wanted = set(tiles)
-        found = (wrong for number, wrong in enumerate(every) if number in wanted)
-        return itertools.islice(found, len(tiles))
+    @property
+    def _excuse(self) -> str:
+        """Why samples may be others than expected."""
+        if self.damaged:
+            return f"the file is damaged, in {', '.join(self.damaged)}"
+        return (
+            f"this machine rounds differently, and the smallest margin, {self.margin:.3g}, was not enough; or somebody "
+            "has changed the parameters"
+        )
 
     # --- outputs -----------------------------------------------------------------------------------------------------
 
+    def refuse_damage(self) -> None:
+        """Raise ValueError if networks are damaged: nothing but samples can be checked."""
+        if self.params.keys() & set(self.damaged):
+            raise ValueError(f"inr: expected undamaged networks, got damage in {', '.join(self.damaged)}")
+
     def logits(self, *, xp: ModuleType | str | None = None) -> np.ndarray:
         """The networks' outputs, one for each decision: array (*grid, C, planes)."""
+        self.refuse_damage()
         layout = self.layout
         result: np.ndarray | None = None
         for tile, z in layout.outputs(self.params, xp):
@@ -314,6 +315,7 @@ class INR:
         >>> inr.at([[2.0, 3.0], [2.5, 3.25]]).shape
         (2, 1, 6)
         """
+        self.refuse_damage()
         layout = self.layout
         points = np.asarray(points, np.float64)
         if points.ndim != 2 or points.shape[1] != len(layout.grid):
@@ -340,14 +342,18 @@ class INR:
         OSError
             If it cannot be written; a file already there is then left as it was.
         ValueError
-            If the parameters are not numbers of the kind that `store` names.
+            If the parameters are not numbers of the kind that `store` names, or come from a damaged file.
         """
+        if self.damaged:
+            raise ValueError(f"save: expected an undamaged INR, got one with damage in {', '.join(self.damaged)}")
         packed = {name: storing.pack(p, self.store) for name, p in self.params.items()}
         container.write(path, self._arrays() | packed, self._description())
 
     def _arrays(self) -> dict[str, np.ndarray]:
         """Every array that a file holds."""
-        rest = {"residual": None if self.residual is None else self.residual.data, "checksums": self.checksums}
+        rest = {"checksums": self.checksums}
+        if self.residual is not None:
+            rest |= {"residual": self.residual.data, "residual_ends": self.residual.ends}
         return self.params | {name: array for name, array in rest.items() if array is not None}
 
     def _description(self) -> dict[str, Any]:

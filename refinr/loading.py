@@ -7,15 +7,15 @@ from __future__ import annotations
 
 import math
 import os
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from typing import Any
 
 import numpy as np
 
-from refinr import mlp, tiling
+from refinr import decoding, mlp, tiling
 from refinr.files import container, storing
-from refinr.files.residual import Residual
+from refinr.files.residual import Residual, blocks
 from refinr.inr import INR
 from refinr.layout import Layout
 from refinr.report import Report
@@ -34,7 +34,7 @@ _NONSENSE = (KeyError, TypeError, ValueError, AttributeError, IndexError, Arithm
 """What a description raises that does not say what it should."""
 
 
-def load(path: str | os.PathLike, *, trusted: bool = False) -> INR:
+def load(path: str | os.PathLike, *, trusted: bool = False, damaged: str = "raise") -> INR:
     """Read an `.inr` file.
 
     Parameters
@@ -42,6 +42,10 @@ def load(path: str | os.PathLike, *, trusted: bool = False) -> INR:
     path : path
     trusted : bool
         Take a small file that stands for a large array, too: a few numbers may ask for gigabytes, or for hours.
+    damaged : {"raise", "mask"}
+        What becomes of a file whose arrays are damaged: raise an error that names them; or give an INR that says so
+        (`INR.damaged`) and of which all tiles can be had that still decode to what was saved: by index, or all of them
+        by ``decode(damaged="mask")``.  A damaged description, or a file cut short, is always an error.
 
     Raises
     ------
@@ -51,23 +55,29 @@ def load(path: str | os.PathLike, *, trusted: bool = False) -> INR:
         If it is not an `.inr` file, is damaged, or newer than this version; or if it is not trusted and has more than
         `MOST_OUTPUTS` outputs and more than `OUTPUTS_A_BYTE` for each byte of its arrays.
     """
-    arrays, description = container.read(path)
+    if damaged not in ("raise", "mask"):
+        raise ValueError(f"damaged: expected 'raise' or 'mask', got {damaged!r}")
+    harmed: tuple[str, ...] = ()
+    if damaged == "raise":
+        arrays, description = container.read(path)
+    else:
+        arrays, description, harmed = container.inspect(path)
     size = sum(array.nbytes for array in arrays.values())
     with _blaming(path, "its description is damaged", with_kind=True):
         layout = Layout.from_json(description["layout"])
         _check_room_for_networks(layout, size)
         report = _report(description["report"], layout)
-        residual = _residual(description, arrays)
         checksums = _checksums(description, arrays, layout)
+        residual = _residual(description, arrays, layout, harmed)
         checksum = str(description["checksum"])
         info = dict(description["info"])
         store = description["store"]
         look_up(storing.STORES, store, "store")
     with _blaming(path, "its arrays are not those that its description speaks of"):
-        params = _params(layout, store, arrays)
+        params = _params(layout, store, arrays, harmed)
     if not trusted:
         _check_work(path, layout, size)
-    return INR(layout, params, report, checksum, info, residual, store, checksums)
+    return INR(layout, params, report, checksum, info, residual, store, checksums, harmed)
 
 
 @contextmanager
@@ -95,10 +105,20 @@ def _report(value: dict[str, Any], layout: Layout) -> Report:
     return report
 
 
-def _residual(description: dict[str, Any], arrays: dict[str, np.ndarray]) -> Residual | None:
+def _residual(
+    description: dict[str, Any], arrays: dict[str, np.ndarray], layout: Layout, harmed: Sequence[str]
+) -> Residual | None:
     if "residual" not in description:
         return None
-    return Residual(data=arrays.pop("residual"), **description["residual"])
+    ends = None if description["version"] == 1 else arrays.pop("residual_ends")
+    residual = Residual(data=arrays.pop("residual"), ends=ends, **description["residual"])
+    if ends is not None:
+        expected = blocks(decoding.sizes(layout), layout.cut.bits)[-1] + 1
+        if len(ends) != expected:
+            raise ValueError(f"residual_ends: expected {expected}, got {len(ends)}")
+        if "residual_ends" not in harmed and ends[-1] != len(residual.data):
+            raise ValueError(f"residual_ends: expected {len(residual.data)} as the last, got {ends[-1]}")
+    return residual
 
 
 def _checksums(description: dict[str, Any], arrays: dict[str, np.ndarray], layout: Layout) -> np.ndarray | None:
@@ -111,11 +131,11 @@ def _checksums(description: dict[str, Any], arrays: dict[str, np.ndarray], layou
     return checksums
 
 
-def _params(layout: Layout, store: str, arrays: dict[str, np.ndarray]) -> dict[str, np.ndarray]:
+def _params(layout: Layout, store: str, arrays: dict[str, np.ndarray], harmed: Sequence[str]) -> dict[str, np.ndarray]:
     expected = mlp.stored(layout.spec, layout.networks)
     if arrays.keys() != expected.keys():
         raise ValueError(f"expected {', '.join(expected)}, got {', '.join(arrays)}")
-    return {name: storing.unpack(arrays[name], store, *kind) for name, kind in expected.items()}
+    return {name: storing.unpack(arrays[name], store, *kind, damaged=name in harmed) for name, kind in expected.items()}
 
 
 def _check_work(path: str | os.PathLike, layout: Layout, size: int) -> None:

@@ -63,7 +63,7 @@ def measure(
         codes = part.codes.astype(decoded.dtype)
         wrong_bits += metrics.wrong_bits_per_plane(codes, decoded, cut.bits)
         distance.add(part.samples, codes, decoded)
-        checksums.append(crc32(part.samples))
+        checksums.append(crc32(part.samples if exact else layout.samples(decoded).reshape(part.samples.shape)))
         here = cut.by_sample(cut.margins(z, part.targets))  # (N, C, P)
         margins = np.minimum(margins, here.min(axis=(0, 1)))
         if exact:

@@ -200,7 +200,8 @@ def forge_inr(content: bytes, rng: np.random.Generator) -> bytes:
 
 
 def _inr(text: str, arrays: dict[str, np.ndarray]) -> bytes:
-    header: dict[str, Any] = {"__metadata__": {"refinr": text, "digest": container._digest(arrays, text)}}
+    version = 1 if '"version": 1,' in text else 2
+    header: dict[str, Any] = {"__metadata__": {"refinr": text} | container._digests(arrays, text, version)}
     names, parts, end = {v: k for k, v in container._NAMES.items()}, [], 0
     for name, array in arrays.items():
         raw = np.ascontiguousarray(array).tobytes()

@@ -16,6 +16,8 @@ import numpy as np
 import pytest
 
 import refinr
+from refinr import measuring
+from refinr.files import residual
 
 FORMATS = {
     "F32": ("f", 4, "<f4"),
@@ -23,7 +25,12 @@ FORMATS = {
     "BF16": ("H", 2, "bfloat16"),
     "U8": ("B", 1, "|u1"),
     "U32": ("I", 4, "<u4"),
+    "U64": ("Q", 8, "<u8"),
 }
+
+
+BLOCK = 262144
+"""Bytes of planes that make a block; a test takes smaller ones on both sides."""
 
 
 def read(path: Path) -> tuple[dict[str, Any], list[int], dict[str, Any]]:
@@ -34,11 +41,14 @@ def read(path: Path) -> tuple[dict[str, Any], list[int], dict[str, Any]]:
     header, body = json.loads(content[8 : 8 + length]), content[8 + length :]
     metadata = header.pop("__metadata__")
     digest, arrays = hashlib.sha256(metadata["refinr"].encode()), {}
+    each = json.loads(metadata["arrays"])
+    assert each.keys() == header.keys()
     for name in sorted(header):
         entry = header[name]
         code, size, dtype = FORMATS[entry["dtype"]]
         raw = body[slice(*entry["data_offsets"])]
-        digest.update(f"\n{name} {dtype} {','.join(map(str, entry['shape']))}\n".encode() + raw)
+        assert each[name] == hashlib.sha256(raw).hexdigest()
+        digest.update(f"\n{name} {dtype} {','.join(map(str, entry['shape']))}\n{each[name]}".encode())
         numbers = struct.unpack(f"<{len(raw) // size}{code}", raw)
         if dtype == "bfloat16":
             numbers = [struct.unpack("<f", struct.pack("<I", n << 16))[0] for n in numbers]
@@ -57,15 +67,21 @@ def _samples(description: dict[str, Any], arrays: dict[str, Any]) -> list[int]:
     planes = -(-bits // k)
     each = channels * (planes if kind == "planes" else 1)
     starts = itertools.product(*[range(0, n, t) for n, t in zip(grid, tile, strict=True)])
-    residual = _residual(description, arrays)
+    streams = _residual(description, arrays)
+    before, block, planes_left = 0, -1, iter(b"")
     codes = [0] * math.prod(shape)
     for number, start in enumerate(starts):
         extent = [min(t, n - s) for s, t, n in zip(start, tile, grid, strict=True)]
         places = list(itertools.product(*[range(n) for n in extent]))
         wrong = [0] * (len(places) * channels)
-        if residual is not None:
+        if streams is not None:
+            if before // BLOCK > block:
+                assert next(planes_left, None) is None
+                block = before // BLOCK
+                planes_left = iter(streams[block])
+            before += bits * -(-len(wrong) // 8)
             for plane in range(bits):
-                packed = [next(residual) for _ in range(-(-len(wrong) // 8))]
+                packed = [next(planes_left) if streams[block] else 0 for _ in range(-(-len(wrong) // 8))]
                 for i in range(len(wrong)):
                     wrong[i] |= (packed[i // 8] >> (i % 8) & 1) << plane
         for (p, place), c in itertools.product(enumerate(places), range(channels)):
@@ -88,17 +104,22 @@ def _samples(description: dict[str, Any], arrays: dict[str, Any]) -> list[int]:
             for s, i, n in zip(start, place, grid, strict=True):
                 index = index * n + s + i
             codes[index * channels + c] = code ^ wrong[p * channels + c]
-    assert residual is None or next(residual, None) is None
+    assert next(planes_left, None) is None
+    assert streams is None or len(streams) == block + 1
     width = 8 * int(layout["dtype"][2:])
     return [(code + layout["offset"]) % 2**width for code in codes]
 
 
-def _residual(description: dict[str, Any], arrays: dict[str, Any]) -> Any:
+def _residual(description: dict[str, Any], arrays: dict[str, Any]) -> list[bytes] | None:
+    """The planes of each block."""
     if "residual" not in description:
-        assert "residual" not in arrays
+        assert not {"residual", "residual_ends"} & arrays.keys()
         return None
     inflate = {"zlib": zlib.decompress, "xz": lzma.decompress}[description["residual"]["codec"]]
-    return iter(inflate(arrays["residual"][2]))
+    data, ends = arrays["residual"][2], arrays["residual_ends"][1]
+    assert ends[-1] == len(data)
+    starts = [0, *ends[:-1]]
+    return [inflate(data[a:b]) if a < b else b"" for a, b in zip(starts, ends, strict=True)]
 
 
 def _coordinate(i: int, length: int) -> float:
@@ -171,8 +192,27 @@ def test_a_reader_that_follows_the_page_gets_the_samples(tmp_path, name, options
     assert arrays["checksums"][1] == tuple(zlib.crc32(tile) for tile in tiles)
 
 
+@pytest.mark.parametrize("block", [1, 6, 13])
+def test_a_residual_of_many_blocks(tmp_path, monkeypatch, block):
+    """Blocks of one tile, and none at all between two; of a few tiles; some of them without anything wrong."""
+    monkeypatch.setattr(residual, "BLOCK", block)
+    monkeypatch.setitem(globals(), "BLOCK", block)
+    inr = refinr.fit(SIGNALS["image"], hidden=(8, 8), tile=(2, 2))
+    assert inr.lossless
+    samples = SIGNALS["image"].copy()
+    samples[:2, 3] ^= 5
+    samples[4, 0] ^= 2
+    measuring.measure(inr.layout, inr.params, samples, seconds=0.0, exact=True).save(tmp_path / "a.inr")
+    _, codes, arrays = read(tmp_path / "a.inr")
+    assert codes == _bits_of(samples)
+    lengths = np.diff(arrays["residual_ends"][1], prepend=0)
+    assert (lengths == 0).any()
+    assert np.count_nonzero(lengths) == 2
+
+
 def test_the_page_names_every_key_there_is(tmp_path):
     page = (Path(__file__).parent.parent / "docs" / "container.md").read_text()
+    assert f"floor(o / {BLOCK})" in page
     refinr.fit(SIGNALS["image"], max_steps=0, exact=True).save(tmp_path / "a.inr")
     description, _, arrays = read(tmp_path / "a.inr")
     layout = description["layout"]

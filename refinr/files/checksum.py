@@ -65,11 +65,3 @@ def crc32(samples: np.ndarray) -> int:
     """
     little = samples.dtype.newbyteorder("<")
     return zlib.crc32(np.ascontiguousarray(samples, little).reshape(-1).view(np.uint8).data)
-
-
-def same_arrays(a: dict[str, np.ndarray], b: dict[str, np.ndarray]) -> bool:
-    """Whether two have the same arrays to the bit: -0.0 is not 0.0, and a NaN is itself."""
-    if a.keys() != b.keys():
-        return False
-    kinds = all((a[name].dtype, a[name].shape) == (b[name].dtype, b[name].shape) for name in a)
-    return kinds and all(a[name].tobytes() == b[name].tobytes() for name in a)

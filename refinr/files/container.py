@@ -3,8 +3,9 @@
 With this you can write a dict of arrays and a JSON description (`write`) and read both back (`read`).
 
 An `.inr` file is a safetensors file whose metadata carry, under the key ``refinr``, a JSON object with at least
-``format`` ("refinr") and ``version``, and under ``digest`` a SHA-256 of it and of all arrays; docs/container.md has
-every byte.  Nothing appears under the file's name until all of it has been written.
+``format`` ("refinr") and ``version``; under ``arrays`` a SHA-256 of every array; and under ``digest`` one of all that
+describes them.  So a damaged description is told from damaged arrays, which may still be of use (`inspect`).
+docs/container.md has every byte.  Nothing appears under the file's name until all of it has been written.
 """
 
 from __future__ import annotations
@@ -13,8 +14,8 @@ import hashlib
 import json
 import os
 import struct
-from collections.abc import Iterator
-from typing import Any
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from typing import Any, NamedTuple
 
 import numpy as np
 
@@ -50,9 +51,10 @@ def write(path: str | os.PathLike, arrays: dict[str, np.ndarray], description: d
     TypeError
         For arrays of other dtypes.
     """
-    text = json.dumps({"format": "refinr", "version": VERSION} | description, allow_nan=False)
+    described: dict[str, Any] = {"format": "refinr", "version": VERSION} | description
+    text = json.dumps(described, allow_nan=False)
     dtypes = {dtype: name for name, dtype in _NAMES.items()}
-    header: dict[str, Any] = {"__metadata__": {"refinr": text, "digest": _digest(arrays, text)}}
+    header: dict[str, Any] = {"__metadata__": {"refinr": text} | _digests(arrays, text, described["version"])}
     order = sorted(arrays, key=lambda name: (-arrays[name].itemsize, name))  # so that numbers are aligned
     end = 0
     for name in order:
@@ -74,18 +76,51 @@ def write(path: str | os.PathLike, arrays: dict[str, np.ndarray], description: d
     replace_file(path, pieces())
 
 
-def _digest(arrays: dict[str, np.ndarray], text: str) -> str:
-    """SHA-256 of everything a file says: the description, then each array in the order of the names."""
-    digest = hashlib.sha256(text.encode())
-    for name, array in sorted(arrays.items()):
-        kind = "bfloat16" if array.dtype.names else array.dtype.newbyteorder("<").str
-        digest.update(f"\n{name} {kind} {','.join(map(str, array.shape))}\n".encode())
-        for block in content(array):
-            digest.update(block)
+def _digests(arrays: Mapping[str, np.ndarray], text: str, version: int) -> dict[str, str]:
+    """What the metadata hold besides the description: version 1 has one digest of everything."""
+    if version == 1:
+        return {"digest": _digest(arrays, text, lambda name: content(arrays[name]))}
+    each = {name: _sha256(content(array)) for name, array in sorted(arrays.items())}
+    return {"arrays": json.dumps(each), "digest": _digest(arrays, text, lambda name: [each[name].encode()])}
+
+
+def _digest(arrays: Mapping[str, np.ndarray], text: str, said_of: Callable[[str], Iterable[bytes | memoryview]]) -> str:
+    """SHA-256 of the description, then of name, dtype, shape of each array and what is said of it, by name."""
+
+    def pieces() -> Iterator[bytes | memoryview]:
+        yield text.encode()
+        for name, array in sorted(arrays.items()):
+            kind = "bfloat16" if array.dtype.names else array.dtype.newbyteorder("<").str
+            yield f"\n{name} {kind} {','.join(map(str, array.shape))}\n".encode()
+            yield from said_of(name)
+
+    return _sha256(pieces())
+
+
+def _sha256(pieces: Iterable[bytes | memoryview]) -> str:
+    digest = hashlib.sha256()
+    for piece in pieces:
+        digest.update(piece)
     return digest.hexdigest()
 
 
 # --- read ------------------------------------------------------------------------------------------------------------
+
+
+class Content(NamedTuple):
+    """What a file holds.
+
+    Parameters
+    ----------
+    arrays : dict of arrays
+    description : dict
+    damaged : tuple of str
+        Names of the arrays whose numbers are not those that were written.
+    """
+
+    arrays: dict[str, np.ndarray]
+    description: dict[str, Any]
+    damaged: tuple[str, ...]
 
 
 def read(path: str | os.PathLike) -> tuple[dict[str, np.ndarray], dict[str, Any]]:
@@ -103,6 +138,61 @@ def read(path: str | os.PathLike) -> tuple[dict[str, np.ndarray], dict[str, Any]
     ValueError
         If it is not a refinr file, is damaged or cut short, or was written by a newer version.
     """
+    content = inspect(path)
+    if content.damaged:
+        raise ValueError(
+            f"{path}: damaged, its content is not what was written, in {', '.join(content.damaged)}; of what is loaded "
+            "with damaged='mask', all that is good can be read"
+        )
+    return content.arrays, content.description
+
+
+def inspect(path: str | os.PathLike) -> Content:
+    """Read a file whose arrays may be damaged; their names, dtypes, shapes, and the description are not.
+
+    Raises
+    ------
+    OSError, ValueError
+        As `read` does, but for damage within arrays.  Of files of version 1 nothing says where they are damaged.
+    """
+    metadata, arrays = _safetensors(path)
+    try:
+        text = metadata["refinr"]
+        description = json.loads(text)
+        version = description["version"]
+        known = description["format"] == "refinr" and isinstance(version, int) and version > 0
+    except (KeyError, TypeError, ValueError, RecursionError):
+        known = False
+    if not known:
+        raise ValueError(f"{path}: a safetensors file, but not one of refinr's")
+    if version > VERSION:
+        raise ValueError(f"{path}: version {version}, newer than {VERSION}, the newest this refinr reads")
+    if version == 1:
+        if metadata.get("digest") != _digests(arrays, text, version)["digest"]:
+            raise ValueError(f"{path}: damaged, its content is not what was written")
+        return Content(arrays, description, ())
+    try:
+        each = json.loads(metadata["arrays"])
+        described = metadata["digest"] == _digest(arrays, text, lambda name: [each[name].encode()])
+    except (KeyError, TypeError, ValueError, AttributeError, RecursionError):
+        described = False
+    if not described:
+        raise ValueError(f"{path}: damaged, its description is not what was written")
+    return Content(
+        arrays, description, tuple(name for name, array in arrays.items() if _sha256(content(array)) != each[name])
+    )
+
+
+def same_arrays(a: Mapping[str, np.ndarray], b: Mapping[str, np.ndarray]) -> bool:
+    """Whether two files would hold the same arrays, to the bit: -0.0 is not 0.0, and a NaN is itself."""
+    if a.keys() != b.keys():
+        return False
+    kinds = all((a[name].dtype, a[name].shape) == (b[name].dtype, b[name].shape) for name in a)
+    return kinds and all(a[name].tobytes() == b[name].tobytes() for name in a)
+
+
+def _safetensors(path: str | os.PathLike) -> tuple[dict[str, str], dict[str, np.ndarray]]:
+    """Metadata and arrays of any safetensors file."""
     from safetensors import SafetensorError, safe_open
 
     stored = np.fromfile(path, np.uint8)  # a missing or unreadable file is the system's error, in the system's words
@@ -115,20 +205,7 @@ def read(path: str | os.PathLike) -> tuple[dict[str, np.ndarray], dict[str, Any]
         arrays = {name: _array(entry, body) for name, entry in header.items() if name != "__metadata__"}
     except (SafetensorError, KeyError, ValueError, RecursionError, struct.error) as error:
         raise ValueError(f"{path}: not an .inr file, or a damaged one ({error})") from None
-    try:
-        text = metadata["refinr"]
-        description = json.loads(text)
-        version = description["version"]
-        known = description["format"] == "refinr" and isinstance(version, int) and version > 0
-    except (KeyError, TypeError, ValueError, RecursionError):
-        known = False
-    if not known:
-        raise ValueError(f"{path}: a safetensors file, but not one of refinr's")
-    if version > VERSION:
-        raise ValueError(f"{path}: version {version}, newer than {VERSION}, the newest this refinr reads")
-    if metadata.get("digest") != _digest(arrays, text):
-        raise ValueError(f"{path}: damaged, its content is not what was written")
-    return arrays, description
+    return metadata, arrays
 
 
 def _array(entry: dict[str, Any], body: np.ndarray) -> np.ndarray:

@@ -1,22 +1,29 @@
 """What networks have wrong, compressed: the bits to flip so that decoding is exact after any number of steps.
 
-With this you can collect the wrong bits of one tile after the other (`Writer`) and get them back (`read`).
+With this you can collect the wrong bits of one tile after the other (`Writer`) and get back those of any tiles
+(`read`).
 
 The residual of a tile is the exclusive or of its codes with those that the networks decode to, N C numbers of B bits in
 row-major order.  They are stored plane after plane, least significant first, each padded with zeros to whole bytes: the
-high planes, which networks get right first, are long runs of zeros.  The tiles' planes are compressed as one stream, by
-zlib and by xz, and the shorter stream is kept.
+high planes, which networks get right first, are long runs of zeros.  Planes are compressed in blocks of whole tiles
+(`blocks`), each a stream of its own, so that some tiles can be had without the others and damage stays where it is.  A
+block without anything wrong takes no bytes.  All is compressed by zlib and by xz, and what is shorter is kept.
 """
 
 from __future__ import annotations
 
 import lzma
 import zlib
-from collections.abc import Callable, Iterable, Iterator
+from bisect import bisect_left, bisect_right
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
-from typing import Any, Protocol
+from itertools import accumulate
+from typing import Protocol
 
 import numpy as np
+
+BLOCK = 1 << 18
+"""Bytes of planes in a block: what has to be decompressed for a tile, and enough to compress as well as the whole."""
 
 _PIECE = 1 << 16  # bytes of a stream looked at together
 
@@ -65,10 +72,11 @@ class _Inflate:
         return self._stream.decompress(self._stream.unconsumed_tail + piece, most)
 
 
-def _xz_compressor() -> Any:
-    # a dictionary of 1 MiB, not the 8 MiB of preset 6: little memory, on both sides
-    filters = [{"id": lzma.FILTER_LZMA2, "preset": 6, "dict_size": 1 << 20}]
-    return lzma.LZMACompressor(lzma.FORMAT_XZ, lzma.CHECK_CRC32, filters=filters)
+def _xz(planes: bytes) -> bytes:
+    # a dictionary of 1 MiB, not the 8 MiB of preset 6, and no more than there is: little memory, on both sides
+    size = min(max(len(planes), 1 << 12), 1 << 20)
+    filters = [{"id": lzma.FILTER_LZMA2, "preset": 6, "dict_size": size, "pb": 0}]  # pb: no position is special
+    return lzma.compress(planes, lzma.FORMAT_XZ, lzma.CHECK_CRC32, filters=filters)
 
 
 def _xz_decompressor() -> Decompressor:
@@ -84,25 +92,25 @@ class Codec:
     ----------
     name : str
         As files say it.
-    compressor : callable
-        A new stream to write: ``compress(bytes) -> bytes`` and ``flush() -> bytes``, as in `zlib` and `lzma`.
+    compress : callable (bytes) -> bytes
+        A whole stream.
     decompressor : callable
         A new stream to read, a `Decompressor`; it limits the memory that it takes, whatever a stream asks for.
     """
 
     name: str
-    compressor: Callable[[], Any]
+    compress: Callable[[bytes], bytes]
     decompressor: Callable[[], Decompressor]
 
 
 CODECS = {
     codec.name: codec
     for codec in [
-        Codec("zlib", lambda: zlib.compressobj(9), _Inflate),
-        Codec("xz", _xz_compressor, _xz_decompressor),
+        Codec("zlib", lambda planes: zlib.compress(planes, 9), _Inflate),
+        Codec("xz", _xz, _xz_decompressor),
     ]
 }
-"""All of them compress, and the shortest stream is kept; the first of equals."""
+"""All of them compress, and the shortest is kept; the first of equals."""
 
 
 # --- streams ---------------------------------------------------------------------------------------------------------
@@ -117,13 +125,17 @@ class Residual:
     codec : str
         One of `CODECS`.
     data : array of uint8 (bytes,)
+        The streams of all blocks.
     margin : float
         Smallest distance of any output, right or wrong, from a threshold; 0 where there are no thresholds.
+    ends : array of uint64 (blocks,), optional
+        Where in `data` each block ends, and the next one begins; of files of version 1 None: one stream for all tiles.
     """
 
     codec: str
     data: np.ndarray
     margin: float
+    ends: np.ndarray | None = None
 
     def __post_init__(self) -> None:
         if self.codec not in CODECS:
@@ -132,6 +144,8 @@ class Residual:
             raise ValueError(f"data: expected bytes, got {self.data.dtype} {self.data.shape}")
         if not isinstance(self.margin, float) or not self.margin >= 0:
             raise ValueError(f"margin: expected 0 or a number above, got {self.margin!r}")
+        if self.ends is not None and (self.ends.dtype != np.uint64 or self.ends.ndim != 1):
+            raise ValueError(f"ends: expected one uint64 for each block, got {self.ends.dtype} {self.ends.shape}")
 
 
 class Writer:
@@ -152,57 +166,125 @@ class Writer:
 
     def __init__(self, bits: int) -> None:
         self._bits = bits
-        self._right = 0  # bytes of zeros at the beginning: nothing is compressed before something is wrong
-        self._streams: dict[str, Any] = {}
-        self._parts: dict[str, list[bytes]] = {}
+        self._bytes = 0  # of the planes of all tiles so far
+        self._planes: list[bytes] = []  # of the tiles of the block that is being filled
+        self._found: dict[str, list[bytes]] = {name: [] for name in CODECS}  # a stream for each block before it
 
     def add(self, wrong: np.ndarray) -> None:
         """Add a tile: unsigned codes of any shape, ones where bits are wrong."""
-        if not self._streams and not wrong.any():
-            self._right += packed_size(wrong.size, self._bits)
-            return
-        if not self._streams:
-            self._streams = {codec.name: codec.compressor() for codec in CODECS.values()}
-            self._parts = {name: [] for name in self._streams}
-            for start in range(0, self._right, _PIECE):
-                self._feed(bytes(min(_PIECE, self._right - start)))
-        self._feed(pack(wrong, self._bits))
+        while self._bytes // BLOCK > self._blocks:
+            self._close()
+        self._planes.append(pack(wrong, self._bits))
+        self._bytes += len(self._planes[-1])
 
-    def _feed(self, content: bytes) -> None:
-        for name, stream in self._streams.items():
-            self._parts[name].append(stream.compress(content))
+    @property
+    def _blocks(self) -> int:
+        return len(next(iter(self._found.values())))
+
+    def _close(self) -> None:
+        planes = b"".join(self._planes)
+        self._planes.clear()
+        wrong = planes.count(0) < len(planes)
+        for name, streams in self._found.items():
+            streams.append(CODECS[name].compress(planes) if wrong else b"")
 
     def finish(self, margin: float) -> Residual | None:
         """The residual of all tiles, or None if nothing is wrong."""
-        if not self._streams:
+        self._close()
+        lengths = {name: sum(map(len, streams)) for name, streams in self._found.items()}
+        codec = min(lengths, key=lambda name: lengths[name])
+        if not lengths[codec]:
             return None
-        found = {name: b"".join([*self._parts[name], stream.flush()]) for name, stream in self._streams.items()}
-        codec = min(found, key=lambda name: len(found[name]))
-        return Residual(codec, np.frombuffer(found[codec], np.uint8), margin)
+        streams = self._found[codec]
+        ends = np.fromiter(accumulate(map(len, streams)), np.uint64, len(streams))
+        return Residual(codec, np.frombuffer(b"".join(streams), np.uint8), margin, ends)
 
 
-def read(residual: Residual, sizes: Iterable[int], bits: int) -> Iterator[np.ndarray]:
+# --- read ------------------------------------------------------------------------------------------------------------
+
+
+def blocks(sizes: Iterable[int], bits: int) -> list[int]:
+    """The number of the block that each tile is in: how many times `BLOCK` the planes before it fill.
+
+    Examples
+    --------
+    >>> blocks([1_500_000, 1_500_000, 8, 8], bits=1)  # 187,500 bytes each, and one each
+    [0, 0, 1, 1]
+    """
+    before = accumulate((packed_size(size, bits) for size in sizes), initial=0)
+    *starts, _ = before
+    return [start // BLOCK for start in starts]
+
+
+def read(
+    residual: Residual,
+    sizes: Sequence[int],
+    bits: int,
+    tiles: Iterable[int] | None = None,
+    *,
+    damaged: bool = False,
+) -> Iterator[np.ndarray | None]:
     """The residual of one tile after the other; no more is decompressed than `sizes` ask for.
 
     Parameters
     ----------
     residual : Residual
-    sizes : iterable of ints
+    sizes : sequence of ints
         Number of codes of each tile.
     bits : int
         Width of the codes.
+    tiles : iterable of ints, optional
+        Numbers of the wanted tiles, ascending; only their blocks are decompressed.  All, by default.
+    damaged : bool
+        Go on behind a damaged block, instead of raising an error.
 
     Yields
     ------
-    wrong : array (size,) of unsigned codes
+    wrong : array (size,) of unsigned codes; None of a tile in a damaged block
 
     Raises
     ------
     ValueError
-        If the stream is damaged, too short, or longer than all tiles.
+        If a stream is damaged, too short, or longer than its tiles.
     """
+    wanted = set(range(len(sizes)) if tiles is None else tiles)
+    for number, members in enumerate(_members(residual, sizes, bits)):
+        if tiles is not None and wanted.isdisjoint(members):
+            continue
+        every = read_block(residual, number, sizes[members.start : members.stop], bits)
+        found = _or_none(every, len(members)) if damaged else every
+        yield from (wrong for tile, wrong in zip(members, found, strict=True) if tile in wanted)
+
+
+def _members(residual: Residual, sizes: Sequence[int], bits: int) -> Iterable[range]:
+    """The tiles of each block."""
+    if residual.ends is None:
+        return [range(len(sizes))]
+    numbers = blocks(sizes, bits)
+    return (range(bisect_left(numbers, n), bisect_right(numbers, n)) for n in range(len(residual.ends)))
+
+
+def _or_none(every: Iterator[np.ndarray], count: int) -> Sequence[np.ndarray | None]:
     try:
-        stream = _Stream(residual)
+        return list(every)
+    except ValueError:
+        return [None] * count
+
+
+def read_block(residual: Residual, number: int, sizes: Sequence[int], bits: int) -> Iterator[np.ndarray]:
+    """The residual of the tiles of one block, whose sizes these are."""
+    data = residual.data
+    if residual.ends is not None:
+        start = int(residual.ends[number - 1]) if number else 0
+        end = int(residual.ends[number])
+        if not start <= end <= len(data):
+            raise ValueError(f"residual: damaged, block {number} is said to be at {start} to {end} of {len(data)}")
+        if start == end:
+            yield from (unpack(bytes(packed_size(size, bits)), size, bits) for size in sizes)
+            return
+        data = data[start:end]
+    try:
+        stream = _Stream(CODECS[residual.codec].decompressor(), data)
         for size in sizes:
             yield unpack(stream.read(packed_size(size, bits)), size, bits)
         stream.end()
@@ -213,9 +295,9 @@ def read(residual: Residual, sizes: Iterable[int], bits: int) -> Iterator[np.nda
 class _Stream:
     """A compressed stream, read in pieces of known size."""
 
-    def __init__(self, residual: Residual) -> None:
-        self._stream = CODECS[residual.codec].decompressor()
-        self._pieces = (residual.data[i : i + _PIECE].tobytes() for i in range(0, len(residual.data), _PIECE))
+    def __init__(self, stream: Decompressor, data: np.ndarray) -> None:
+        self._stream = stream
+        self._pieces = (data[i : i + _PIECE].tobytes() for i in range(0, len(data), _PIECE))
 
     def read(self, size: int) -> bytes:
         content = bytearray()

@@ -141,8 +141,10 @@ def packed_bytes(params: dict[str, np.ndarray], store: str) -> int:
     return sum(-(-p.size // 5) if p.dtype == np.int8 else each * p.size for p in params.values())
 
 
-def unpack(stored: np.ndarray, store: str, shape: tuple[int, ...], dtype: str) -> np.ndarray:
+def unpack(stored: np.ndarray, store: str, shape: tuple[int, ...], dtype: str, *, damaged: bool = False) -> np.ndarray:
     """The inverse of `pack`: parameters of that shape, float32 or int8, from what a file holds.
+
+    What is known to be `damaged` may be numbers that `pack` does not make.
 
     Raises
     ------
@@ -155,8 +157,9 @@ def unpack(stored: np.ndarray, store: str, shape: tuple[int, ...], dtype: str) -
     array([1.5], dtype=float32)
     """
     if np.dtype(dtype) == np.int8:
-        return trits.unpack(stored, shape)
+        return trits.unpack(stored, shape, damaged=damaged)
     row = STORES[store]
     if (stored.dtype, stored.shape) != (row.dtype, shape):
         raise ValueError(f"expected {store} {shape}, got {stored.dtype} {stored.shape}")
-    return row.unpack(stored)
+    with np.errstate(invalid="ignore"):  # signalling NaNs
+        return row.unpack(stored)

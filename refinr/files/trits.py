@@ -45,8 +45,15 @@ def pack(trits: np.ndarray) -> np.ndarray:
     return (digits.reshape(-1, 5) @ _PLACES).astype(np.uint8)
 
 
-def unpack(packed: np.ndarray, shape: Sequence[int]) -> np.ndarray:
+def unpack(packed: np.ndarray, shape: Sequence[int], *, damaged: bool = False) -> np.ndarray:
     """The inverse of `pack`: int8 trits of that shape.
+
+    Parameters
+    ----------
+    packed : array of uint8
+    shape : sequence of ints
+    damaged : bool
+        Whether they are known to be damaged: then a byte above 242 stands for any five trits.
 
     Raises
     ------
@@ -61,6 +68,8 @@ def unpack(packed: np.ndarray, shape: Sequence[int]) -> np.ndarray:
     size = math.prod(shape)
     if packed.dtype != np.uint8 or packed.shape != (-(-size // 5),):
         raise ValueError(f"packed: expected {-(-size // 5)} bytes, got {packed.dtype} {packed.shape}")
+    if damaged:
+        return _TRITS[np.minimum(packed, 242)].reshape(-1)[:size].reshape(tuple(shape))
     if (packed > 242).any():
         raise ValueError("packed: no five trits make a byte above 242")
     trits = _TRITS[packed].reshape(-1)

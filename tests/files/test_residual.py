@@ -58,8 +58,14 @@ def test_packing_does_not_depend_on_the_byte_order(order):
 
 
 @given(st.lists(st.tuples(st.integers(1, 50), st.sampled_from(["right", "sparse", "noise"])), min_size=1, max_size=6),
-       st.integers(1, 64), seeds)  # fmt: skip
-def test_tiles_come_back(tiles, bits, seed):
+       st.integers(1, 64), st.sampled_from([1, 30, 200, residual.BLOCK]), seeds)  # fmt: skip
+def test_tiles_come_back(tiles, bits, block, seed):
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(residual, "BLOCK", block)
+        _check_that_tiles_come_back(tiles, bits, seed)
+
+
+def _check_that_tiles_come_back(tiles, bits, seed):
     rng, writer, expected = np.random.default_rng(seed), residual.Writer(bits), []
     for size, kind in tiles:
         codes = _codes(rng, size, bits)
@@ -77,6 +83,38 @@ def test_tiles_come_back(tiles, bits, seed):
     assert len(back) == len(expected)
     for a, b in zip(back, expected, strict=True):
         assert_equal_exact(a, b)
+    numbers = residual.blocks([size for size, _ in tiles], bits)
+    before = np.cumsum([0] + [residual.packed_size(size, bits) for size, _ in tiles])
+    assert numbers == [int(start) // residual.BLOCK for start in before[:-1]]
+    assert len(found.ends) == numbers[-1] + 1
+    lengths = np.diff(found.ends.astype(int), prepend=0)
+    for number, length in enumerate(lengths):
+        assert (length > 0) == any(c.any() for c, n in zip(expected, numbers, strict=True) if n == number)
+    assert found.ends[-1] == len(found.data)
+
+
+def test_a_damaged_block_leaves_the_others(monkeypatch):
+    monkeypatch.setattr(residual, "BLOCK", 8)
+    writer = residual.Writer(8)
+    tiles = [np.full(8, value, np.uint8) for value in (1, 0, 2, 3)]
+    for tile in tiles:
+        writer.add(tile)
+    found = writer.finish(0.0)
+    data = found.data.copy()
+    data[int(found.ends[1]) + 4] ^= 0xFF
+    harmed = Residual(found.codec, data, 0.0, found.ends)
+    for number in (0, 1, 3):
+        assert [part.tolist() for part in residual.read_block(harmed, number, [8], 8)] == [tiles[number].tolist()]
+    with pytest.raises(ValueError, match="residual: damaged"):
+        list(residual.read_block(harmed, 2, [8], 8))
+
+
+@pytest.mark.parametrize("ends", [[9, 5, 20], [5, 9, 10**12], [2**64 - 1, 5, 20]], ids=str)
+def test_ends_out_of_order_and_out_of_bounds(ends):
+    stream = Residual("zlib", np.zeros(20, np.uint8), 0.0, np.array(ends, np.uint64))
+    for number in range(3):
+        with pytest.raises(ValueError, match="residual: damaged"):
+            list(residual.read_block(stream, number, [1], 1))
 
 
 @pytest.mark.parametrize("codec", residual.CODECS)
