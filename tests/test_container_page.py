@@ -18,6 +18,7 @@ import pytest
 import refinr
 from refinr import measuring
 from refinr.files import residual
+from refinr.tiled import Tiled
 
 FORMATS = {
     "F32": ("f", 4, "<f4"),
@@ -202,7 +203,7 @@ def test_a_residual_of_many_blocks(tmp_path, monkeypatch, block):
     samples = SIGNALS["image"].copy()
     samples[:2, 3] ^= 5
     samples[4, 0] ^= 2
-    measuring.measure(inr.layout, inr.params, samples, seconds=0.0, exact=True).save(tmp_path / "a.inr")
+    measuring.measure(Tiled(inr.layout, samples), inr.params, seconds=0.0, exact=True).save(tmp_path / "a.inr")
     _, codes, arrays = read(tmp_path / "a.inr")
     assert codes == _bits_of(samples)
     lengths = np.diff(arrays["residual_ends"][1], prepend=0)
