@@ -56,7 +56,7 @@ def _torch_steps(omega: float, arrays: list[np.ndarray], inputs: np.ndarray, tar
             h = torch.sin(omega * functional.linear(h, v, c))
         return functional.binary_cross_entropy_with_logits(functional.linear(h, w, b), bits)
 
-    def step(loss: Callable) -> tuple[Any, list[Any]]:
+    def step(loss: Callable[..., Any]) -> tuple[Any, list[Any]]:
         value = loss(params)
         return value.detach(), [g.T if g.ndim == 2 else g for g in torch.autograd.grad(value, params)]
 

@@ -17,10 +17,10 @@ from typing import Any, NamedTuple
 
 from refinr import initialisation
 from refinr.tables import look_up
-from refinr.xp import Array, namespace
+from refinr.xp import Array, Cache, namespace
 
 
-def sine(z: Array, omega: float = 30.0) -> tuple[Array, tuple]:
+def sine(z: Array, omega: float = 30.0) -> tuple[Array, Cache]:
     """``y = sin(omega z)``.
 
     References
@@ -38,7 +38,7 @@ def sine(z: Array, omega: float = 30.0) -> tuple[Array, tuple]:
     return namespace(z).sin(u), (u, omega)
 
 
-def sine_backward(dy: Array, cache: tuple) -> Array:
+def sine_backward(dy: Array, cache: Cache) -> Array:
     """``dz = dy omega cos(omega z)``."""
     u, omega = cache
     dz = namespace(u).cos(u)
@@ -48,7 +48,7 @@ def sine_backward(dy: Array, cache: tuple) -> Array:
     return dz
 
 
-def finer(z: Array, omega: float = 30.0, stopped: bool = False) -> tuple[Array, tuple]:
+def finer(z: Array, omega: float = 30.0, stopped: bool = False) -> tuple[Array, Cache]:
     """``y = sin(omega (|z| + 1) z)``: a sine whose frequency grows with the distance from zero.
 
     Parameters
@@ -77,7 +77,7 @@ def finer(z: Array, omega: float = 30.0, stopped: bool = False) -> tuple[Array, 
     return xp.sin(u), (u, a, omega, stopped)
 
 
-def finer_backward(dy: Array, cache: tuple) -> Array:
+def finer_backward(dy: Array, cache: Cache) -> Array:
     """``dz = dy omega cos(omega (|z| + 1) z) s``, with ``s = 2 |z| + 1``, or ``|z| + 1`` if stopped."""
     u, a, omega, stopped = cache
     dz = namespace(u).cos(u)
@@ -87,7 +87,7 @@ def finer_backward(dy: Array, cache: tuple) -> Array:
     return dz
 
 
-def gauss(z: Array, scale: float = 10.0) -> tuple[Array, tuple]:
+def gauss(z: Array, scale: float = 10.0) -> tuple[Array, Cache]:
     """``y = exp(-(scale z)^2)``.
 
     References
@@ -106,7 +106,7 @@ def gauss(z: Array, scale: float = 10.0) -> tuple[Array, tuple]:
     return y, (u, y, scale)
 
 
-def gauss_backward(dy: Array, cache: tuple) -> Array:
+def gauss_backward(dy: Array, cache: Cache) -> Array:
     """``dz = -2 scale (scale z) y dy``."""
     u, y, scale = cache
     dz = u * y
@@ -115,7 +115,7 @@ def gauss_backward(dy: Array, cache: tuple) -> Array:
     return dz
 
 
-def wire(z: Array, omega: float = 30.0, scale: float = 10.0) -> tuple[Array, tuple]:
+def wire(z: Array, omega: float = 30.0, scale: float = 10.0) -> tuple[Array, Cache]:
     """``y = cos(omega z) exp(-(scale z)^2)``, the real Gabor wavelet.
 
     The complex wavelet of the paper, ``exp(i omega z - |scale z|^2)``, has this as its real part.
@@ -138,14 +138,14 @@ def wire(z: Array, omega: float = 30.0, scale: float = 10.0) -> tuple[Array, tup
     return wave * envelope, (u, v, wave, envelope, omega, scale)
 
 
-def wire_backward(dy: Array, cache: tuple) -> Array:
+def wire_backward(dy: Array, cache: Cache) -> Array:
     """``dz = -(omega sin(omega z) + 2 scale (scale z) cos(omega z)) exp(-(scale z)^2) dy``."""
     u, v, wave, envelope, omega, scale = cache
     slope = omega * namespace(u).sin(u) + (2.0 * scale) * (v * wave)
     return -slope * envelope * dy
 
 
-def relu(z: Array) -> tuple[Array, tuple]:
+def relu(z: Array) -> tuple[Array, Cache]:
     """``y = max(z, 0)``.
 
     Examples
@@ -158,14 +158,14 @@ def relu(z: Array) -> tuple[Array, tuple]:
     return y, (y,)
 
 
-def relu_backward(dy: Array, cache: tuple) -> Array:
+def relu_backward(dy: Array, cache: Cache) -> Array:
     """``dz = dy`` where ``z > 0``, else 0."""
     (y,) = cache
     xp = namespace(y)
     return xp.where(y > 0, dy, xp.zeros_like(dy))
 
 
-def tanh(z: Array) -> tuple[Array, tuple]:
+def tanh(z: Array) -> tuple[Array, Cache]:
     """``y = tanh(z)``.
 
     Examples
@@ -178,7 +178,7 @@ def tanh(z: Array) -> tuple[Array, tuple]:
     return y, (y,)
 
 
-def tanh_backward(dy: Array, cache: tuple) -> Array:
+def tanh_backward(dy: Array, cache: Cache) -> Array:
     """``dz = (1 - y^2) dy``, factored so that nothing cancels where y is near 1."""
     (y,) = cache
     return (1.0 - y) * (1.0 + y) * dy
@@ -220,7 +220,7 @@ def normal_cdf(z: Array) -> Array:
     return xp.where(z < 0, tail, 1.0 - tail)
 
 
-def gelu(z: Array) -> tuple[Array, tuple]:
+def gelu(z: Array) -> tuple[Array, Cache]:
     """``y = z Phi(z)`` with the exact normal distribution function (the tanh formula is off by up to 4.7e-4).
 
     References
@@ -237,7 +237,7 @@ def gelu(z: Array) -> tuple[Array, tuple]:
     return z * cdf, (z, cdf)
 
 
-def gelu_backward(dy: Array, cache: tuple) -> Array:
+def gelu_backward(dy: Array, cache: Cache) -> Array:
     """``dz = (Phi(z) + z exp(-z^2 / 2) / sqrt(2 pi)) dy``."""
     z, cdf = cache
     density = namespace(z).exp(-0.5 * z * z) * (1.0 / math.sqrt(2.0 * math.pi))
@@ -276,8 +276,8 @@ class Activation(NamedTuple):
         arithmetic `on` (`refinr.balls.Machines` is one).  None: certificates are refused.
     """
 
-    forward: Callable[..., tuple[Array, tuple]]
-    backward: Callable[[Array, tuple], Array]
+    forward: Callable[..., tuple[Array, Cache]]
+    backward: Callable[[Array, Cache], Array]
     parameters: tuple[str, ...] = ()
     constants: Mapping[str, Any] = MappingProxyType({})
     frequency: str | None = None

@@ -16,7 +16,7 @@ from collections.abc import Iterable, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from types import MappingProxyType
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 
@@ -175,7 +175,7 @@ def certify(inr: INR, dtypes: Iterable[str] | str | None = None) -> Certificate:
     layout = inr.layout
     each = layout.cut.networks(layout.channels)
 
-    def of_tile(index: int) -> tuple:
+    def of_tile(index: int) -> tuple[Any, ...]:
         x = layout.inputs(tiling.extent(layout.tiles[index]))
         params = {name: p[index * each : (index + 1) * each] for name, p in inr.params.items()}
         z = enclose(layout.spec, params, x, names)

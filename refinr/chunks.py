@@ -11,7 +11,7 @@ from collections.abc import Callable, Iterable
 from concurrent.futures import ThreadPoolExecutor
 from functools import partial
 from itertools import pairwise
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from refinr import decisions, losses, mlp
 from refinr.losses import Loss
@@ -56,8 +56,8 @@ def _chunks(spec: MLP, samples: int) -> list[slice]:
     return [slice(a, b) for a, b in pairwise(edges)]
 
 
-def _map(pool: ThreadPoolExecutor | None, work: Callable, items: list) -> Iterable:
-    return map(work, items) if pool is None or len(items) == 1 else pool.map(work, items)
+def _map(pool: ThreadPoolExecutor | None, work: Callable[[slice], Any], chunks: list[slice]) -> Iterable[Any]:
+    return map(work, chunks) if pool is None or len(chunks) == 1 else pool.map(work, chunks)
 
 
 def evaluate(spec: MLP, params: Params, x: Array, pool: ThreadPoolExecutor | None = None) -> Array:

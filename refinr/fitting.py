@@ -11,7 +11,7 @@ import hashlib
 import json
 import os
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from concurrent.futures import Executor
 from types import ModuleType
 from typing import Any
@@ -24,7 +24,7 @@ from refinr.files.journal import Journal, Ledger
 from refinr.inr import INR
 from refinr.jobs import Options
 from refinr.measuring import measure
-from refinr.optim import Optimiser
+from refinr.optim import Optimiser, Schedule
 from refinr.planning import AUTO, plan, plan_training, settings
 from refinr.progress import Progress
 from refinr.tables import look_up
@@ -54,7 +54,7 @@ def fit(
     # the training
     loss: str | None = None,
     optimiser: str | Optimiser | None = None,
-    lr: float | Callable | None = None,
+    lr: float | Schedule | None = None,
     margin: float = 0.5,
     max_steps: int = 2000,
     patience: int | str | None = AUTO,
@@ -67,7 +67,7 @@ def fit(
     # the file
     exact: bool = False,
     store: str = "float32",
-    journal: str | os.PathLike | None = None,
+    journal: str | os.PathLike[str] | None = None,
     info: dict[str, Any] | None = None,
 ) -> INR:
     """Represent an array by networks, exactly if the budget allows or `exact` is asked for.
@@ -270,10 +270,14 @@ def _train(
     tracker.update(done, [0] * len(done))
     tracker.finish(done)
     jobs = tiled.jobs(group, skip=frozenset(done))
-    threads = threads if executor is None else 1
     try:
         for job, outcome in running.run(
-            jobs, options, executor=executor, threads=threads, xp=xp, notify=tracker.update
+            jobs,
+            options,
+            executor=executor,
+            threads=threads if executor is None else 1,
+            xp=xp,
+            notify=tracker.update,
         ):
             rows = list(job.networks)
             kept = mlp.freeze(layout.spec, outcome.params)
@@ -286,7 +290,7 @@ def _train(
         tracker.close()
 
 
-def _ledger(path: str | os.PathLike | None, tiled: Tiled, options: Options, xp: ModuleType, store: str) -> Ledger:
+def _ledger(path: str | os.PathLike[str] | None, tiled: Tiled, options: Options, xp: ModuleType, store: str) -> Ledger:
     """Where networks are kept: in memory, or in the journal of these samples and settings."""
     layout = tiled.layout
     one = {name: np.empty(shape, dtype) for name, (shape, dtype) in mlp.stored(layout.spec, 1).items()}

@@ -334,7 +334,7 @@ class INR(indexing.OnDemand):
 
     # --- files -------------------------------------------------------------------------------------------------------
 
-    def save(self, path: str | os.PathLike) -> None:
+    def save(self, path: str | os.PathLike[str]) -> None:
         """Write an `.inr` file, all or nothing.
 
         Raises

@@ -7,7 +7,7 @@ With this you can describe a group of networks (`Job`), say how to train it (`Op
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import NamedTuple
 
@@ -15,7 +15,7 @@ import numpy as np
 
 from refinr import losses, optim
 from refinr.mlp import MLP
-from refinr.optim import Optimiser
+from refinr.optim import Optimiser, Schedule
 
 
 @dataclass(frozen=True)
@@ -53,7 +53,7 @@ class Options:
     levels: int = 2
     loss: str = "bce"
     optimiser: Optimiser = field(default_factory=optim.Adam)
-    lr: float | Callable = 3e-3
+    lr: float | Schedule = 3e-3
     margin: float = 0.5
     max_steps: int = 2000
     patience: int | None = 300

@@ -12,7 +12,7 @@ from typing import Any, NamedTuple
 
 from refinr import activations, layers, ternary
 from refinr.tables import look_up
-from refinr.xp import Array, namespace
+from refinr.xp import Array, Cache, namespace
 
 WHOLE = 1 << 23
 """Sums of whole numbers below this, and halves between them, are exact in float32, which has 24 bits."""
@@ -62,8 +62,8 @@ class Layer(NamedTuple):
         a method of the arithmetic `on`, with such a factor.  None: certificates are refused.
     """
 
-    forward: Callable[..., tuple]
-    backward: Callable[..., tuple]
+    forward: Callable[..., tuple[Array, Cache]]
+    backward: Callable[..., tuple[Array | None, ...]]
     arrays: Mapping[str, str]
     stored: Mapping[str, tuple[str, str]]
     freeze: Callable[..., dict[str, Array]]

@@ -5,10 +5,10 @@ With this you can map N samples through E networks' weights (`linear`) and pull 
 
 from __future__ import annotations
 
-from refinr.xp import Array, namespace
+from refinr.xp import Array, Cache, namespace
 
 
-def linear(x: Array, w: Array, b: Array) -> tuple[Array, tuple]:
+def linear(x: Array, w: Array, b: Array) -> tuple[Array, Cache]:
     """``y = x w + b``.
 
     Parameters
@@ -36,7 +36,7 @@ def linear(x: Array, w: Array, b: Array) -> tuple[Array, tuple]:
     return y, (x, w)
 
 
-def linear_backward(dy: Array, cache: tuple, *, input_gradient: bool = True) -> tuple[Array, Array, Array | None]:
+def linear_backward(dy: Array, cache: Cache, *, input_gradient: bool = True) -> tuple[Array, Array, Array | None]:
     """``dw = x^T dy``, ``db = 1^T dy``, ``dx = dy w^T`` (summed over networks if they shared x).
 
     Parameters

@@ -126,7 +126,7 @@ class Layout:
 
     def outputs_at(
         self, params: dict[str, np.ndarray], points: np.ndarray, xp: ModuleType | str | None = None
-    ) -> Iterator[tuple]:
+    ) -> Iterator[tuple[np.ndarray, np.ndarray]]:
         """The networks' outputs at points (N, d) of the grid, in samples, tile by tile: ``(which points, z)``."""
         xp = get(xp)
         places = (points // np.asarray(self.tile)).astype(np.int64)  # (N, d)
@@ -150,7 +150,7 @@ class Layout:
         params: dict[str, np.ndarray],
         xp: ModuleType | str | None = None,
         tiles: Sequence[int] | None = None,
-    ) -> Iterator[tuple]:
+    ) -> Iterator[tuple[tuple[slice, ...], np.ndarray]]:
         """Tiles with their networks' outputs, ``(slices, z)``, z on the host (networks, samples, 1).
 
         All tiles, or those whose numbers in `tiles` are given, in that order.
@@ -160,7 +160,7 @@ class Layout:
         extents = {tiling.extent(self.tiles[index]) for index in wanted}
         inputs = {extent: xp.asarray(self.inputs(extent)) for extent in extents}
 
-        def outputs_of(index: int) -> tuple:
+        def outputs_of(index: int) -> tuple[tuple[slice, ...], np.ndarray]:
             tile = self.tiles[index]
             return tile, self._evaluate(params, index, inputs[tiling.extent(tile)])
 

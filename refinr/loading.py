@@ -34,7 +34,7 @@ _NONSENSE = (KeyError, TypeError, ValueError, AttributeError, IndexError, Arithm
 """What a description raises that does not say what it should."""
 
 
-def load(path: str | os.PathLike, *, trusted: bool = False, damaged: str = "raise") -> INR:
+def load(path: str | os.PathLike[str], *, trusted: bool = False, damaged: str = "raise") -> INR:
     """Read an `.inr` file.
 
     Parameters
@@ -81,7 +81,7 @@ def load(path: str | os.PathLike, *, trusted: bool = False, damaged: str = "rais
 
 
 @contextmanager
-def _blaming(path: str | os.PathLike, what: str, *, with_kind: bool = False) -> Iterator[None]:
+def _blaming(path: str | os.PathLike[str], what: str, *, with_kind: bool = False) -> Iterator[None]:
     """Whatever goes wrong inside is an error of that file, and of that part of it."""
     try:
         yield
@@ -138,7 +138,7 @@ def _params(layout: Layout, store: str, arrays: dict[str, np.ndarray], harmed: S
     return {name: storing.unpack(arrays[name], store, *kind, damaged=name in harmed) for name, kind in expected.items()}
 
 
-def _check_work(path: str | os.PathLike, layout: Layout, size: int) -> None:
+def _check_work(path: str | os.PathLike[str], layout: Layout, size: int) -> None:
     """A few hundred bytes can ask for any amount of time."""
     if layout.outputs_in_all > max(MOST_OUTPUTS, OUTPUTS_A_BYTE * size):
         raise ValueError(

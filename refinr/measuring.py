@@ -16,7 +16,7 @@ from refinr.files import residual
 from refinr.files.checksum import crc32
 from refinr.inr import INR
 from refinr.layout import Layout
-from refinr.report import Report
+from refinr.report import LARGEST, Report
 from refinr.tiled import Tiled
 
 
@@ -120,10 +120,10 @@ class _Distance:
     @property
     def rmse(self) -> float:
         mean = self._squares / self._count if self._count else math.inf
-        return min(math.sqrt(mean), float(np.finfo(np.float64).max))  # JSON has no infinity
+        return min(math.sqrt(mean), LARGEST)
 
     @property
     def peak(self) -> float:
         if np.dtype(self._layout.dtype).kind != "f":
             return float((1 << self._layout.cut.bits) - 1)
-        return min(self._high - self._low if self._count else math.inf, float(np.finfo(np.float64).max))
+        return min(self._high - self._low if self._count else math.inf, LARGEST)

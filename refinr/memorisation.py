@@ -304,7 +304,7 @@ def _flat(codes: np.ndarray) -> list[int]:
     return [int(code) for code in codes.ravel().tolist()]
 
 
-def _whole(values: list) -> np.ndarray:
+def _whole(values: list[int] | list[list[int]]) -> np.ndarray:
     return np.array(values, dtype=object)
 
 

@@ -23,7 +23,7 @@ import numpy as np
 from refinr import activations
 from refinr.description import MLP, Params, by_layer, pack, parameter_count, shapes, stored, unpack
 from refinr.kinds import LAYERS, Layer, get_layer, widths
-from refinr.xp import Array
+from refinr.xp import Array, Cache
 
 __all__ = [
     "LAYERS",
@@ -134,7 +134,7 @@ def freeze(spec: MLP, params: Params) -> Params:
 # --- forward and backward --------------------------------------------------------------------------------------------
 
 
-def forward(spec: MLP, params: Params, x: Array) -> tuple[Array, list]:
+def forward(spec: MLP, params: Params, x: Array) -> tuple[Array, list[Cache]]:
     """Outputs of all networks at all samples.
 
     Parameters
@@ -166,7 +166,7 @@ def forward(spec: MLP, params: Params, x: Array) -> tuple[Array, list]:
     layer = partial(get_layer(spec.layer).forward, **spec.layer_options)
     activation = partial(activations.get(spec.activation).forward, **spec.activation_options)
     *hidden, output = _folded(spec, params)
-    cache: list = []
+    cache: list[Cache] = []
     h = x
     for arrays in hidden:
         z, layer_cache = layer(h, *arrays)  # (E, N, D)
@@ -177,7 +177,7 @@ def forward(spec: MLP, params: Params, x: Array) -> tuple[Array, list]:
 
 
 def backward(
-    spec: MLP, params: Params, cache: list, dz: Array, *, input_gradient: bool = True
+    spec: MLP, params: Params, cache: list[Cache], dz: Array, *, input_gradient: bool = True
 ) -> tuple[Params, Array | None]:
     """Gradients of a scalar loss with respect to all parameters and the input.
 

@@ -362,7 +362,11 @@ SCHEDULES = (Constant, StepDecay, Cosine)
 """Frozen dataclasses: two that print alike are alike."""
 
 
-def schedule(lr: float | Callable) -> Callable:
+Schedule = Callable[[Any], Any]
+"""Step numbers, an array or one, to as many step sizes."""
+
+
+def schedule(lr: float | Schedule) -> Schedule:
     """`lr` as a schedule: itself if it can be called, else that step size throughout.
 
     A schedule is called with an array of step numbers, one a network (restarts begin at 0 again), and returns as many

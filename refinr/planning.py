@@ -20,7 +20,7 @@ from refinr.encodings import Encoding
 from refinr.jobs import Options
 from refinr.layout import Layout
 from refinr.mlp import MLP, get_layer, widths
-from refinr.optim import Optimiser
+from refinr.optim import Optimiser, Schedule
 from refinr.tables import look_up
 
 AUTO = "auto"
@@ -78,7 +78,7 @@ def plan(
     gray: bool = False,
     channels: bool | None = None,
     tile: int | Sequence[int] = 32,
-    hidden: Sequence[int] | Callable,
+    hidden: Sequence[int] | Callable[[int, int], Sequence[int]],
     layer: str = "linear",
     activation: str = "sine",
     omega: float | None = None,
@@ -127,7 +127,7 @@ def plan_training(
     *,
     loss: str | None = None,
     optimiser: str | Optimiser | None = None,
-    lr: float | Callable,
+    lr: float | Schedule,
     margin: float = Options.margin,
     max_steps: int = Options.max_steps,
     patience: int | str | None = AUTO,

@@ -11,8 +11,10 @@ from dataclasses import dataclass
 import numpy as np
 
 from refinr import metrics
+from refinr.files.floats import FLOAT_TYPES
 
-_LARGEST = float(np.finfo(np.float64).max)
+LARGEST = FLOAT_TYPES["float64"].largest
+"""What stands where a distance has no end: files are JSON, which has no infinity."""
 
 
 @dataclass(frozen=True)
@@ -67,7 +69,7 @@ class Report:
     def __post_init__(self) -> None:
         for name, value in vars(self).items():
             for number in value if isinstance(value, tuple) else [value]:
-                if not isinstance(number, int | float) or abs(number) > _LARGEST:
+                if not isinstance(number, int | float) or abs(number) > LARGEST:
                     raise ValueError(f"{name}: expected numbers, got {value!r:.80}")
         if self.samples < 1:
             raise ValueError(f"samples: expected 1 or more, got {self.samples}")

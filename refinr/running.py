@@ -71,8 +71,7 @@ def shares(networks: int, spec: MLP, samples: int, xp: ModuleType | None, group:
     if group is None:
         rounds = -(-networks // (group_size(spec, samples, xp) * cores))
         group = -(-networks // (rounds * cores))
-    groups = -(-networks // group)
-    return group, max(1, cores // groups)
+    return group, max(1, cores // -(-networks // group))
 
 
 def run(
@@ -108,7 +107,7 @@ def run(
     if isinstance(pool, ThreadPoolExecutor):
         call = partial(call, notify=notify, stop=stop)
     window = JOBS_AHEAD * getattr(pool, "_max_workers", MANY_WORKERS)
-    waiting: dict[Future, Job] = {}
+    waiting: dict[Future[Outcome], Job] = {}
     source = iter(jobs)
     try:
         with cpu.single_threaded_blas():

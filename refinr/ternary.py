@@ -15,7 +15,7 @@ from itertools import pairwise
 from typing import NamedTuple
 
 from refinr.layers import through_weights
-from refinr.xp import Array, namespace
+from refinr.xp import Array, Cache, namespace
 
 # --- quantisers ------------------------------------------------------------------------------------------------------
 
@@ -152,7 +152,7 @@ def _without_zeros(s: Array) -> Array:
 # --- the layer -------------------------------------------------------------------------------------------------------
 
 
-def layer_norm(x: Array, eps: float = 1e-5) -> tuple[Array, tuple]:
+def layer_norm(x: Array, eps: float = 1e-5) -> tuple[Array, Cache]:
     """``y = (x - mean) / sqrt(var + eps)`` of every row, without learned scale and shift.
 
     A row of two becomes (-1, 1) or (1, -1) up to eps: only the sign of a difference is left.  So bare coordinates
@@ -179,7 +179,7 @@ def layer_norm(x: Array, eps: float = 1e-5) -> tuple[Array, tuple]:
     return y, (y, r)
 
 
-def layer_norm_backward(dy: Array, cache: tuple) -> Array:
+def layer_norm_backward(dy: Array, cache: Cache) -> Array:
     """``dx = (dy - mean(dy) - y mean(dy y)) r``, with ``r = 1 / sqrt(var + eps)``."""
     y, r = cache
     dx = dy - _row_mean(dy)
@@ -196,7 +196,9 @@ def _row_mean(x: Array) -> Array:
     return xp.matmul(x, ones) / float(x.shape[-1])  # (..., N, 1); as a product: eight times faster
 
 
-def linear(x: Array, w: Array, s: Array | None = None, *, bits: int = 8, faithful: str | None = None) -> tuple:
+def linear(
+    x: Array, w: Array, s: Array | None = None, *, bits: int = 8, faithful: str | None = None
+) -> tuple[Array, Cache]:
     """``y = beta gamma (a t)`` (Eq. 12): codes t and scale beta of w, codes a and scales gamma of the normalised x.
 
     The sums are of whole numbers: in float32 they are exact up to 2^24, in whatever order.
@@ -243,7 +245,7 @@ def linear(x: Array, w: Array, s: Array | None = None, *, bits: int = 8, faithfu
     return y, (a, gamma, beta * t, norm_cache)
 
 
-def linear_backward(dy: Array, cache: tuple, *, input_gradient: bool = True) -> tuple[Array, Array | None]:
+def linear_backward(dy: Array, cache: Cache, *, input_gradient: bool = True) -> tuple[Array, Array | None]:
     """``dw = (gamma a)^T dy``, ``dn = dy (beta t)^T`` (summed over networks if they shared x), then through the norm.
 
     Returns
@@ -263,7 +265,7 @@ def linear_backward(dy: Array, cache: tuple, *, input_gradient: bool = True) -> 
 # --- whole numbers only ----------------------------------------------------------------------------------------------
 
 
-def integer_linear(x: Array, w: Array, *, bits: int = 8) -> tuple[Array, tuple]:
+def integer_linear(x: Array, w: Array, *, bits: int = 8) -> tuple[Array, Cache]:
     """``y = (a t + 1/2) / 2^(bits + k)``, with ``a = clip(floor(2^bits x), -2^bits, 2^bits)`` and codes t of w.
 
     Fixed point with `bits` binary places, clipped to [-1, 1]; no norm and no scale but a power of two (`shift`).  The
@@ -303,7 +305,7 @@ def integer_linear(x: Array, w: Array, *, bits: int = 8) -> tuple[Array, tuple]:
     return y, (u, a, t, unit, limit)
 
 
-def integer_linear_backward(dy: Array, cache: tuple, *, input_gradient: bool = True) -> tuple[Array, Array | None]:
+def integer_linear_backward(dy: Array, cache: Cache, *, input_gradient: bool = True) -> tuple[Array, Array | None]:
     """``dw = a^T dy / 2^(bits + k)``, ``dx = dy t^T / 2^k`` where x was not clipped (summed over networks if shared).
 
     Returns

@@ -77,7 +77,7 @@ def _train(
     group: _Group,
     options: Options,
     pool: ThreadPoolExecutor | None,
-    notify: Callable | None,
+    notify: Callable[[Sequence[int], np.ndarray], None] | None,
     stop: threading.Event | None,
 ) -> Outcome:
     for step in range(options.max_steps + 1):

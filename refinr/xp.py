@@ -16,6 +16,9 @@ import numpy as np
 Array = Any
 """An array of any array-API library; the docstrings say its shape and dtype."""
 
+Cache = tuple[Any, ...]
+"""What a forward function keeps for its backward: each pair has its own, and nobody else looks inside."""
+
 _MODULES = {"numpy": "numpy", "cupy": "cupy", "array-api-strict": "array_api_strict"}
 
 

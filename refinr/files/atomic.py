@@ -10,7 +10,7 @@ from collections.abc import Iterable
 from pathlib import Path
 
 
-def replace_file(path: str | os.PathLike, content: bytes | memoryview | Iterable[bytes | memoryview]) -> None:
+def replace_file(path: str | os.PathLike[str], content: bytes | memoryview | Iterable[bytes | memoryview]) -> None:
     """Write to a temporary file, then rename: under that name is the old file or all of the new one, never a part.
 
     Raises

@@ -33,7 +33,7 @@ _NAMES |= {f"F{8 * size}": np.dtype(f"<f{size}") for size in (2, 4, 8)} | {"BF16
 # --- write -----------------------------------------------------------------------------------------------------------
 
 
-def write(path: str | os.PathLike, arrays: dict[str, np.ndarray], description: dict[str, Any]) -> None:
+def write(path: str | os.PathLike[str], arrays: dict[str, np.ndarray], description: dict[str, Any]) -> None:
     """Write a file, all or nothing.
 
     Parameters
@@ -123,7 +123,7 @@ class Content(NamedTuple):
     damaged: tuple[str, ...]
 
 
-def read(path: str | os.PathLike) -> tuple[dict[str, np.ndarray], dict[str, Any]]:
+def read(path: str | os.PathLike[str]) -> tuple[dict[str, np.ndarray], dict[str, Any]]:
     """Read a file that `write` wrote.
 
     Returns
@@ -147,7 +147,7 @@ def read(path: str | os.PathLike) -> tuple[dict[str, np.ndarray], dict[str, Any]
     return content.arrays, content.description
 
 
-def inspect(path: str | os.PathLike) -> Content:
+def inspect(path: str | os.PathLike[str]) -> Content:
     """Read a file whose arrays may be damaged; their names, dtypes, shapes, and the description are not.
 
     Raises
@@ -191,7 +191,7 @@ def same_arrays(a: Mapping[str, np.ndarray], b: Mapping[str, np.ndarray]) -> boo
     return kinds and all(a[name].tobytes() == b[name].tobytes() for name in a)
 
 
-def _safetensors(path: str | os.PathLike) -> tuple[dict[str, str], dict[str, np.ndarray]]:
+def _safetensors(path: str | os.PathLike[str]) -> tuple[dict[str, str], dict[str, np.ndarray]]:
     """Metadata and arrays of any safetensors file."""
     from safetensors import SafetensorError, safe_open
 

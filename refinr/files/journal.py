@@ -90,7 +90,9 @@ class Journal(Ledger):
     ([2], [[0.0, 0.0], [0.0, 0.0], [1.0, 1.0]])
     """
 
-    def __init__(self, path: str | os.PathLike, key: bytes, networks: int, params: Mapping[str, np.ndarray]) -> None:
+    def __init__(
+        self, path: str | os.PathLike[str], key: bytes, networks: int, params: Mapping[str, np.ndarray]
+    ) -> None:
         self.path = os.fspath(path)
         self._key = key
         fields: list[Any] = [("digest", "V8"), ("steps", "<i8"), ("restarts", "<i8")]

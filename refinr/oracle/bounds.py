@@ -19,6 +19,7 @@ import numpy as np
 
 from refinr import mlp as networks
 from refinr.oracle import network_operations
+from refinr.oracle.leaf_operations import Tensors
 from refinr.oracle.rounding import Rounding, Tracked
 
 
@@ -141,7 +142,7 @@ def disturbed(question: Question, model: Rounding) -> dict[str, np.ndarray]:
     def noise(*shape: int) -> Any:
         return DISTURBANCE * rng.uniform(-1.0, 1.0, shape)
 
-    def disturb(params: dict[str, np.ndarray], grads: dict[str, np.ndarray]) -> tuple[dict, dict, float]:
+    def disturb(params: Tensors, grads: Tensors) -> tuple[Tensors, Tensors, float]:
         grads = {key: g + abs(g).max() * noise(*g.shape) for key, g in grads.items()}
         params = {key: p + abs(p).max() * noise(*p.shape) for key, p in params.items()}
         return params, grads, 1.0 + float(LONGER * noise())

@@ -44,13 +44,13 @@ def numpy_dtype(name: str) -> np.dtype:
     """
     if name not in EPS:
         raise ValueError(f"dtype: expected one of {', '.join(EPS)}, got {name!r}")
-    if name != "bfloat16":
+    if hasattr(np, name):
         return np.dtype(name)
     try:
         import ml_dtypes
     except ImportError:
-        raise RuntimeError("dtype: bfloat16 needs the package ml_dtypes, which is not installed") from None
-    return np.dtype(ml_dtypes.bfloat16)
+        raise RuntimeError(f"dtype: {name} needs the package ml_dtypes, which is not installed") from None
+    return np.dtype(getattr(ml_dtypes, name))
 
 
 def cast(array: np.ndarray, dtype: str) -> np.ndarray:

@@ -270,7 +270,7 @@ def parametrize_cases(families: str | Iterable[str], *, xfail: Mapping[str, str]
         if not any(matches(case, pattern) for case in chosen):
             raise ValueError(f"xfail: {pattern!r} matches no case of {families!r}")
 
-    def marks(case: Case) -> list:
+    def marks(case: Case) -> list[Any]:
         reasons = [reason for pattern, reason in known.items() if matches(case, pattern)]
         return [pytest.mark.xfail(reason=reasons[0], strict=True)] if reasons else []
 

@@ -138,20 +138,22 @@ def losses(rng: Draw) -> Iterator[Case]:
     )
     extreme = short(extreme)[:, None]
     wide = np.array([2.0**99, -(2.0**99), 2.0**-140, -(2.0**-140), 3.0])[:, None]
-    for loss in ("bce_with_logits", "mse", "mae"):
+    for loss, shift, sets, ties_count in (
+        ("bce_with_logits", 0.0, ("extreme", "wide"), False),
+        ("mse", -0.5, (), True),
+        ("mae", -0.5, ("extreme",), True),
+    ):
         for shape in ((1, 1), (3, 2), (7, 1), (2, 7, 3), (3, 1, 1)):
-            arrays = {"z": uniform(rng, *shape, scale=6.0), "targets": rng.integers(0, 2, shape).astype(float)}
-            if loss != "bce_with_logits":
-                arrays["targets"] = arrays["targets"] - 0.5
+            arrays = {"z": uniform(rng, *shape, scale=6.0), "targets": rng.integers(0, 2, shape).astype(float) + shift}
             yield make(f"losses.{loss}.{'x'.join(map(str, shape))}", arrays)
         for what, z in (("extreme", extreme), ("wide", wide)):
             for side in (0.0, 1.0):
                 arrays = {"z": z, "targets": np.full_like(z, side)}
-                if loss == "bce_with_logits" or (loss, what) == ("mae", "extreme"):
+                if what in sets:
                     yield make(f"losses.{loss}.{what}-{side:g}", arrays)
         ties = uniform(rng, 7, 1, scale=2.0)
         targets = np.where(np.arange(7)[:, None] % 3 == 0, ties + 1.0, ties)
-        if loss != "bce_with_logits":
+        if ties_count:
             yield make(f"losses.{loss}.ties", {"z": ties, "targets": short(targets)})
 
 

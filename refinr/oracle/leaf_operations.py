@@ -17,12 +17,13 @@ from refinr import activations, coords, layers, losses, ternary
 from refinr import planes as bit_planes  # one operation has an argument of that name
 from refinr.xp import Array
 
-Result = dict[str, Array]
+Tensors = dict[str, Array]
+"""What an operation is given or returns, by name."""
 
 # --- samples, codes, planes ------------------------------------------------------------------------------------------
 
 
-def to_codes(samples: Array) -> Result:
+def to_codes(samples: Array) -> Tensors:
     """Samples to unsigned codes of the same order (`refinr.planes.to_codes`).
 
     - bool: 0 and 1, as uint8.
@@ -49,7 +50,7 @@ def to_codes(samples: Array) -> Result:
     return {"codes": bit_planes.to_codes(samples)[0]}
 
 
-def from_codes(codes: Array, dtype: str) -> Result:
+def from_codes(codes: Array, dtype: str) -> Tensors:
     """Codes to samples: the exact inverse of `to_codes`, NaN payloads and -0.0 included.
 
     Parameters
@@ -71,7 +72,7 @@ def from_codes(codes: Array, dtype: str) -> Result:
     return {"samples": bit_planes.from_codes(codes, dtype)}
 
 
-def to_planes(codes: Array, bits: int, radix_bits: int, gray: bool) -> Result:
+def to_planes(codes: Array, bits: int, radix_bits: int, gray: bool) -> Tensors:
     """Codes to digits, least significant first: digit i is ``(codes >> (i radix_bits)) & (2^radix_bits - 1)``.
 
     Parameters
@@ -97,7 +98,7 @@ def to_planes(codes: Array, bits: int, radix_bits: int, gray: bool) -> Result:
     return {"planes": bit_planes.to_planes(codes, bits, radix_bits=radix_bits, gray=gray)}
 
 
-def from_planes(planes: Array, bits: int, radix_bits: int, gray: bool, dtype: str) -> Result:
+def from_planes(planes: Array, bits: int, radix_bits: int, gray: bool, dtype: str) -> Tensors:
     """Digits to codes: the exact inverse of `to_planes`.
 
     Parameters
@@ -126,7 +127,7 @@ def from_planes(planes: Array, bits: int, radix_bits: int, gray: bool, dtype: st
 # --- coordinates and encodings ---------------------------------------------------------------------------------------
 
 
-def grid(ends: Array, shape: Sequence[int]) -> Result:
+def grid(ends: Array, shape: Sequence[int]) -> Tensors:
     """Coordinates of all samples of an array: ``(2 i - (n - 1)) / (n - 1)`` on an axis of length n, 0 where n is 1.
 
     Parameters
@@ -149,7 +150,7 @@ def grid(ends: Array, shape: Sequence[int]) -> Result:
     return {"x": coords.grid(shape, dtype=ends.dtype)}
 
 
-def positional_encoding(x: Array, dy: Array, octaves: int) -> Result:
+def positional_encoding(x: Array, dy: Array, octaves: int) -> Tensors:
     """``y = (x, sin(pi x), cos(pi x), sin(2 pi x), cos(2 pi x), ..., sin(2^(K-1) pi x), cos(2^(K-1) pi x))``.
 
     Sorted by octave, not by coordinate: each of the 1 + 2 K blocks has all d coordinates.  The gradient is
@@ -177,7 +178,7 @@ def positional_encoding(x: Array, dy: Array, octaves: int) -> Result:
     return {"y": coords.positional_encoding(x, octaves), "dx": dx}
 
 
-def fourier_features(x: Array, frequencies: Array, dy: Array) -> Result:
+def fourier_features(x: Array, frequencies: Array, dy: Array) -> Tensors:
     """``y = (cos(x F), sin(x F))``, all cosines first; ``dx = (dy_sin cos(x F) - dy_cos sin(x F)) F^T``.
 
     Parameters
@@ -206,13 +207,13 @@ def fourier_features(x: Array, frequencies: Array, dy: Array) -> Result:
 # --- activations -----------------------------------------------------------------------------------------------------
 
 
-def _activation(name: str, z: Array, dy: Array, **options: Any) -> Result:
+def _activation(name: str, z: Array, dy: Array, **options: Any) -> Tensors:
     activation = activations.get(name)
     y, cache = activation.forward(z, **activation.constants, **options)
     return {"y": y, "dz": activation.backward(dy, cache)}
 
 
-def sine(z: Array, dy: Array, omega: float) -> Result:
+def sine(z: Array, dy: Array, omega: float) -> Tensors:
     """``y = sin(omega z)``, ``dz = omega cos(omega z) dy``.
 
     Parameters
@@ -235,7 +236,7 @@ def sine(z: Array, dy: Array, omega: float) -> Result:
     return _activation("sine", z, dy, omega=omega)
 
 
-def finer(z: Array, dy: Array, omega: float, stopped: bool) -> Result:
+def finer(z: Array, dy: Array, omega: float, stopped: bool) -> Tensors:
     """``y = sin(omega (|z| + 1) z)``, ``dz = omega cos(omega (|z| + 1) z) s dy`` with ``s = 2 |z| + 1``.
 
     Parameters
@@ -258,7 +259,7 @@ def finer(z: Array, dy: Array, omega: float, stopped: bool) -> Result:
     return _activation("finer-stopped" if stopped else "finer", z, dy, omega=omega)
 
 
-def gauss(z: Array, dy: Array, scale: float) -> Result:
+def gauss(z: Array, dy: Array, scale: float) -> Tensors:
     """``y = exp(-(scale z)^2)``, ``dz = -2 scale (scale z) y dy``.
 
     Parameters
@@ -280,7 +281,7 @@ def gauss(z: Array, dy: Array, scale: float) -> Result:
     return _activation("gauss", z, dy, scale=scale)
 
 
-def wire(z: Array, dy: Array, omega: float, scale: float) -> Result:
+def wire(z: Array, dy: Array, omega: float, scale: float) -> Tensors:
     """``y = cos(omega z) exp(-(scale z)^2)``, the real part of the Gabor wavelet.
 
     ``dz = -(omega sin(omega z) + 2 scale (scale z) cos(omega z)) exp(-(scale z)^2) dy``.
@@ -303,7 +304,7 @@ def wire(z: Array, dy: Array, omega: float, scale: float) -> Result:
     return _activation("wire", z, dy, omega=omega, scale=scale)
 
 
-def relu(z: Array, dy: Array) -> Result:
+def relu(z: Array, dy: Array) -> Tensors:
     """``y = max(z, 0)``; ``dz = dy`` where ``z > 0``, else 0: also at 0.
 
     Parameters
@@ -323,7 +324,7 @@ def relu(z: Array, dy: Array) -> Result:
     return _activation("relu", z, dy)
 
 
-def tanh(z: Array, dy: Array) -> Result:
+def tanh(z: Array, dy: Array) -> Tensors:
     """``y = tanh(z)``, ``dz = (1 - y) (1 + y) dy``, where ``1 - y^2`` would cancel for y near 1.
 
     Parameters
@@ -343,7 +344,7 @@ def tanh(z: Array, dy: Array) -> Result:
     return _activation("tanh", z, dy)
 
 
-def gelu(z: Array, dy: Array) -> Result:
+def gelu(z: Array, dy: Array) -> Tensors:
     """``y = z Phi(z)``, ``dz = (Phi(z) + z exp(-z^2 / 2) / sqrt(2 pi)) dy``.
 
     Phi is the normal distribution function, ``(1 + erf(z / sqrt 2)) / 2``.  The formula with tanh is off by up to
@@ -369,7 +370,7 @@ def gelu(z: Array, dy: Array) -> Result:
 # --- layers ----------------------------------------------------------------------------------------------------------
 
 
-def linear(x: Array, w: Array, b: Array, dy: Array) -> Result:
+def linear(x: Array, w: Array, b: Array, dy: Array) -> Tensors:
     """``y = x w + b``, ``dw = x^T dy``, ``db = 1^T dy``, ``dx = dy w^T``, for each network.
 
     Parameters
@@ -401,7 +402,7 @@ def linear(x: Array, w: Array, b: Array, dy: Array) -> Result:
     return {"y": y, "dw": dw, "db": db, "dx": dx}
 
 
-def weight_codes(w: Array) -> Result:
+def weight_codes(w: Array) -> Tensors:
     """``s = mean(|w|)`` of each network, ``t = clip(round(w / s), -1, 1)``, halves to even.
 
     Where all weights are zero, s and all t are 0.
@@ -426,7 +427,7 @@ def weight_codes(w: Array) -> Result:
     return {"s": s, "t": t}
 
 
-def activation_codes(x: Array, bits: int) -> Result:
+def activation_codes(x: Array, bits: int) -> Tensors:
     """``s = max(|x|) / (2^(bits-1) - 1)`` of each row, ``a = round(x / s)``, halves to even.
 
     Where a row is zero, so are its s and a.
@@ -453,7 +454,7 @@ def activation_codes(x: Array, bits: int) -> Result:
     return {"s": s, "a": a}
 
 
-def layer_norm(x: Array, dy: Array) -> Result:
+def layer_norm(x: Array, dy: Array) -> Tensors:
     """``y = (x - mean) r`` of each row, with ``r = 1 / sqrt(var + 1e-5)``; var is the mean of squares, over I.
 
     ``dx = (dy - mean(dy) - y mean(dy y)) r``.
@@ -476,7 +477,7 @@ def layer_norm(x: Array, dy: Array) -> Result:
     return {"y": y, "dx": ternary.layer_norm_backward(dy, cache)}
 
 
-def ternary_linear(x: Array, w: Array, dy: Array, bits: int, faithful: str | None) -> Result:
+def ternary_linear(x: Array, w: Array, dy: Array, bits: int, faithful: str | None) -> Tensors:
     """``y = beta gamma (a t)``: codes t and scales beta of w, codes a and scales gamma of the normalised rows of x.
 
     In the names of `weight_codes`, `activation_codes` and `layer_norm`: ``n = layer_norm(x)``, ``(gamma, a) =
@@ -518,7 +519,7 @@ def ternary_linear(x: Array, w: Array, dy: Array, bits: int, faithful: str | Non
     return {"y": y, "dw": dw, "dx": dx}
 
 
-def integer_linear(x: Array, w: Array, dy: Array, bits: int) -> Result:
+def integer_linear(x: Array, w: Array, dy: Array, bits: int) -> Tensors:
     """``y = (a t + 1/2) 2^-(bits + k)`` in fixed point, with ``a = clip(floor(2^bits x), -2^bits, 2^bits)``.
 
     t are the codes of `weight_codes`, whose scale is not used; ``k = max(0, floor(log2(I) / 2 - 1/2))``, by which
@@ -558,7 +559,7 @@ def integer_linear(x: Array, w: Array, dy: Array, bits: int) -> Result:
 # --- losses ----------------------------------------------------------------------------------------------------------
 
 
-def bce_with_logits(z: Array, targets: Array) -> Result:
+def bce_with_logits(z: Array, targets: Array) -> Tensors:
     """``loss = mean(max(z, 0) - z t + log(1 + exp(-|z|)))``, ``dz = (sigmoid(z) - t) / (N O)``.
 
     The mean is over samples and outputs, and summed over networks; so for all losses.
@@ -586,7 +587,7 @@ def bce_with_logits(z: Array, targets: Array) -> Result:
     return {"loss": loss, "dz": dz}
 
 
-def mse(z: Array, targets: Array) -> Result:
+def mse(z: Array, targets: Array) -> Tensors:
     """``loss = mean((z - t)^2)``, ``dz = 2 (z - t) / (N O)``.
 
     Parameters
@@ -609,7 +610,7 @@ def mse(z: Array, targets: Array) -> Result:
     return {"loss": loss, "dz": dz}
 
 
-def mae(z: Array, targets: Array) -> Result:
+def mae(z: Array, targets: Array) -> Tensors:
     """``loss = mean(|z - t|)``, ``dz = sign(z - t) / (N O)``, 0 where both are equal.
 
     Parameters

@@ -13,8 +13,9 @@ from typing import Any
 
 import numpy as np
 
+from refinr.files.floats import FLOAT_TYPES
 from refinr.oracle.bounds import Errors, Question
-from refinr.oracle.case import BITS, BOUNDED, EPS, LARGEST, TRAJECTORY, Case, Output, cast
+from refinr.oracle.case import BITS, BOUNDED, EPS, LARGEST, TRAJECTORY, Case, Output
 from refinr.oracle.compare import FACTOR, tolerance
 from refinr.oracle.operations import OPERATIONS, Operation
 from refinr.oracle.rounding import Rounding
@@ -95,10 +96,12 @@ def _says_something(dtype: str, arrays: dict[str, np.ndarray], outputs: dict[str
 
 
 def _exact(array: np.ndarray, dtype: str) -> bool:
-    if dtype != "bfloat16":
-        return np.array_equal(cast(array, dtype).astype(float), array, equal_nan=True)
-    lower = cast(array, "float32").view(np.uint32) & 0xFFFF  # NumPy alone does not know it: the upper half of float32
-    return _exact(array, "float32") and not lower.any()
+    """Whether all values are numbers of that type: whole multiples of the step there, and not too large."""
+    kind = FLOAT_TYPES[dtype]
+    finite = array[np.isfinite(array)]
+    _, exponents = np.frexp(finite)
+    steps = np.maximum(np.ldexp(1.0, exponents - kind.precision), kind.subnormal)
+    return bool(np.all((finite % steps == 0.0) & (np.abs(finite) <= kind.largest)))
 
 
 def _narrow(output: Output, dtype: str) -> bool:

@@ -23,7 +23,9 @@ from refinr.oracle.making import Draw, make, short, uniform
 # --- networks --------------------------------------------------------------------------------------------------------
 
 
-def _network(rng: Draw, spec: MLP, nets: int, samples: int, shared: bool = True, octaves: int = 0) -> dict:
+def _network(
+    rng: Draw, spec: MLP, nets: int, samples: int, shared: bool = True, octaves: int = 0
+) -> dict[str, np.ndarray]:
     ones = [networks.init_one(spec, rng) for _ in range(nets)]
     params = {name: short(np.stack([one[name] for one in ones])) for name in ones[0]}
     width = spec.sizes[0] // (1 + 2 * octaves)
@@ -32,9 +34,13 @@ def _network(rng: Draw, spec: MLP, nets: int, samples: int, shared: bool = True,
     return {"x": x, "targets": targets, **params}
 
 
+LOSSES = (("bce", ""), ("mse", "-mse"))
+"""Losses of whole networks, and what cases of theirs have at the end of their names."""
+
+
 def mlp(rng: Draw) -> Iterator[Case]:
     """Whole networks of every activation, and their initial parameters."""
-    settings: list[tuple[str, dict[str, Any], tuple]] = [
+    settings: list[tuple[str, dict[str, Any], tuple[Any, ...]]] = [
         ("siren-7", {"sizes": (2, 8, 8, 1)}, (2, 7)),
         ("siren-7-again", {"sizes": (2, 8, 8, 1)}, (2, 7)),
         ("siren-1", {"sizes": (2, 8, 8, 1)}, (1, 1)),
@@ -57,11 +63,10 @@ def mlp(rng: Draw) -> Iterator[Case]:
     for name, fields, shape in settings:
         spec = MLP(**fields)
         octaves = shape[3] if len(shape) > 3 else 0
-        for loss in ("bce", "mse") if name in ("siren-7", "tanh") else ("bce",):
+        for loss, ending in LOSSES if name in ("siren-7", "tanh") else LOSSES[:1]:
             arrays = _network(rng, spec, *shape)
             common: dict[str, Any] = {"activation": spec.activation, "omega": spec.omega, "scale": spec.scale}
-            variant = name + "-mse" * (loss == "mse")
-            yield make(f"mlp.mlp.{variant}", arrays, **common, loss=loss, octaves=octaves)
+            yield make(f"mlp.mlp.{name}{ending}", arrays, **common, loss=loss, octaves=octaves)
         if octaves == 0:
             draws: dict[str, Any] = {}
             for i, (fan_in, fan_out) in enumerate(pairwise(spec.sizes)):

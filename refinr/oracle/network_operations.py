@@ -20,12 +20,13 @@ import numpy as np
 from refinr import activations, coords, decisions, decompositions, layers, loading, losses, metrics, optim
 from refinr import mlp as networks
 from refinr.mlp import MLP
+from refinr.oracle.leaf_operations import Tensors
 from refinr.xp import Array, namespace, to_host
 
-Result = dict[str, Array]
+Disturbance = Callable[[Tensors, Tensors], tuple[Tensors, Tensors, float]]
 
 
-def spec_of(params: Result, **options: Any) -> MLP:
+def spec_of(params: Tensors, **options: Any) -> MLP:
     """The network that these parameters belong to.
 
     Examples
@@ -50,7 +51,7 @@ class _Draws:
         return next(self.arrays)
 
 
-def init(activation: str, omega: float, scale: float, first_scale: Any, **draws: Array) -> Result:
+def init(activation: str, omega: float, scale: float, first_scale: Any, **draws: Array) -> Tensors:
     """Initial parameters of one network: a bound times a number drawn from U(-1, 1), which is given.
 
     Bounds of a layer with I inputs and O outputs, by activation:
@@ -97,7 +98,7 @@ def mlp(
     loss: str,
     octaves: int,
     **params: Array,
-) -> Result:
+) -> Tensors:
     """A whole network, its loss and all gradients, with everything between by name.
 
     ``h_0`` is x, or with octaves its `positional_encoding`; ``z_i = h_i w_i + b_i``, ``h_(i+1) = activation(z_i)``, the
@@ -159,7 +160,7 @@ def mlp(
     return result | {"dx": coords.positional_encoding_backward(dx, x, octaves) if octaves else dx}
 
 
-def ternary_mlp(x: Array, targets: Array, activation: str, layer: str, bits: int, **params: Array) -> Result:
+def ternary_mlp(x: Array, targets: Array, activation: str, layer: str, bits: int, **params: Array) -> Tensors:
     """A whole network of ternary layers without biases, its `bce_with_logits` and all gradients, named as in `mlp`.
 
     Parameters
@@ -191,7 +192,7 @@ def ternary_mlp(x: Array, targets: Array, activation: str, layer: str, bits: int
     z, cache = networks.forward(spec, params, x)
     value, dz = losses.bce_with_logits(z, targets)
     grads, dx = networks.backward(spec, params, cache, dz)
-    result: Result = {}
+    result: Tensors = {}
     h = x
     for i in range(spec.depth):
         z, _ = networks.get_layer(layer).forward(h, params[f"w{i}"], bits=bits)
@@ -206,7 +207,7 @@ def ternary_mlp(x: Array, targets: Array, activation: str, layer: str, bits: int
 # --- optimisation ----------------------------------------------------------------------------------------------------
 
 
-def adam(p: Array, g: Array, lr: float, beta1: float, beta2: float, eps: float) -> Result:
+def adam(p: Array, g: Array, lr: float, beta1: float, beta2: float, eps: float) -> Tensors:
     """Adam from rest on given gradients: m, v and p after T steps.
 
     With ``m = v = 0`` to begin with, step t = 1 .. T takes the gradient ``g = g[t-1]``:
@@ -236,7 +237,7 @@ def adam(p: Array, g: Array, lr: float, beta1: float, beta2: float, eps: float) 
     return {"m": state.m["p"], "v": state.v["p"], "p": params["p"]}
 
 
-def train(x: Array, targets: Array, activation: str, omega: float, lr: float, steps: int, **params: Array) -> Result:
+def train(x: Array, targets: Array, activation: str, omega: float, lr: float, steps: int, **params: Array) -> Tensors:
     """So many steps of `adam` on `bce_with_logits` of all samples at once.
 
     Betas are 0.9 and 0.999, eps is 1e-8.  A step evaluates the network, and then moves all parameters by the gradients
@@ -282,7 +283,7 @@ def train(x: Array, targets: Array, activation: str, omega: float, lr: float, st
 
 
 def descent(
-    spec: MLP, params: Result, x: Array, targets: Array, lr: float, steps: int, disturb: Callable | None = None
+    spec: MLP, params: Tensors, x: Array, targets: Array, lr: float, steps: int, disturb: Disturbance | None = None
 ) -> Iterator[tuple[Array, Array]]:
     """Loss and outputs of a training run, before every step and after the last.
 
@@ -303,7 +304,7 @@ def descent(
 # --- results ---------------------------------------------------------------------------------------------------------
 
 
-def bit_error_rate(a: Array, b: Array, bits: int) -> Result:
+def bit_error_rate(a: Array, b: Array, bits: int) -> Tensors:
     """Share of wrong bits, counted on integer codes.
 
     Parameters
@@ -329,7 +330,7 @@ def bit_error_rate(a: Array, b: Array, bits: int) -> Result:
     return {"per_plane": per_plane, "total": np.asarray(metrics.bit_error_rate(a, b, bits))}
 
 
-def rmse(a: Array, b: Array) -> Result:
+def rmse(a: Array, b: Array) -> Tensors:
     """``sqrt(mean((a - b)^2))`` in steps of the codes; differences do not wrap around.
 
     Parameters
@@ -348,7 +349,7 @@ def rmse(a: Array, b: Array) -> Result:
     return {"rmse": np.asarray(metrics.rmse(a, b))}
 
 
-def psnr(a: Array, b: Array, bits: int) -> Result:
+def psnr(a: Array, b: Array, bits: int) -> Tensors:
     """``20 log10((2^bits - 1) / rmse)`` in decibels; infinite for equal codes.
 
     Parameters
@@ -368,7 +369,7 @@ def psnr(a: Array, b: Array, bits: int) -> Result:
     return {"psnr": np.asarray(metrics.psnr(a, b, bits))}
 
 
-def ssim(a: Array, b: Array, bits: int) -> Result:
+def ssim(a: Array, b: Array, bits: int) -> Tensors:
     """Structural similarity: mean over all 11 x 11 windows that lie inside the image, and over channels.
 
     In a window, means, variances and the covariance are weighted by a Gaussian with a standard deviation of 1.5 pixels
@@ -395,7 +396,7 @@ def ssim(a: Array, b: Array, bits: int) -> Result:
     return {"ssim": np.asarray(metrics.ssim(a, b, bits))}
 
 
-def decide(z: Array) -> Result:
+def decide(z: Array) -> Tensors:
     """The bit that an output means: ``z > 0``, never a rounded sigmoid, which loses small outputs.
 
     Parameters
@@ -415,7 +416,7 @@ def decide(z: Array) -> Result:
     return {"bits": decisions.decide(to_host(z), 2)}
 
 
-def decode(x: Array, bits: int, cut: str, activation: str, omega: float, **params: Array) -> Result:
+def decode(x: Array, bits: int, cut: str, activation: str, omega: float, **params: Array) -> Tensors:
     """Networks to codes: outputs, and the codes whose bits they decide.
 
     Parameters
@@ -449,7 +450,7 @@ def decode(x: Array, bits: int, cut: str, activation: str, omega: float, **param
     return {"z": z, "codes": decompositions.DECOMPOSITIONS[cut](bits).codes(to_host(z))}
 
 
-def decode_file(file: Array) -> Result:
+def decode_file(file: Array) -> Tensors:
     """The bytes of an ``.inr`` file to its samples; docs/container.md describes these files.
 
     Parameters

@@ -43,6 +43,7 @@ from refinr.oracle.bounds import (
 )
 from refinr.oracle.case import BITS, BOUNDED, DTYPES, TRAJECTORY
 from refinr.oracle.leaf_operations import (
+    Tensors,
     activation_codes,
     bce_with_logits,
     finer,
@@ -68,7 +69,6 @@ from refinr.oracle.leaf_operations import (
     wire,
 )
 from refinr.oracle.network_operations import (
-    Result,
     adam,
     bit_error_rate,
     decide,
@@ -87,7 +87,7 @@ from refinr.oracle.network_operations import (
 class Operation(NamedTuple):
     """All that the oracle knows of an operation."""
 
-    call: Callable[..., Result]
+    call: Callable[..., Tensors]
     kind: str = BOUNDED
     """Comparison class of its float64 tensors; all others are compared by their bits."""
     errors: Errors = running
