@@ -234,6 +234,7 @@ def test_metrics_are_numbers_on_the_host(name, backend):
 
 MODULES = [planes, coords, activations, losses, metrics, optim, layers, ternary, kinds, description, mlp]
 ON_THE_HOST = {
+    "between",
     "grid",
     "nyquist",
     "to_codes",
@@ -254,7 +255,7 @@ ON_THE_HOST = {
     "unpack_trits",
     "parameter_count",
 }
-BY_NAME = {"get", "get_layer", "schedule"}
+BY_NAME = {"find", "for_levels", "get", "get_layer", "schedule", "widths"}
 
 
 def test_every_public_function_has_a_case():
