@@ -126,12 +126,13 @@ def test_numpy_makes_an_array_of_it():
 
 
 def test_dask_makes_a_lazy_array_of_it():
+    # threads of this process: a cluster that another test has closed would be waited for
     inr = _rough(IMAGE, tile=4, exact=True)
     lazy = dask.array.from_array(inr, chunks=(4, 8))
     assert (lazy.shape, lazy.dtype) == (inr.shape, inr.dtype)
-    assert_equal_exact(lazy.compute(), IMAGE)
-    assert_equal_exact(lazy[3:9, ::2].compute(), IMAGE[3:9, ::2])
-    assert_equal_exact(dask.array.from_array(inr).compute(), IMAGE)
+    assert_equal_exact(lazy.compute(scheduler="threads"), IMAGE)
+    assert_equal_exact(lazy[3:9, ::2].compute(scheduler="threads"), IMAGE[3:9, ::2])
+    assert_equal_exact(dask.array.from_array(inr).compute(scheduler="threads"), IMAGE)
 
 
 # --- between samples -------------------------------------------------------------------------------------------------
