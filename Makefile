@@ -32,6 +32,7 @@ bench: .venv/bench
 	$(BIN)/python -m benchmarks.scaling
 	$(BIN)/python -m benchmarks.resume
 	$(BIN)/python -m benchmarks.large
+	$(BIN)/python -m benchmarks.region
 	$(BIN)/python -m benchmarks.sizes
 	$(BIN)/python -m benchmarks.expansion
 	$(BIN)/python -m benchmarks.ternary

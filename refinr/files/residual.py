@@ -251,9 +251,11 @@ def read(
     for number, members in enumerate(_members(residual, sizes, bits)):
         if tiles is not None and wanted.isdisjoint(members):
             continue
-        every = read_block(residual, number, sizes[members.start : members.stop], bits)
+        every = _planes(residual, number, [packed_size(size, bits) for size in sizes[members.start : members.stop]])
         found = _or_none(every, len(members)) if damaged else every
-        yield from (wrong for tile, wrong in zip(members, found, strict=True) if tile in wanted)
+        for tile, planes in zip(members, found, strict=True):
+            if tile in wanted:
+                yield None if planes is None else unpack(planes, sizes[tile], bits)
 
 
 def _members(residual: Residual, sizes: Sequence[int], bits: int) -> Iterable[range]:
@@ -264,15 +266,15 @@ def _members(residual: Residual, sizes: Sequence[int], bits: int) -> Iterable[ra
     return (range(bisect_left(numbers, n), bisect_right(numbers, n)) for n in range(len(residual.ends)))
 
 
-def _or_none(every: Iterator[np.ndarray], count: int) -> Sequence[np.ndarray | None]:
+def _or_none(every: Iterator[bytes], count: int) -> Sequence[bytes | None]:
     try:
         return list(every)
     except ValueError:
         return [None] * count
 
 
-def read_block(residual: Residual, number: int, sizes: Sequence[int], bits: int) -> Iterator[np.ndarray]:
-    """The residual of the tiles of one block, whose sizes these are."""
+def _planes(residual: Residual, number: int, sizes: Sequence[int]) -> Iterator[bytes]:
+    """The planes of the tiles of one block, so many bytes of each."""
     data = residual.data
     if residual.ends is not None:
         start = int(residual.ends[number - 1]) if number else 0
@@ -280,13 +282,13 @@ def read_block(residual: Residual, number: int, sizes: Sequence[int], bits: int)
         if not start <= end <= len(data):
             raise ValueError(f"residual: damaged, block {number} is said to be at {start} to {end} of {len(data)}")
         if start == end:
-            yield from (unpack(bytes(packed_size(size, bits)), size, bits) for size in sizes)
+            yield from (bytes(size) for size in sizes)
             return
         data = data[start:end]
     try:
         stream = _Stream(CODECS[residual.codec].decompressor(), data)
         for size in sizes:
-            yield unpack(stream.read(packed_size(size, bits)), size, bits)
+            yield stream.read(size)
         stream.end()
     except (zlib.error, lzma.LZMAError, EOFError) as error:
         raise ValueError(f"residual: damaged ({error})") from None

@@ -103,18 +103,24 @@ def test_a_damaged_block_leaves_the_others(monkeypatch):
     data = found.data.copy()
     data[int(found.ends[1]) + 4] ^= 0xFF
     harmed = Residual(found.codec, data, 0.0, found.ends)
+    sizes = [8, 8, 8, 8]
     for number in (0, 1, 3):
-        assert [part.tolist() for part in residual.read_block(harmed, number, [8], 8)] == [tiles[number].tolist()]
-    with pytest.raises(ValueError, match="residual: damaged"):
-        list(residual.read_block(harmed, 2, [8], 8))
+        assert [part.tolist() for part in residual.read(harmed, sizes, 8, [number])] == [tiles[number].tolist()]
+    for wanted in (None, [2], [1, 2]):
+        with pytest.raises(ValueError, match="residual: damaged"):
+            list(residual.read(harmed, sizes, 8, wanted))
+    back = list(residual.read(harmed, sizes, 8, damaged=True))
+    assert back[2] is None
+    assert [part.tolist() for part in (*back[:2], back[3])] == [tiles[number].tolist() for number in (0, 1, 3)]
 
 
 @pytest.mark.parametrize("ends", [[9, 5, 20], [5, 9, 10**12], [2**64 - 1, 5, 20]], ids=str)
-def test_ends_out_of_order_and_out_of_bounds(ends):
+def test_ends_out_of_order_and_out_of_bounds(monkeypatch, ends):
+    monkeypatch.setattr(residual, "BLOCK", 1)
     stream = Residual("zlib", np.zeros(20, np.uint8), 0.0, np.array(ends, np.uint64))
     for number in range(3):
         with pytest.raises(ValueError, match="residual: damaged"):
-            list(residual.read_block(stream, number, [1], 1))
+            list(residual.read(stream, [1, 1, 1], 1, [number]))
 
 
 @pytest.mark.parametrize("codec", residual.CODECS)
