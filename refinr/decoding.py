@@ -53,12 +53,12 @@ def decode(
     flips: Iterator[np.ndarray | None] = itertools.repeat(None, len(tiles))
     if wrong is not None:
         flips = residual.read(wrong, sizes(layout), layout.cut.bits, tiles, damaged=damaged)
-    for (tile, z), flip in zip(layout.outputs(params, xp, tiles), flips, strict=True):
+    for (where, z), flip in zip(layout.outputs(params, xp, tiles), flips, strict=True):
         codes = layout.cut.codes(z)  # (N, C)
         codes = codes if flip is None else codes ^ flip.reshape(codes.shape)
-        yield layout.samples(codes).reshape(*tiling.extent(tile), *channels)
+        yield layout.samples(codes).reshape(*tiling.extent(where), *channels)
 
 
 def sizes(layout: Layout) -> list[int]:
     """Number of codes of each tile, which the residual must know."""
-    return [math.prod(tiling.extent(tile)) * layout.channels for tile in layout.tiles]
+    return [math.prod(tiling.extent(where)) * layout.channels for where in layout.tiles]

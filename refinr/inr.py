@@ -275,11 +275,11 @@ class INR(indexing.OnDemand):
         self.refuse_damage()
         layout = self.layout
         result: np.ndarray | None = None
-        for tile, z in layout.outputs(self.params, xp):
+        for where, z in layout.outputs(self.params, xp):
             part = layout.cut.by_sample(z)  # (N, C, P)
             if result is None:
                 result = np.empty((*layout.grid, *part.shape[1:]), part.dtype)
-            result[tile] = part.reshape(result[tile].shape)
+            result[where] = part.reshape(result[where].shape)
         assert result is not None, "an array has at least one tile"
         return result
 

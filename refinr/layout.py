@@ -44,6 +44,7 @@ class Layout:
     offset : int
         Smallest code of signed integers, subtracted before the planes are cut; 0 for all others.
     tile : tuple of ints
+        Shape of a full tile; `tiles` says where each of them is.
     cut : Planes, BitCoordinate, Direct or Integers
     spec : MLP
     encoding : Octaves, Fourier, Triangle or None
@@ -87,7 +88,7 @@ class Layout:
 
     @cached_property
     def tiles(self) -> list[tuple[slice, ...]]:
-        """All tiles, row-major."""
+        """Where all tiles are, row-major: slices of the grid."""
         return tiling.tiles(self.grid, self.tile)
 
     def inputs(self, extent: tuple[int, ...]) -> np.ndarray:
@@ -161,8 +162,8 @@ class Layout:
         inputs = {extent: xp.asarray(self.inputs(extent)) for extent in extents}
 
         def outputs_of(index: int) -> tuple[tuple[slice, ...], np.ndarray]:
-            tile = self.tiles[index]
-            return tile, self._evaluate(params, index, inputs[tiling.extent(tile)])
+            where = self.tiles[index]
+            return where, self._evaluate(params, index, inputs[tiling.extent(where)])
 
         cpu.recycle_memory()
         # parameters may be anybody's: what overflows decides something, and checksums judge that

@@ -75,15 +75,15 @@ def tiles(shape: Sequence[int], tile: Sequence[int]) -> list[tuple[slice, ...]]:
     return list(itertools.product(*axes))
 
 
-def extent(tile: Sequence[slice]) -> tuple[int, ...]:
-    """The shape of one tile.
+def extent(where: Sequence[slice]) -> tuple[int, ...]:
+    """The shape of a tile from where it is, which at the edge is smaller than a full one.
 
     Examples
     --------
     >>> extent((slice(2, 3), slice(0, 2)))
     (1, 2)
     """
-    return tuple(axis.stop - axis.start for axis in tile)
+    return tuple(axis.stop - axis.start for axis in where)
 
 
 def tile_count(shape: Sequence[int], tile: Sequence[int]) -> int:
