@@ -1,0 +1,80 @@
+"""Networks as bytes: their parameters are coded like samples, with a distribution of one width for each array.
+
+With this you can write the parameters of networks (`write`) and read them back (`read`).
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+
+import numpy as np
+
+from refinr.codec import mixture, network, rans, symbols
+
+LEVELS = 2 * network.MOST_UNITS + 1
+"""Values that a parameter can have."""
+
+WIDTHS = tuple((4 + k % 4) / 4 * 2.0 ** (k // 4 - 2) for k in range(52))
+"""Widths that a distribution can have, in units, a byte each; dyadic, so that they are the same everywhere."""
+
+_LANE = 1024
+"""Parameters a lane."""
+
+Units = dict[str, np.ndarray]
+
+
+def write(networks: Sequence[Units]) -> bytes:
+    """A byte for each array's width, then a coder's content.
+
+    Parameters
+    ----------
+    networks : sequence of dicts of int64 arrays
+        From `refinr.codec.network.to_units`.
+    """
+    widths, batches = [], []
+    for units in networks:
+        for name in network.UNITS:
+            values = units[name].reshape(-1) + float(network.MOST_UNITS)
+            coded = [symbols.write(_distribution(len(values), width), values, LEVELS) for width in WIDTHS]
+            best = int(np.argmin([rans.ideal_bits(batch) for batch in coded]))
+            widths.append(best)
+            batches += coded[best]
+    return bytes(widths) + rans.encode(batches, _lanes(sum(len(start) for start, _ in batches)))
+
+
+def read(content: bytes | memoryview, sizes: Sequence[network.Sizes]) -> list[Units]:
+    """The inverse of `write`, for networks of these sizes.
+
+    Raises
+    ------
+    ValueError
+        If the content is damaged.
+    """
+    arrays = [shape for size in sizes for shape in network.shapes(size).items()]
+    count = sum(math.prod(shape) for _, shape in arrays)
+    widths, rest = content[: len(arrays)], content[len(arrays) :]
+    decoder = rans.Decoder(rest, _lanes(count))
+    networks: list[Units] = []
+    for (name, shape), width in zip(arrays, widths, strict=True):
+        if width >= len(WIDTHS):
+            raise ValueError(f"damaged: width {width} of {len(WIDTHS)}")
+        values = symbols.read(_distribution(math.prod(shape), WIDTHS[width]), decoder, LEVELS)
+        if name == next(iter(network.UNITS)):
+            networks.append({})
+        networks[-1][name] = (values - float(network.MOST_UNITS)).astype(np.int64).reshape(shape)
+    decoder.finish()
+    return networks
+
+
+def _distribution(count: int, width: float) -> mixture.Distribution:
+    """One logistic distribution about zero, for so many parameters."""
+    shape = (count, 1, mixture.COMPONENTS)
+    weights = np.zeros(shape)
+    weights[:, :, 0] = 1.0
+    uniform = np.full((count, 1), mixture.UNIFORM / LEVELS)
+    return mixture.Distribution(weights, np.full(shape, network.MOST_UNITS + 0.5), np.full(shape, 1.0 / width), uniform)
+
+
+def _lanes(count: int) -> int:
+    return 1 + count // _LANE

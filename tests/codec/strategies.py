@@ -1,0 +1,61 @@
+"""Arrays of levels and networks for the codec's properties: drawn by seed and shape."""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+import numpy as np
+from hypothesis import strategies as st
+from hypothesis.extra import numpy as hnp
+
+from refinr.codec import contexts, mixture, network
+from refinr.codec.arrangement import Arrangement, arrange_axes
+from refinr.codec.stream import Model
+from tests.strategies import seeds
+
+
+class Case(NamedTuple):
+    """Levels in an arrangement, and networks with weights of any size."""
+
+    levels: np.ndarray
+    arrangement: Arrangement
+    model: Model
+
+    @property
+    def work(self) -> np.ndarray:
+        return self.arrangement.work(self.levels, self.model.outside)
+
+
+def walk(rng: np.random.Generator, shape: tuple[int, ...], top: int) -> np.ndarray:
+    """Levels that are partly smooth and partly not, the ends among them."""
+    smooth = rng.normal(size=shape)
+    for axis in range(len(shape)):
+        smooth = smooth.cumsum(axis)
+    scaled = (smooth - smooth.min()) / max(1e-9, float(np.ptp(smooth))) * top
+    noisy = np.where(rng.random(shape) < 0.1, rng.integers(0, top + 1, shape), np.rint(scaled))
+    return np.clip(noisy, 0, top).astype(np.int64)
+
+
+def random_network(rng: np.random.Generator, sizes: network.Sizes, most: int) -> network.Params:
+    return network.from_units({k: rng.integers(-most, most + 1, s) for k, s in network.shapes(sizes).items()})
+
+
+def case(shape: tuple[int, ...], channels: bool, top: int, hidden: int, most: int, seed: int) -> Case:
+    rng = np.random.default_rng(seed)
+    levels = walk(rng, shape, top)
+    arrangement = Arrangement(shape, arrange_axes(levels, channels), channels)
+    sizes = [network.Sizes(*contexts.widths(arrangement, r), hidden, mixture.OUTPUTS) for r in arrangement.roles]
+    networks = [random_network(rng, s, most) for s in sizes]
+    return Case(levels, arrangement, Model(networks, top + 1, float(rng.integers(0, top + 1))))
+
+
+tops = st.sampled_from([1, 2, 15, 255, 1000, 2**16 - 1, 2**16, 2**24, 2**32 - 1])
+
+
+@st.composite
+def cases(draw: st.DrawFn) -> Case:
+    """One to four axes, any number of levels, networks of small weights and of the largest there are."""
+    shape = draw(hnp.array_shapes(min_dims=1, max_dims=4, max_side=6))
+    channels = len(shape) > 1 and shape[-1] <= 4 and draw(st.booleans())
+    hidden, most = draw(st.sampled_from([1, 5])), draw(st.sampled_from([0, 20, network.MOST_UNITS]))
+    return case(shape, channels, draw(tops), hidden, most, draw(seeds))
