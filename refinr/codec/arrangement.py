@@ -10,8 +10,8 @@ above: so all samples of equal
     time = column + 4 row + 6 (outer + ... + channel)
 
 can be coded together, a wave that runs through the array.  The factors follow from the context: every sample that it
-names has an earlier time.  A sound has one axis and no wave; it is cut into segments that know nothing of each other,
-and all segments are at the same column at the same time.
+names has an earlier time.  A sound has one axis and no wave; there the axis that takes longest is cut into segments
+that know nothing of each other, and all segments are at the same place at the same time.
 """
 
 from __future__ import annotations
@@ -99,8 +99,8 @@ def _roughness(levels: np.ndarray, axis: int) -> float:
     """Mean difference of neighbours along an axis; what has no neighbours is last."""
     if levels.shape[axis] < 2 or levels.size == 0:
         return math.inf
-    a, b = (levels[(slice(None),) * axis + (part,)] for part in (slice(1, None), slice(None, -1)))
-    return float(np.abs(a.astype(np.float64) - b.astype(np.float64)).mean())
+    moved = np.moveaxis(levels, axis, 0)
+    return float(np.abs(moved[1:].astype(np.float64) - moved[:-1].astype(np.float64)).mean())
 
 
 @dataclass(frozen=True)
@@ -128,25 +128,39 @@ class Arrangement:
     channels: bool
 
     @property
-    def _sorted(self) -> tuple[int, ...]:
-        """Lengths of channels, outer axes, rows, columns."""
+    def _lengths(self) -> tuple[int, ...]:
+        """Channels, at most two outer axes, rows, columns."""
         lengths = [self.shape[axis] for axis in self.axes]
-        first, rest = (lengths[:1], lengths[1:]) if self.channels else ([1], lengths)
-        return tuple(first + [1] * (2 - len(rest)) + rest)
+        first, grid = (lengths[:1], lengths[1:]) if self.channels else ([1], lengths)
+        outer = grid[:-2]
+        page = [1] * (2 - len(grid)) + grid[-2:]
+        outer = [math.prod(outer[:-1]), outer[-1]] if len(outer) > 2 else outer
+        return tuple(first + outer + page)
 
     @cached_property
+    def _cut(self) -> tuple[int, int]:
+        """The axis that is cut, and in how many segments."""
+        lengths = self._lengths
+        factors = _factors(len(lengths))
+        durations = [factor * (length - 1) for factor, length in zip(factors, lengths, strict=True)]
+        steps = 1 + sum(durations)
+        axis = max(range(1, len(lengths)), key=lambda a: durations[a])  # channels know each other
+        wave = math.prod(lengths) / steps
+        wanted = max(math.ceil(_WAVE / wave), steps // (4 * _SEGMENT))
+        return axis, max(1, min(durations[axis] // _SEGMENT, wanted))
+
+    @property
     def segments(self) -> int:
-        """In how many pieces the columns are cut."""
-        *others, columns = self._sorted
-        steps = columns + ROW_TIME * (others[-1] - 1) + OUTER_TIME * sum(n - 1 for n in others[:-1])
-        wave = math.prod(self._sorted) / steps
-        return max(1, min(columns // _SEGMENT, max(math.ceil(_WAVE / wave), columns // (4 * _SEGMENT))))
+        """In how many pieces the array is cut."""
+        return self._cut[1]
 
     @cached_property
     def work_shape(self) -> tuple[int, ...]:
-        """Channels, segments, outer axes, rows, columns of a segment."""
-        first, *rest, columns = self._sorted
-        return (first, self.segments, *rest, -(-columns // self.segments))
+        """Channels, segments, outer axes, rows, columns."""
+        axis, segments = self._cut
+        lengths = list(self._lengths)
+        lengths[axis] = -(-lengths[axis] // segments)
+        return (lengths[0], segments, *lengths[1:])
 
     @property
     def size(self) -> int:
@@ -155,17 +169,22 @@ class Arrangement:
 
     def work(self, levels: np.ndarray, outside: float) -> np.ndarray:
         """Samples as the flat work array, with one more place at its end for what is outside; float64."""
-        lengths = self._sorted
-        missing = self.segments * self.work_shape[-1] - lengths[-1]
+        axis, segments = self._cut
+        lengths = self._lengths
         array = levels.transpose(self.axes).reshape(lengths).astype(np.float64)
-        array = np.pad(array, [(0, 0)] * (array.ndim - 1) + [(0, missing)], constant_values=outside)
-        array = np.moveaxis(array.reshape(*lengths[:-1], self.segments, -1), -2, 1)
-        return np.append(array, outside)
+        padding = [(0, 0)] * len(lengths)
+        padding[axis] = (0, segments * self.work_shape[axis + 1] - lengths[axis])
+        array = np.pad(array, padding, constant_values=outside)
+        array = array.reshape(*lengths[:axis], segments, -1, *lengths[axis + 1 :])
+        return np.append(np.moveaxis(array, axis, 1), outside)
 
     def samples(self, work: np.ndarray) -> np.ndarray:
         """The inverse of `work`."""
-        lengths = self._sorted
-        array = np.moveaxis(work[:-1].reshape(self.work_shape), 1, -2).reshape(*lengths[:-1], -1)[..., : lengths[-1]]
+        axis, _ = self._cut
+        lengths = self._lengths
+        array = np.moveaxis(work[:-1].reshape(self.work_shape), 1, axis)
+        array = array.reshape(*lengths[:axis], -1, *lengths[axis + 1 :])
+        array = array[(slice(None),) * axis + (slice(lengths[axis]),)]
         return array.reshape([self.shape[axis] for axis in self.axes]).transpose(np.argsort(self.axes))
 
     @cached_property
@@ -184,9 +203,11 @@ class Arrangement:
     def order(self) -> Order:
         """Places by time, and within a time by role."""
         shape = self.work_shape
-        factors = [OUTER_TIME, 0, *[OUTER_TIME] * (len(shape) - 4), ROW_TIME, 1]
+        first, *others = _factors(len(shape) - 1)
+        factors = [first, 0, *others]
         outer = range(2, len(shape) - 2)
-        time, role = np.zeros((1,) * len(shape), np.int64), np.zeros((1,) * len(shape), np.int64)
+        time = np.zeros((1,) * len(shape), np.int64)
+        role = np.zeros((1,) * len(shape), np.int64)
         for axis, factor in enumerate(factors):
             index = np.expand_dims(np.arange(shape[axis]), [a for a in range(len(shape)) if a != axis])
             time = time + factor * index
@@ -203,6 +224,13 @@ class Arrangement:
 
     def _is_sample(self, places: np.ndarray) -> np.ndarray:
         """Whether a place holds a sample, and not what the last segment lacks."""
-        length = self.work_shape[-1]
-        segment = places // math.prod(self.work_shape[2:]) % self.segments
-        return segment * length + places % length < self._sorted[-1]
+        axis, segments = self._cut
+        length = self.work_shape[axis + 1]
+        within = places // math.prod(self.work_shape[axis + 2 :]) % length
+        segment = places // math.prod(self.work_shape[2:]) % segments
+        return segment * length + within < self._lengths[axis]
+
+
+def _factors(axes: int) -> list[int]:
+    """How much later the next sample along each axis is: channels, outer axes, rows, columns."""
+    return [OUTER_TIME] * (axes - 2) + [ROW_TIME, 1]

@@ -30,7 +30,9 @@ LINE = tuple((0, -j) for j in range(1, 33))
 LINE_AHEAD = ((0, 1), (0, 2))
 _LINE_REFERENCE = 16
 
-SQUASHED_UNIT, LINEAR_UNIT, SCALE_UNIT = 7, 6, 7
+SQUASHED_UNIT = 7
+LINEAR_UNIT = 6
+SCALE_UNIT = 7
 """Squashed, linear and scale inputs are multiples of 2^-7, 2^-6, 2^-7."""
 
 MOST_LINEAR = 8.0
@@ -113,7 +115,8 @@ def neighbours(arrangement: Arrangement, role: Role, places: np.ndarray) -> np.n
     """
     found = offsets(arrangement)
     rows, columns = arrangement.work_shape[-2:]
-    row, column = (places // columns % rows)[:, None], (places % columns)[:, None]
+    row = (places // columns % rows)[:, None]
+    column = (places % columns)[:, None]
 
     def inside(steps: tuple[tuple[int, int], ...]) -> tuple[np.ndarray, np.ndarray]:
         """Rows and columns to neighbours, or to the nearest sample of the page."""

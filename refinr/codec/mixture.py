@@ -30,13 +30,16 @@ OUTPUTS = 3 * COMPONENTS
 UNIFORM = 2.0**-12
 """Share of all values alike, so that none is impossible."""
 
-NARROWEST, WIDEST = -6.0, 4.0
+NARROWEST = -6.0
+WIDEST = 4.0
 """Logarithms of a component's width end there."""
 
 START = (-1.5, -0.5, 0.5)
 """Logarithms of the widths before the first step."""
 
-_W, _M, _S = slice(0, COMPONENTS), slice(COMPONENTS, 2 * COMPONENTS), slice(2 * COMPONENTS, OUTPUTS)
+_W = slice(0, COMPONENTS)
+_M = slice(COMPONENTS, 2 * COMPONENTS)
+_S = slice(2 * COMPONENTS, OUTPUTS)
 
 
 class Targets(NamedTuple):
@@ -84,14 +87,17 @@ def loss(z: Array, s: Array, targets: Targets, levels: int) -> tuple[Array, Arra
     rate = xp.exp(-xp.clip(z[:, _S], NARROWEST, WIDEST))
     distance = t - s - z[:, _M]
     side = xp.where(distance > 0, -xp.ones_like(distance), xp.ones_like(distance))  # in the lower tail nothing cancels
-    lower, upper = (side * distance - half) * rate, (side * distance + half) * rate
-    p_lower, p_upper = _sigmoid(lower), _sigmoid(upper)
+    lower = (side * distance - half) * rate
+    upper = (side * distance + half) * rate
+    p_lower = _sigmoid(lower)
+    p_upper = _sigmoid(upper)
     share = p_upper - p_lower
     mixed = xp.sum(weights * share, axis=1, keepdims=True)
     p = (1.0 - UNIFORM) * mixed + UNIFORM / levels  # (N, 1)
 
     factor = -(1.0 - UNIFORM) / (n * p)
-    d_lower, d_upper = p_lower * (1.0 - p_lower), p_upper * (1.0 - p_upper)
+    d_lower = p_lower * (1.0 - p_lower)
+    d_upper = p_upper * (1.0 - p_upper)
     free = xp.astype((z[:, _S] > NARROWEST) & (z[:, _S] < WIDEST), z.dtype)
     d_weights = factor * weights * (share - mixed)
     d_places = factor * weights * (d_lower - d_upper) * rate * side

@@ -32,7 +32,8 @@ def write(networks: Sequence[Units]) -> bytes:
     networks : sequence of dicts of int64 arrays
         From `refinr.codec.network.to_units`.
     """
-    widths, batches = [], []
+    widths = []
+    batches = []
     for units in networks:
         for name in network.UNITS:
             values = units[name].reshape(-1) + float(network.MOST_UNITS)
@@ -53,7 +54,8 @@ def read(content: bytes | memoryview, sizes: Sequence[network.Sizes]) -> list[Un
     """
     arrays = [shape for size in sizes for shape in network.shapes(size).items()]
     count = sum(math.prod(shape) for _, shape in arrays)
-    widths, rest = content[: len(arrays)], content[len(arrays) :]
+    widths = content[: len(arrays)]
+    rest = content[len(arrays) :]
     decoder = rans.Decoder(rest, _lanes(count))
     networks: list[Units] = []
     for (name, shape), width in zip(arrays, widths, strict=True):

@@ -71,7 +71,8 @@ def encode(batches: Sequence[Batch], lanes: int) -> bytes:
     x = np.full(lanes, _LOW, np.uint64)
     words = []
     for start, frequency in reversed(batches):
-        s, f = start.astype(np.uint64), frequency.astype(np.uint64)
+        s = start.astype(np.uint64)
+        f = frequency.astype(np.uint64)
         for i in range((len(s) - 1) // lanes * lanes, -1, -lanes):
             fi = f[i : i + lanes]
             state = x[: len(fi)]
@@ -130,7 +131,8 @@ class Decoder:
         ValueError
             If the content is over.
         """
-        s, f = start.astype(np.uint64), frequency.astype(np.uint64)
+        s = start.astype(np.uint64)
+        f = frequency.astype(np.uint64)
         x = self._x[: len(s)]
         x = f * (x >> _SHIFT) + (x & _SLOTS) - s
         low = x < _LOW

@@ -55,7 +55,8 @@ def data(arrangement: Arrangement, role: int, places: np.ndarray, work: np.ndarr
     for part in _chunks(len(places)):
         around = contexts.neighbours(arrangement, chosen, places[part])
         context = contexts.contexts(arrangement, chosen, work[around])
-        found.inputs[part], found.linear[part] = context.inputs, context.linear
+        found.inputs[part] = context.inputs
+        found.linear[part] = context.linear
         found.targets.t[part], found.targets.half[part] = mixture.targets(context, work[places[part]])
     return found
 
@@ -79,7 +80,8 @@ def batches(arrangement: Arrangement, model: Model, work: np.ndarray) -> list[ra
             given = _distribution(arrangement, model, role, work[_around(arrangement, role, places[part])])
             parts.append(symbols.write(given, work[places[part]], model.levels))
         coded.append([_joined([part[i] for part in parts]) for i in range(digits)])
-    found, done = [], [0] * len(coded)
+    found = []
+    done = [0] * len(coded)
     for role, count in zip(order.roles, np.diff(order.bounds), strict=True):
         part = slice(done[role], done[role] + count)
         done[role] += count
@@ -104,7 +106,8 @@ def decode(arrangement: Arrangement, model: Model, content: bytes | memoryview, 
         around = {role: _around(arrangement, role, places[role_of == role]) for role in set(role_of.tolist())}
         done = dict.fromkeys(around, 0)
         for i in range(first, last):
-            role, count = int(order.roles[i]), int(order.bounds[i + 1] - order.bounds[i])
+            role = int(order.roles[i])
+            count = int(order.bounds[i + 1] - order.bounds[i])
             near = around[role][done[role] : done[role] + count]
             done[role] += count
             given = _distribution(arrangement, model, role, work[near])

@@ -56,7 +56,9 @@ class _Interval:
     def of(self, part: slice) -> _Interval:
         """The same of some of the samples."""
         other = object.__new__(_Interval)
-        other.given, other.step, other.spread = self.given.of(part), self.step, self.spread
+        other.given = self.given.of(part)
+        other.step = self.step
+        other.spread = self.spread
         for name in ("low", "high", "floor", "rate"):
             setattr(other, name, getattr(self, name)[part])
         return other
@@ -81,7 +83,8 @@ def write(given: Distribution, samples: np.ndarray, levels: int) -> list[rans.Ba
     levels : int
         At most 2^32.
     """
-    batches, low = [], np.zeros(len(samples))
+    batches = []
+    low = np.zeros(len(samples))
     for width, shift in digits(levels):
         interval = _Interval(given, low, width, shift, levels)
         digit = np.floor((samples - low) / 2.0**shift)
@@ -130,7 +133,8 @@ def _digit(interval: _Interval, inner: np.ndarray, width: int, first: int, decod
     while True:
         ends = np.concatenate([left, inner, right], axis=1)
         branch = (inner <= slots).sum(axis=1)
-        left, right = ends[rows, branch][:, None], ends[rows, branch + 1][:, None]
+        left = ends[rows, branch][:, None]
+        right = ends[rows, branch + 1][:, None]
         width -= first
         digit = digit + branch[:, None] * 2.0**width
         if width == 0:

@@ -106,7 +106,8 @@ def start(data: Data, sizes: network.Sizes, rng: np.random.Generator) -> network
 
 def _prediction(linear: np.ndarray, t: np.ndarray) -> np.ndarray:
     """Ridge regression (L, 1), far samples counting less."""
-    x, y = linear.astype(np.float64), np.clip(t, -8.0, 8.0)
+    x = linear.astype(np.float64)
+    y = np.clip(t, -8.0, 8.0)
     weighted = (x / (1.0 + np.abs(y))).T  # (L, N)
     ridge = (1e-4 * len(x) + 1e-6) * np.eye(x.shape[1])
     return np.linalg.solve(weighted @ x + ridge, weighted @ y).astype(np.float32)

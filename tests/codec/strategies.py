@@ -54,8 +54,8 @@ tops = st.sampled_from([1, 2, 15, 255, 1000, 2**16 - 1, 2**16, 2**24, 2**32 - 1]
 
 @st.composite
 def cases(draw: st.DrawFn) -> Case:
-    """One to four axes, any number of levels, networks of small weights and of the largest there are."""
-    shape = draw(hnp.array_shapes(min_dims=1, max_dims=4, max_side=6))
+    """One to five axes, any number of levels, networks of small weights and of the largest there are."""
+    shape = draw(hnp.array_shapes(min_dims=1, max_dims=5, max_side=5))
     channels = len(shape) > 1 and shape[-1] <= 4 and draw(st.booleans())
     hidden, most = draw(st.sampled_from([1, 5])), draw(st.sampled_from([0, 20, network.MOST_UNITS]))
     return case(shape, channels, draw(tops), hidden, most, draw(seeds))
