@@ -12,7 +12,7 @@ What z and s mean is the business of a probability model such as `refinr.codec.m
 from __future__ import annotations
 
 import math
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 
@@ -77,7 +77,7 @@ def init(sizes: Sizes, rng: np.random.Generator) -> Params:
     return {name: p.astype(np.float32) for name, p in params.items()}
 
 
-def forward(params: Params, inputs: Array, linear_inputs: Array) -> tuple[Array, Array, tuple]:
+def forward(params: Params, inputs: Array, linear_inputs: Array) -> tuple[Array, Array, Any]:
     """Z (N, O), s (N, 1), and what `backward` needs."""
     hidden, first = linear(inputs, params["w0"], params["b0"])
     y, kink = relu(hidden)
@@ -86,7 +86,7 @@ def forward(params: Params, inputs: Array, linear_inputs: Array) -> tuple[Array,
     return z, s, (first, kink, second, linear_inputs)
 
 
-def backward(dz: Array, ds: Array, cache: tuple, *, input_gradient: bool = False) -> tuple[Params, Array | None]:
+def backward(dz: Array, ds: Array, cache: Any, *, input_gradient: bool = False) -> tuple[Params, Array | None]:
     """Gradients of the parameters, and of the inputs if they are asked for."""
     first, kink, second, linear_inputs = cache
     xp = namespace(dz)
