@@ -2,8 +2,9 @@
 
 With this you can compute the tolerance of n bits (`tolerance`), round to n bits (`quantise`), ask whether predictions
 are close enough to lose nothing (`within_tolerance`, `rounds_back`), bound the parameters a network needs
-(`upper_bound`, `lipschitz_constant`, `nary_bounds`, `counting_bound`), see why low bits are learned last
-(`error_expansion`), and what planes really gain (`neighbour_gain`).
+(`upper_bound`, `lipschitz_constant`, `nary_bounds`, `counting_bound`), or a readout of fixed features (`cover_count`,
+`separable_share`), see why low bits are learned last (`error_expansion`), and what planes really gain
+(`neighbour_gain`).
 
 Integers and fractions in, integers and fractions out; floats are converted exactly.  Equations are those of Han et al.,
 "Towards Lossless Implicit Neural Representation via Bit Plane Decomposition", CVPR 2025.
@@ -152,6 +153,51 @@ def counting_bound(samples: int, bits: int, parameter_bits: int) -> int:
     if min(map(operator.index, (samples, bits, parameter_bits))) < 1:
         raise ValueError(f"expected positive numbers, got {samples}, {bits} and {parameter_bits}")
     return -(-samples * bits // parameter_bits)
+
+
+# --- how many features -----------------------------------------------------------------------------------------------
+
+
+def cover_count(samples: int, features: int) -> int:
+    """``C(N, D) = 2 sum_(k < D) binom(N - 1, k)``: sign patterns of N samples that weights of D features give.
+
+    As many in general position (every D rows of the features independent), fewer otherwise.  (T. M. Cover,
+    "Geometrical and statistical properties of systems of linear inequalities", IEEE Transactions on Electronic
+    Computers, 1965; before, for regions of space, L. Schlaefli.)
+
+    *Proof.*  A pattern is a region into which the samples cut the space of weights.  The last sample's plane cuts as
+    many of the others' regions in two as the others cut the plane into: ``C(N, D) = C(N - 1, D) + C(N - 1, D - 1)``,
+    and ``C(1, D) = 2`` for D >= 1, which is Pascal's triangle.
+
+    Parameters
+    ----------
+    samples : int
+        N, at least 1.
+    features : int
+        D, at least 0.
+
+    Examples
+    --------
+    >>> [cover_count(4, D) for D in range(6)]
+    [0, 2, 8, 14, 16, 16]
+    """
+    if operator.index(samples) < 1 or operator.index(features) < 0:
+        raise ValueError(f"expected 1 sample or more and 0 features or more, got {samples} and {features}")
+    return 2 * sum(math.comb(samples - 1, k) for k in range(min(samples, features)))
+
+
+def separable_share(samples: int, features: int) -> Fraction:
+    """The share of all ``2^N`` sign patterns that D features in general position give: 1/2 at N = 2 D, 1 at N = D.
+
+    Where features are taken one after the other until a random pattern is given, their number is ``(N + 1) / 2`` on
+    average: it exceeds D with probability ``1 - share``, and the sum of these is ``1 + (N - 1) / 2``.
+
+    Examples
+    --------
+    >>> separable_share(10, 5), separable_share(10, 10)
+    (Fraction(1, 2), Fraction(1, 1))
+    """
+    return Fraction(cover_count(samples, features), 2**samples)
 
 
 # --- planes ----------------------------------------------------------------------------------------------------------
