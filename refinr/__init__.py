@@ -25,8 +25,9 @@ from refinr import (
     theory,
 )
 from refinr.certificates import certify
+from refinr.files.checksum import LosslessError
 from refinr.fitting import fit
-from refinr.inr import INR, LosslessError
+from refinr.inr import INR
 from refinr.loading import load
 from refinr.version import __version__
 

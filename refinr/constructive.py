@@ -37,7 +37,9 @@ import numpy as np
 
 from refinr import mlp, theory, tiling
 from refinr.decompositions import Integers
-from refinr.inr import INR, LosslessError
+from refinr.files.checksum import LosslessError
+from refinr.incoming import as_samples
+from refinr.inr import INR
 from refinr.maxima import (
     Network,
     Nodes,
@@ -284,9 +286,7 @@ def exact(
     """
     kind = look_up(NETWORKS, network, "network")
     start = time.perf_counter()
-    samples = np.asarray(samples)
-    if samples.dtype.kind not in "biu":
-        raise TypeError(f"samples: expected integers or booleans, got {samples.dtype}")
+    samples = as_samples(samples, "biu", "integers or booleans")
     layout = plan(samples, "none", channels=channels, tile=1 if tile is None else tile, hidden=(), activation="relu")
     extent = layout.grid if tile is None else layout.tile
     K = math.prod(extent)

@@ -21,6 +21,7 @@ import numpy as np
 from refinr import mlp, optim, running
 from refinr.files import container, storing
 from refinr.files.journal import Journal, Ledger
+from refinr.incoming import as_samples
 from refinr.inr import INR
 from refinr.jobs import Options
 from refinr.measuring import measure
@@ -188,7 +189,7 @@ def fit(
     >>> bool((inr.decode() == image).all()), inr.report.ber
     (True, 0.0)
     """
-    samples = np.asarray(samples)
+    samples = as_samples(samples)
     try:
         json.dumps(info, allow_nan=False)
     except (TypeError, ValueError) as error:

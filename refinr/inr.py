@@ -20,15 +20,11 @@ import numpy as np
 
 from refinr import decoding, indexing, summary, tiling
 from refinr.files import container, storing
-from refinr.files.checksum import checksum, crc32
+from refinr.files.checksum import LosslessError, checksum, crc32
 from refinr.files.residual import Residual
 from refinr.indexing import Piece, Selection
 from refinr.layout import Layout
 from refinr.report import Report
-
-
-class LosslessError(Exception):
-    """Exactness was promised and cannot be kept."""
 
 
 @dataclass(frozen=True, eq=False, repr=False)

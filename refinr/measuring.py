@@ -13,7 +13,7 @@ import numpy as np
 
 from refinr import metrics, mlp
 from refinr.files import residual
-from refinr.files.checksum import crc32
+from refinr.files.checksum import agree, checksum, crc32
 from refinr.inr import INR
 from refinr.layout import Layout
 from refinr.report import LARGEST, Report
@@ -48,6 +48,11 @@ def measure(
         Keep what is wrong as a residual.
     store : str
         What files hold the parameters in; see `refinr.files.storing`.
+
+    Raises
+    ------
+    LosslessError
+        If what a file would hold does not give the samples back.
     """
     layout = tiled.layout
     cut = layout.cut
@@ -57,6 +62,7 @@ def measure(
     distance = _Distance(layout)
     writer = residual.Writer(cut.bits)
     checksums = []
+    before = tiled.checksum
     for index, (_, z) in enumerate(layout.outputs(params)):
         part = tiled.part(index)
         decoded = cut.codes(z)  # (N, C)
@@ -64,8 +70,8 @@ def measure(
         wrong_bits += metrics.wrong_bits_per_plane(codes, decoded, cut.bits)
         distance.add(part.samples, codes, decoded)
         checksums.append(crc32(part.samples if exact else layout.samples(decoded).reshape(part.samples.shape)))
-        here = cut.by_sample(cut.margins(z, part.targets))  # (N, C, P)
-        margins = np.minimum(margins, here.min(axis=(0, 1)))
+        agree(crc32(layout.samples(codes)), crc32(part.samples), "samples: their codes do not give them back")
+        margins = np.minimum(margins, cut.by_sample(cut.margins(z, part.targets)).min(axis=(0, 1)))  # of (N, C, P)
         if exact:
             nearest = float(np.minimum(nearest, cut.margins(z, cut.targets(decoded)).min()))
             writer.add(codes ^ decoded)
@@ -84,8 +90,9 @@ def measure(
         peak=distance.peak,
     )
     kept = writer.finish(max(0.0, nearest) if has_margins else 0.0)
-    each = np.array(checksums, np.uint32)
-    return INR(layout, params, report, tiled.checksum, dict(info or {}), kept, store, each)
+    # else nothing could be made of a file that has this checksum
+    agree(checksum(tiled.samples), before, "samples: they have changed while they were fitted")
+    return INR(layout, params, report, before, dict(info or {}), kept, store, np.array(checksums, np.uint32))
 
 
 class _Distance:

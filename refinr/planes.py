@@ -88,7 +88,7 @@ def to_codes(samples: np.ndarray) -> tuple[np.ndarray, int]:
     samples = np.asarray(samples)
     unsigned = code_dtype(samples.dtype)
     if samples.dtype.kind == "b":
-        return samples.astype(np.uint8), 1
+        return (samples.view(np.uint8) != 0).astype(np.uint8), 1  # a cast would keep bytes that are neither 0 nor 1
     bits = 8 * unsigned.itemsize
     native = np.ascontiguousarray(samples, dtype=samples.dtype.newbyteorder("=")).reshape(samples.shape)
     codes = native.view(unsigned)

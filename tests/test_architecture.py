@@ -24,7 +24,8 @@ FLOORS = {
             "xp cpu version tables initialisation files.floats files.atomic files.checksum files.trits"
             " files.residual files.journal files.format codec.rans codec.arrangement",
             "planes coords activations layers losses metrics optim decisions tiling indexing executors progress"
-            " files.container files.npy files.png files.tiff files.wav files.nifti oracle.case readouts.batches"
+            " incoming files.residual files.container"
+            " files.npy files.png files.tiff files.wav files.nifti oracle.case readouts.batches"
             " readouts.features codec.exact codec.contexts",
             "ternary encodings decompositions theory report files.signals files.storing oracle.compare"
             " oracle.rounding readouts.real readouts.infeasible readouts.integer codec.network codec.mixture",
@@ -59,14 +60,14 @@ FLOORS = {
 """Modules by their name below `refinr`; a package's own name is its ``__init__``, the face it shows to others."""
 
 LAZY = {"cupy", "torch", "jax", "scipy", "matplotlib", "tqdm"}
-SCREENS = {"progress", "indexing", "summary"}  # what faces users, beside all of refinr.files
+SCREENS = {"progress", "indexing", "summary", "incoming"}  # what faces users, beside all of refinr.files
 LINES_A_FILE = 200
 STATEMENTS_A_FILE = 165
 PACKED_A_FILE = 1  # tuples assigned to tuples: a swap or a recurrence, where both values must be the old ones
 STATEMENTS_OF_THE_METHOD = 1860
 
 # low, but of the machine and not of the mathematics: cores, files, screens; and the oracle, which has its own defects
-NOT_MUTATED = {"cpu", "version", "tables", "report", "executors", "progress", "summary"}
+NOT_MUTATED = {"cpu", "version", "tables", "report", "executors", "progress", "summary", "incoming"}
 
 
 def _name(path: Path) -> str:

@@ -12,7 +12,7 @@ import sys
 from collections.abc import Sequence
 
 from refinr.cli.verbs import VERBS
-from refinr.inr import LosslessError
+from refinr.files.checksum import LosslessError
 
 
 def main(arguments: Sequence[str] | None = None) -> int:

@@ -1,7 +1,7 @@
 """What arrays hold as bytes, and a digest that tells samples from all others.
 
-With this you can go through the bytes of an array that may be larger than memory (`content`), and say in 64 characters
-which samples were meant (`checksum`).
+With this you can go through the bytes of an array that may be larger than memory (`content`), say in 64 characters
+which samples were meant (`checksum`), and have one pattern of bytes for every value of a boolean (`plain`).
 """
 
 from __future__ import annotations
@@ -13,6 +13,16 @@ from collections.abc import Iterator
 import numpy as np
 
 _BLOCK = 1 << 18  # numbers handled together
+
+
+class LosslessError(Exception):
+    """Exactness was promised and cannot be kept."""
+
+
+def agree(found: object, expected: object, what: str) -> None:
+    """Raise `LosslessError` if two checksums that should be equal are not."""
+    if found != expected:
+        raise LosslessError(what)
 
 
 def checksum(samples: np.ndarray) -> str:
@@ -53,6 +63,19 @@ def _blocks(array: np.ndarray) -> Iterator[np.ndarray]:
     else:
         yield from _blocks(array[: len(array) // 2])
         yield from _blocks(array[len(array) // 2 :])
+
+
+def plain(samples: np.ndarray) -> np.ndarray:
+    """The same array, but for booleans with other bytes than 0 and 1: these become 1, for which NumPy takes them.
+
+    Examples
+    --------
+    >>> plain(np.array([0, 255], "uint8").view(bool)).view("uint8").tolist()
+    [0, 1]
+    """
+    if samples.dtype != bool or samples.size == 0 or samples.view(np.uint8).max() <= 1:
+        return samples
+    return samples.view(np.uint8) != 0
 
 
 def crc32(samples: np.ndarray) -> int:

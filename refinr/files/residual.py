@@ -22,6 +22,8 @@ from typing import Protocol
 
 import numpy as np
 
+from refinr.files.checksum import agree
+
 BLOCK = 1 << 18
 """Bytes of planes in a block: what has to be decompressed for a tile, and enough to compress as well as the whole."""
 
@@ -166,6 +168,7 @@ class Writer:
 
     def __init__(self, bits: int) -> None:
         self._bits = bits
+        self._given: list[tuple[int, int]] = []  # codes of each tile, and CRC-32 of their planes
         self._bytes = 0  # of the planes of all tiles so far
         self._planes: list[bytes] = []  # of the tiles of the block that is being filled
         self._found: dict[str, list[bytes]] = {name: [] for name in CODECS}  # a stream for each block before it
@@ -176,6 +179,7 @@ class Writer:
             self._close()
         self._planes.append(pack(wrong, self._bits))
         self._bytes += len(self._planes[-1])
+        self._given.append((wrong.size, zlib.crc32(self._planes[-1])))
 
     @property
     def _blocks(self) -> int:
@@ -189,7 +193,7 @@ class Writer:
             streams.append(CODECS[name].compress(planes) if wrong else b"")
 
     def finish(self, margin: float) -> Residual | None:
-        """The residual of all tiles, or None if nothing is wrong."""
+        """The residual of all tiles, or None if nothing is wrong; it has been read once before it is handed out."""
         self._close()
         lengths = {name: sum(map(len, streams)) for name, streams in self._found.items()}
         codec = min(lengths, key=lambda name: lengths[name])
@@ -197,7 +201,12 @@ class Writer:
             return None
         streams = self._found[codec]
         ends = np.fromiter(accumulate(map(len, streams)), np.uint64, len(streams))
-        return Residual(codec, np.frombuffer(b"".join(streams), np.uint8), margin, ends)
+        made = Residual(codec, np.frombuffer(b"".join(streams), np.uint8), margin, ends)
+        tiles = read(made, [size for size, _ in self._given], self._bits)
+        for wrong, (_, crc) in zip(tiles, self._given, strict=True):
+            again = 0 if wrong is None else zlib.crc32(pack(wrong, self._bits))
+            agree(again, crc, f"residual: {codec} does not give back what it was given")
+        return made
 
 
 # --- read ------------------------------------------------------------------------------------------------------------

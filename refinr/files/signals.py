@@ -23,6 +23,7 @@ import numpy as np
 
 from refinr.files import nifti, npy, png, tiff, wav
 from refinr.files.atomic import replace_file
+from refinr.files.checksum import plain
 from refinr.files.format import Format, kind
 
 __all__ = ["FORMATS", "Signal", "by_suffix", "format_of", "read", "write"]
@@ -84,6 +85,7 @@ def read(path: str | os.PathLike[str]) -> Signal:
             warnings.simplefilter("error", UserWarning)  # a library's doubt about the content
             samples, info = mapped(path) if mapped else row.read(content)
         _check_dtype(samples)
+        samples = plain(samples)
     except Exception as error:  # the libraries let struct.error, zlib.error, IndexError, MemoryError and more through
         reason = _missing(row, error) or " ".join(str(error).split()) or type(error).__name__  # on one line, not empty
         raise ValueError(f"{path}: cannot be read as {row.name.upper()}: {reason}") from error
@@ -119,7 +121,7 @@ def write(path: str | os.PathLike[str], samples: np.ndarray, info: Mapping[str, 
     ValueError: image.png: cannot be written as PNG: expected uint8 or uint16 of shape (H, W) or (H, W, 2 to 4), got ...
     """
     path, row = _known(path)
-    samples = np.asarray(samples)
+    samples = plain(np.asarray(samples))
     file = io.BytesIO()
     try:
         _check_dtype(samples)

@@ -1,0 +1,86 @@
+"""What people bring as samples, as one plain NumPy array: taken as it is, or refused with a way on.
+
+With this you can take an array of any library, an image, a table (`as_samples`).  Nothing is converted on the way: what
+is taken has the same numbers in the same dtype.
+"""
+
+from __future__ import annotations
+
+import sys
+from typing import Any
+
+import numpy as np
+
+from refinr.files.checksum import plain
+
+_WAYS = {
+    "c": "stack real and imaginary parts, np.stack([x.real, x.imag], axis=-1)",
+    "f": ".astype('float64') where that keeps the values",
+    "O": "these are Python objects, perhaps columns or rows of several kinds; .astype(...) makes numbers of them",
+    "M": ".view('int64') has the same bits",
+    "m": ".view('int64') has the same bits",
+    "V": "give its fields one by one, or .view(...) of an integer dtype as wide",
+}
+"""The way on from a dtype that has no codes, by its kind."""
+
+
+def as_samples(value: Any, kinds: str = "biuf", wanted: str = "a boolean, integer or float dtype") -> np.ndarray:
+    """A plain array of what somebody brings: any array library, an image, a table, nested lists.
+
+    Arrays that are mapped from a file stay there.  Booleans whose bytes are neither 0 nor 1 become 1, for which
+    NumPy takes them.
+
+    Parameters
+    ----------
+    value : array, or anything that NumPy makes one of
+        CuPy arrays are copied to the host.
+    kinds : str
+        Kinds of dtypes, in NumPy's letters, that are wanted.
+    wanted : str
+        The same in words.
+
+    Raises
+    ------
+    TypeError
+        For what is no array, or one that says more than its numbers: a mask, a palette, several frames.
+
+    Examples
+    --------
+    >>> as_samples([[1, 2], [3, 4]]).shape
+    (2, 2)
+    >>> as_samples(np.array([0, 2], "uint8").view(bool)).view("uint8").tolist()
+    [0, 1]
+    """
+    _refuse_more_than_numbers(value)
+    name = f"{type(value).__module__.partition('.')[0]}.{type(value).__name__}"
+    try:
+        array = np.asarray(value.get() if _is(value, "cupy", "ndarray") else value)
+    except Exception as error:  # whatever the other library lets through, in its own words
+        raise TypeError(f"samples: NumPy cannot make an array of {name} ({' '.join(str(error).split())})") from error
+    way = _WAYS.get(array.dtype.kind, "give numbers")
+    if array.dtype.kind not in kinds:
+        raise TypeError(f"samples: expected {wanted}, got {array.dtype}" + (f": {way}" if kinds == "biuf" else ""))
+    if array.dtype.itemsize > 8:
+        raise TypeError(f"samples: {array.dtype} is wider than the 64 bits that a code can hold: {way}")
+    return plain(array)
+
+
+def _refuse_more_than_numbers(value: Any) -> None:
+    """What NumPy would make an array of and lose something that the samples cannot do without."""
+    if isinstance(value, np.ma.MaskedArray):
+        raise TypeError("samples: a mask would be lost; fill the gaps with .filled(...), and keep the mask as an array")
+    if _is(value, "PIL.Image", "Image"):
+        if value.mode in ("P", "PA"):
+            raise TypeError(f"samples: an image of mode {value.mode!r} has a palette; .convert('RGB') looks it up")
+        if getattr(value, "n_frames", 1) > 1:
+            raise TypeError(f"samples: an image of {value.n_frames} frames; .seek(k) and .copy() take one of them")
+    if hasattr(value, "toarray") and not isinstance(value, np.ndarray):
+        raise TypeError("samples: a sparse array; .toarray() has all of its samples")
+    if getattr(value, "requires_grad", False):
+        raise TypeError("samples: a tensor that requires gradients; .detach() has the same numbers")
+
+
+def _is(value: Any, module: str, name: str) -> bool:
+    """Whether it is of a class of a library that nobody need have installed."""
+    found = getattr(sys.modules.get(module), name, None)
+    return found is not None and isinstance(value, found)
