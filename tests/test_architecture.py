@@ -29,8 +29,8 @@ FLOORS = {
             " readouts.features codec.exact codec.contexts",
             "ternary encodings decompositions theory report files.signals files.storing oracle.compare"
             " oracle.rounding readouts.real readouts.infeasible readouts.integer codec.network codec.mixture",
-            "kinds balls summary oracle.leaf_operations oracle.vectors codec.symbols codec.training",
-            "description readouts codec.parameters codec.stream",
+            "kinds balls summary oracle.leaf_operations oracle.vectors codec.symbols codec.training readouts.quantise",
+            "description readouts readouts.choosing codec.parameters codec.stream",
             "mlp",
             "chunks jobs maxima memorisation",
             "training layout",

@@ -81,7 +81,7 @@ class Batch:
     >>> batch = Batch(2)
     >>> batch.network.size, batch.record(np.arange(32) == 1, 5, np.full((1, 32), 7.0))
     (32, False)
-    >>> batch.weights(np.zeros((1, 2))).tolist(), batch.solved.tolist(), batch.steps.tolist()
+    >>> batch.weights(np.zeros((1, 1))).tolist(), batch.solved.tolist(), batch.steps.tolist()
     ([[0.0, 7.0]], [False, True], [0, 5])
     """
 
@@ -121,8 +121,7 @@ class Batch:
         """Of an array with a column for each column here, those of networks that are not solved, in their order."""
         return columns(x, np.flatnonzero(self._open))
 
-    def weights(self, empty: Array) -> Array:
-        """Weights (M, E) as recorded, and those of `empty` (M, E) where a network is not solved."""
-        missing = np.flatnonzero(~self.solved)
-        found = [*self._found, columns(empty, missing)] if missing.size else self._found
-        return columns(namespace(empty).concat(found, axis=1), np.argsort(np.concatenate([*self._of, missing])))
+    def weights(self, others: Array) -> Array:
+        """Weights (M, E) as recorded, and `others` (M, U) for those that are not solved, in their order."""
+        networks = np.concatenate([*self._of, np.flatnonzero(~self.solved)])
+        return columns(namespace(others).concat([*self._found, others], axis=1), np.argsort(networks))

@@ -91,7 +91,7 @@ def _straight_through(F: Array, signs: Array, steps: int) -> Readout:
         stay = batch.stay()
         if stay is not None:
             S, u, velocity = (columns(x, stay) for x in (S, u, velocity))
-    return _readout(batch, F, signs)
+    return _readout(batch, u)
 
 
 def straight_step(F: Array, S: Array, u: Array, velocity: Array, rate: float) -> tuple[Array, Array, Array, Array]:
@@ -179,7 +179,7 @@ def _messages(F: Array, signs: Array, levels: tuple[int, ...], steps: int, forge
         stay = batch.stay()
         if stay is not None:
             S, g, A, B = (columns(x, stay) for x in (S, g, A, B))
-    return _readout(batch, F, signs)
+    return _readout(batch, B)
 
 
 def message_step(
@@ -298,10 +298,11 @@ def _check(F: np.ndarray, signs: Array) -> None:
         raise ValueError(f"signs: expected {F.shape[0]} samples of one or more networks, got {tuple(signs.shape)}")
 
 
-def _readout(batch: Batch, F: Array, signs: Array) -> Readout:
-    xp = namespace(signs)
-    none = xp.zeros_like(xp.matmul(F.T, signs))
-    return Readout(xp.astype(batch.weights(none), xp.int8), batch.solved, batch.steps)
+def _readout(batch: Batch, like: Array) -> Readout:
+    """What a batch has found; `like` (D, columns) as the batch is at the end."""
+    xp = namespace(like)
+    weights = batch.weights(xp.zeros_like(batch.unsolved(like)))
+    return Readout(xp.astype(weights, xp.int8), batch.solved, batch.steps)
 
 
 def _in_blocks(one: Callable[[Array], Readout], signs: Array) -> Readout:

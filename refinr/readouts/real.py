@@ -21,7 +21,6 @@ in common but 0, ``max(-a, 0)`` tends to the direction that proves it (`infeasib
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from typing import NamedTuple
 
 import numpy as np
@@ -92,13 +91,8 @@ def solve(
     (True, True)
     """
     features = _per_network(basis, signs, features)
-    xp = namespace(signs)
-
-    def one(part: slice) -> Solution:
-        S = signs[:, part]
-        return _solve(basis, S, features[part], xp.ones_like(S), xp.zeros_like(S), 0.0, steps, margin)
-
-    return _in_blocks(one, signs)
+    parts = [_solve(basis, signs[:, part], features[part], None, 0.0, steps, margin) for part in blocks(*signs.shape)]
+    return _together(parts)
 
 
 def widen(
@@ -134,7 +128,8 @@ def widen(
     Returns
     -------
     solution : Solution
-        `solved` where the margin is that wide now; elsewhere the weights are as they came.
+        `solved` where the margin is that wide now; elsewhere the weights at the end, or as they came if these have the
+        wider margin.
 
     Examples
     --------
@@ -146,32 +141,32 @@ def widen(
     (True, True)
     """
     features = _per_network(basis, signs, features)
-    xp = namespace(signs)
-
-    def one(part: slice) -> Solution:
-        S = signs[:, part]
-        w = weights[:, part]
-        z = S * basis.synthesis(w)
-        return _solve(basis, S, features[part], z / xp.maximum(rms(z), TINY), w, level, steps, margin)
-
-    return _in_blocks(one, signs)
+    parts = [
+        _solve(basis, signs[:, part], features[part], weights[:, part], level, steps, margin)
+        for part in blocks(*signs.shape)
+    ]
+    return _together(parts)
 
 
 def _solve(
     basis: Cosines,
     signs: Array,
     features: np.ndarray,
-    start: Array,
-    unsolved: Array,
+    before: Array | None,
     level: float,
     steps: int,
     margin: float,
 ) -> Solution:
-    """One block from a given a on; weights of those that stay unsolved are `unsolved`."""
+    """One block, from nothing or from weights that are there before."""
+    xp = namespace(signs)
     batch = Batch(signs.shape[1])
     S = columns(signs, batch.network)
-    a = columns(start, batch.network)
     mask = basis.mask(features[batch.network], S)
+    if before is None:
+        a = xp.ones_like(S)
+    else:
+        a = S * basis.synthesis(columns(before, batch.network))
+        a /= rms(a)
     for step in range(1, steps + 1):
         w, z, a = douglas_rachford(basis, S, a, mask, level)
         if batch.record(to_host(clear(z, margin)), step, w):
@@ -181,7 +176,13 @@ def _solve(
             S = columns(S, stay)
             mask = columns(mask, stay)
             a = columns(a, stay)
-    return Solution(batch.weights(unsolved), batch.solved, batch.steps, batch.unsolved(a))
+    if before is None:
+        others = xp.zeros_like(a)
+    else:
+        w, z, _ = douglas_rachford(basis, S, a, mask, level)
+        others = columns(before, batch.network)
+        others = xp.where(margins(z) > margins(S * basis.synthesis(others)), w, others)
+    return Solution(batch.weights(batch.unsolved(others)), batch.solved, batch.steps, batch.unsolved(a))
 
 
 def douglas_rachford(basis: Cosines, S: Array, a: Array, mask: Array, level: float = 0.0) -> tuple[Array, Array, Array]:
@@ -246,16 +247,15 @@ def margins(z: Array) -> Array:
 
 
 def rms(z: Array) -> Array:
-    """Root mean square of each column of (N, E): (E,)."""
+    """Root mean square of each column of (N, E), and above 0: (E,)."""
     xp = namespace(z)
-    return xp.sqrt(xp.sum(z * z, axis=0) / z.shape[0])
+    return xp.maximum(xp.sqrt(xp.sum(z * z, axis=0) / z.shape[0]), TINY)
 
 
-def _in_blocks(one: Callable[[slice], Solution], signs: Array) -> Solution:
-    """Blocks of networks one after another, and their solutions put together."""
-    parts = [one(part) for part in blocks(*signs.shape)]
+def _together(parts: list[Solution]) -> Solution:
+    """The solutions of blocks as one."""
     weights, solved, taken, last = zip(*parts, strict=True)
-    concat = namespace(signs).concat
+    concat = namespace(weights[0]).concat
     return Solution(concat(weights, axis=1), np.concatenate(solved), np.concatenate(taken), concat(last, axis=1))
 
 

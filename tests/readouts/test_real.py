@@ -148,7 +148,7 @@ def test_every_array_library(backend):
 
 
 @given(bases, seeds, st.sampled_from([1e-3, 1e-2, 1e-1]))
-def test_wide_is_wide_in_float64_and_what_is_not_stays(basis, seed, margin):
+def test_wide_is_wide_in_float64_and_nothing_gets_narrower(basis, seed, margin):
     features = np.full(20, max(basis.samples * 3 // 4, 1))
     signs = _signs(basis, 20, seed)
     found = real.solve(basis, signs, features)
@@ -159,7 +159,8 @@ def test_wide_is_wide_in_float64_and_what_is_not_stays(basis, seed, margin):
     wide = real.widen(basis, weights, signs, features, margin=margin)
     margins = _margins64(basis, wide.weights, signs, features)
     assert (margins[wide.solved] > margin - 8 * np.finfo("float32").eps * np.sqrt(basis.samples)).all()
-    assert_equal_exact(wide.weights[:, ~wide.solved], weights[:, ~wide.solved])
+    before = _margins64(basis, weights, signs, features)
+    assert (margins > np.minimum(before, margin) - 8 * np.finfo("float32").eps * np.sqrt(basis.samples)).all()
 
 
 def test_steps_widen_margins_a_hundredfold():

@@ -1,0 +1,182 @@
+"""Searches against networks that say what they need; real and integer readouts on signs of every kind."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from refinr.readouts import choosing, integer, quantise
+from refinr.readouts.features import Cosines
+from tests.helpers import assert_equal_exact
+from tests.strategies import seeds
+
+tiles = st.sampled_from([(1,), (2,), (9,), (4, 4), (5, 3), (3, 2, 4), (2, 3, 2, 2)])
+bases = st.builds(Cosines, tiles, st.sampled_from([0.0, 1.0, 2.0]), seeds)
+
+
+def _signs(samples: int, networks: int, seed: int) -> np.ndarray:
+    return np.random.default_rng(seed).choice(np.float32([-1, 1]), (samples, networks))
+
+
+class _Said:
+    """An attempt that succeeds from a given number of features on, and keeps count; weights say who and how many."""
+
+    def __init__(self, needed: np.ndarray) -> None:
+        self.needed = needed
+        self.attempts = 0
+        self.asked: list[int] = []
+
+    def __call__(self, which: np.ndarray, features: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        self.attempts += 1
+        self.asked += which.tolist()
+        return np.stack([which + 1, features]), features >= self.needed[which]
+
+
+sizes = st.sets(st.integers(1, 300), min_size=1, max_size=40).map(lambda found: np.array(sorted(found)))
+
+
+def _check(choice: choosing.Choice, expected: np.ndarray) -> None:
+    assert_equal_exact(choice.features, expected)
+    solved = expected > 0
+    assert_equal_exact(choice.weights[0], np.where(solved, np.arange(expected.size) + 1, 0))
+    assert_equal_exact(choice.weights[1], expected)
+
+
+@given(sizes, seeds, st.integers(1, 30))
+def test_climbing_finds_the_first_that_does_from_the_start_on(sizes, seed, networks):
+    rng = np.random.default_rng(seed)
+    said = _Said(rng.integers(1, 330, networks))
+    start = rng.integers(1, 330, networks)
+    choice = choosing.climb(said, start, sizes)
+    beyond = np.append(sizes, 10**6)
+    first = np.minimum(np.searchsorted(sizes, start), sizes.size - 1)
+    found = beyond[np.maximum(first, np.searchsorted(sizes, said.needed))]
+    _check(choice, np.where(found < 10**6, found, 0))
+
+
+@given(sizes, seeds, st.integers(1, 30))
+def test_bisecting_finds_the_smallest_that_does(sizes, seed, networks):
+    said = _Said(np.random.default_rng(seed).integers(1, 330, networks))
+    choice = choosing.bisect(said, networks, sizes)
+    found = np.append(sizes, 0)[np.searchsorted(sizes, said.needed)]
+    _check(choice, found)
+    assert said.attempts <= sizes.size.bit_length()
+
+
+@given(st.integers(1, 5000), st.floats(1.001, 2.0))
+def test_rungs_go_up_by_the_factor_and_end_at_all(last, growth):
+    sizes = choosing.rungs(last, growth)
+    assert (sizes[0], sizes[-1]) == (1, last)
+    assert (np.diff(sizes) >= 1).all()
+    assert (sizes[1:] <= np.maximum(growth * (sizes[:-1] + 0.5), sizes[:-1] + 1)).all()
+
+
+@given(st.integers(1, 700), st.sampled_from([0.82, 1.1, 1.29]))
+def test_the_ladder_has_odd_sizes_that_all_have_features(samples, first):
+    sizes = choosing.ladder(samples, first)
+    assert (sizes % 2 == 1).all()
+    assert (np.diff(sizes) > 0).all()
+    assert first * samples - 1 <= sizes[0]
+    assert 1.8 * samples <= sizes[-1] <= 2 * samples + 10
+    for D in sizes[[0, -1]].tolist():
+        signs = choosing.legendre(samples, D)
+        assert (signs.samples, signs.features) == (samples, D)
+        assert signs.prime == min(p for p in choosing.primes(0, signs.prime) if p >= max(samples, D))
+
+
+@given(bases, seeds, st.floats(0.05, 0.95))
+def test_energy_vs_a_sum(basis, seed, share):
+    signs = _signs(basis.samples, 4, seed)
+    squares = (basis.matrix(basis.samples).T @ signs) ** 2
+    for e, D in enumerate(choosing.energy(basis, signs, share)):
+        assert squares[:D, e].sum() >= share * squares[:, e].sum() * (1 - 1e-5)
+        assert squares[: D - 1, e].sum() <= share * squares[:, e].sum() * (1 + 1e-5)
+
+
+@pytest.mark.parametrize("effort", ["fast", "small"])
+@given(basis=bases, seed=seeds, store=st.sampled_from(list(quantise.STORES)))
+def test_every_network_gets_a_real_readout(effort, basis, seed, store):
+    signs = _signs(basis.samples, 6, seed)
+    choice = choosing.real_readouts(basis, signs, effort, store=store)
+    assert (choice.features >= 1).all()
+    assert not (choice.weights != 0)[basis.ranks[:, None] >= choice.features].any()
+    order = np.argsort(basis.ranks)
+    z = signs * (basis.matrix(basis.samples) @ choice.weights[order].astype(np.float64))
+    assert (z.min(axis=0) > 0).all()
+    if quantise.STORES[store].top:
+        assert_equal_exact(choice.weights, np.round(choice.weights))
+
+
+def test_small_is_smaller_than_fast_and_smooth_smaller_than_noise():
+    basis = Cosines((16, 16), 2.0, 0)
+    smooth = np.zeros((256, 40), "float32")
+    smooth[np.argsort(basis.ranks)[:10]] = np.random.default_rng(0).standard_normal((10, 40))
+    means = {
+        (kind, effort): choosing.real_readouts(basis, signs, effort).features.mean()
+        for kind, signs in {"noise": _signs(256, 40, 0), "smooth": np.sign(basis.synthesis(smooth))}.items()
+        for effort in ("fast", "small")
+    }
+    assert means["noise", "small"] < means["noise", "fast"]
+    assert means["smooth", "small"] < means["smooth", "fast"] < 0.3 * means["noise", "small"]
+
+
+def test_a_share_is_where_all_start():
+    signs = _signs(256, 20, 0)
+    assert choosing.real_readouts(Cosines((16, 16), 1.0, 0), signs, share=0.7).features.min() >= round(0.7 * 256)
+
+
+@pytest.mark.parametrize("weights", ["binary", "ternary"])
+@pytest.mark.parametrize("effort", ["fast", "small"])
+def test_integer_readouts_are_exact(weights, effort):
+    signs = _signs(96, 12, 0)
+    choice = choosing.integer_readouts(signs, weights, effort)
+    assert choice.weights.dtype == np.int8
+    assert (choice.features > 0).all()
+    for e, D in enumerate(choice.features.tolist()):
+        w = choice.weights[:, [e]]
+        assert not w[D:].any()
+        assert set(np.unique(w[:D])) <= set(integer.BINARY if weights == "binary" else integer.TERNARY)
+        assert not integer.wrong(choosing.legendre(96, D).matrix(), w[:D], signs[:, [e]]).any()
+
+
+def test_what_no_size_solves_has_none(monkeypatch):
+    monkeypatch.setattr(choosing, "MOST", 1.3)
+    monkeypatch.setattr(integer, "messages", None)
+    stingy = {"fast": (1.1, lambda F, S: integer.straight_through(F, S, steps=1))}
+    monkeypatch.setitem(choosing.INTEGER, "ternary", stingy)
+    choice = choosing.integer_readouts(_signs(64, 10, 0), "ternary", "fast")
+    assert not choice.features.all()
+    assert not choice.weights[:, choice.features == 0].any()
+
+
+def test_every_array_library(backend):
+    basis = Cosines((4, 4), 1.0, 0)
+    signs = _signs(16, 10, 0)
+    for choice in (
+        choosing.real_readouts(basis, backend.array(signs), "fast"),
+        choosing.real_readouts(basis, backend.array(signs), "small", store="int8"),
+    ):
+        z = signs * basis.synthesis(backend.host(choice.weights))
+        assert (z.min(axis=0) > 0).all()
+    assert (choosing.integer_readouts(backend.array(signs), "binary", "small").features > 0).any()
+
+
+@pytest.mark.parametrize(
+    ("call", "wrong"),
+    [
+        (lambda S: choosing.real_readouts(Cosines((4,), 1.0, 0), S, "best"), "effort: .* 'best'"),
+        (lambda S: choosing.real_readouts(Cosines((4,), 1.0, 0), S, store="int3"), "store: .* 'int3'"),
+        (lambda S: choosing.integer_readouts(S, "real"), "weights: .* 'real'"),
+        (lambda S: choosing.integer_readouts(S, "binary", "best"), "effort: .* 'best'"),
+    ],
+)
+def test_what_cannot_be_asked_for(call, wrong):
+    with pytest.raises(ValueError, match=wrong):
+        call(_signs(4, 3, 0))
+
+
+def test_the_smallest_store_and_the_first_of_equals():
+    bits = {"raw": np.array([8.0, 8.0, 8.0]), "a": np.array([9.0, 8.0, 7.0]), "b": np.array([np.inf, 8.0, 7.0])}
+    assert choosing.smallest(bits).tolist() == ["raw", "raw", "a"]

@@ -1,0 +1,109 @@
+"""Stored readouts: what a store gives back is in the store, and decides as it should, in float64 and in integers."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from refinr.files import storing
+from refinr.readouts import quantise, real
+from refinr.readouts.features import Cosines
+from tests.helpers import assert_equal_exact
+from tests.strategies import seeds
+
+STORES = pytest.mark.parametrize("store", list(quantise.STORES))
+tiles = st.sampled_from([(12,), (5, 5), (8, 4), (3, 4, 3), (2, 3, 2, 3)])
+bases = st.builds(Cosines, tiles, st.sampled_from([0.0, 1.0]), seeds)
+
+
+def _solved(basis: Cosines, networks: int, seed: int) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Signs, numbers of features and weights of networks that are solved."""
+    rng = np.random.default_rng(seed)
+    signs = rng.choice(np.float32([-1, 1]), (basis.samples, networks))
+    features = rng.integers(basis.samples * 2 // 3, basis.samples + 1, networks)
+    features[0] = basis.samples  # one at least is solved
+    found = real.solve(basis, signs, features)
+    return signs[:, found.solved], features[found.solved], found.weights[:, found.solved]
+
+
+def _outputs(basis: Cosines, weights: np.ndarray) -> np.ndarray:
+    return basis.matrix(basis.samples) @ weights[np.argsort(basis.ranks)].astype(np.float64)
+
+
+@STORES
+@given(basis=bases, seed=seeds)
+def test_what_is_kept_is_in_the_store_and_decides_right(store, basis, seed):
+    signs, features, weights = _solved(basis, 8, seed)
+    stored = quantise.quantise(basis, weights, signs, features, store)
+    assert (stored.weights.shape, stored.weights.dtype) == (weights.shape, np.float32)
+    assert stored.kept[features == basis.samples].any()
+    assert not stored.weights[:, ~stored.kept].any()
+    assert not (stored.weights != 0)[basis.ranks[:, None] >= features].any()
+    z = signs * _outputs(basis, stored.weights)
+    assert (z.min(axis=0)[stored.kept] > 0).all()
+    top = quantise.STORES[store].top
+    if top:
+        assert_equal_exact(stored.weights, np.round(stored.weights))
+        assert np.abs(stored.weights).max() <= top
+    else:
+        assert_equal_exact(storing.nearest(stored.weights, store), stored.weights)
+
+
+@given(bases, seeds)
+def test_whole_numbers_decide_the_same_in_integers(basis, seed):
+    """Features in steps of 2^-40, and sums in Python's integers: no rounding where decisions are made."""
+    signs, features, weights = _solved(basis, 4, seed)
+    stored = quantise.quantise(basis, weights, signs, features, "int5")
+    Q = np.round(basis.matrix(basis.samples) * 2.0**40).astype(np.int64).astype(object)
+    w = stored.weights[np.argsort(basis.ranks)].astype(np.int64).astype(object)
+    z = Q @ w * signs.astype(np.int64).astype(object)
+    assert all(value > 0 for value in z[:, stored.kept].ravel())
+
+
+@pytest.mark.parametrize(
+    ("store", "share", "kept"),
+    [("float16", 0.6, 1.0), ("bfloat16", 0.6, 1.0), ("int8", 0.65, 0.95), ("int5", 0.7, 0.95)],
+)
+def test_what_is_measured_is_kept(store, share, kept):
+    basis = Cosines((16, 16), 1.0, 1)
+    signs = np.random.default_rng(0).choice(np.float32([-1, 1]), (256, 64))
+    D = round(share * 256)
+    found = real.solve(basis, signs, D, steps=500)
+    assert found.solved.all()
+    assert quantise.quantise(basis, found.weights, signs, D, store).kept.mean() >= kept
+
+
+def test_steps_keep_more_than_rounding():
+    basis = Cosines((16, 16), 1.0, 1)
+    signs = np.random.default_rng(0).choice(np.float32([-1, 1]), (256, 64))
+    found = real.solve(basis, signs, 170)
+    assert found.solved.all()
+    rounded, stepped = (quantise.quantise(basis, found.weights, signs, 170, "int5", steps=n).kept for n in (1, 60))
+    assert stepped[rounded].all()
+    assert stepped.mean() > rounded.mean() + 0.02
+
+
+@given(seeds)
+def test_the_cheapest_is_the_first_that_keeps(seed):
+    basis = Cosines((6, 6), 1.0, seed)
+    signs, features, weights = _solved(basis, 20, seed)
+    names, stored = quantise.cheapest(basis, weights, signs, features, ("int5", "float16"))
+    first = quantise.quantise(basis, weights, signs, features, "int5")
+    assert_equal_exact(names == "int5", first.kept)
+    assert_equal_exact(stored[:, first.kept], first.weights[:, first.kept])
+    z = signs * _outputs(basis, stored)
+    assert (z.min(axis=0)[names != ""] > 0).all()
+    assert not stored[:, names == ""].any()
+
+
+@STORES
+def test_every_array_library(store, backend):
+    basis = Cosines((4, 4), 1.0, 0)
+    signs, features, weights = _solved(basis, 12, 0)
+    stored = quantise.quantise(basis, backend.array(weights), backend.array(signs), features, store)
+    z = signs * _outputs(basis, backend.host(stored.weights))
+    assert (z.min(axis=0)[stored.kept] > 0).all()
+    names, _ = quantise.cheapest(basis, backend.array(weights), backend.array(signs), features, (store,))
+    assert_equal_exact(names == store, stored.kept)
