@@ -25,7 +25,7 @@ from refinr.xp import Array, namespace, to_host
 ENERGY = 0.62
 """Networks start with the features that hold this share of their signs' energy."""
 
-EFFORTS = {"fast": (1.08, 25), "small": (1.02, 100)}
+EFFORTS = {"fast": (1.08, 25), "small": (1.02, 50)}
 """Real readouts: how far apart rungs are, and steps on each."""
 
 Attempt = Callable[[np.ndarray, np.ndarray], tuple[Array, np.ndarray]]

@@ -65,6 +65,21 @@ def _step(Q: np.ndarray, s: np.ndarray, a: np.ndarray, level: float = 0.0) -> tu
     return z, a + 1.5 * (z - nearest)
 
 
+@given(bases, seeds, st.sampled_from([0.0, 0.2, 1.0]))
+def test_a_step_vs_its_definition(basis, seed, level):
+    rng = np.random.default_rng(seed)
+    D = int(rng.integers(1, basis.samples + 1))
+    S = _signs(basis, 3, seed).astype(np.float64)
+    a = rng.standard_normal(S.shape)
+    w, z, after = real.douglas_rachford(basis, S, a, basis.mask(D, a), level)
+    assert not w[basis.ranks >= D].any()
+    for e in range(3):
+        size = {"conditioning": np.linalg.norm(a[:, e]) + level * basis.samples**0.5, "terms": basis.samples}
+        expected_z, expected = _step(basis.matrix(D), S[:, e], a[:, e], level)
+        assert_close(z[:, e], expected_z, **size)
+        assert_close(after[:, e], expected, **size)
+
+
 @given(bases, seeds, st.integers(1, 12))
 def test_steps_vs_their_definition(basis, seed, steps):
     D = 1 + seed % max(basis.samples // 3, 1)
