@@ -29,6 +29,7 @@ from refinr.files.checksum import LosslessError
 from refinr.fitting import fit
 from refinr.inr import INR
 from refinr.loading import load
+from refinr.solving import solve
 from refinr.version import __version__
 
 __all__ = [
@@ -50,6 +51,7 @@ __all__ = [
     "optim",
     "oracle",
     "planes",
+    "solve",
     "ternary",
     "theory",
 ]

@@ -27,6 +27,9 @@ FUNCTION = 4.0
 NORMAL_CDF = 32.0
 """Error of the normal distribution function in unit roundoffs: `refinr.activations.normal_cdf` in the type itself."""
 
+WAVES = 2.0**-49
+"""Error of a cosine of the features that readouts have, computed in float64: 16 units of numbers below 1."""
+
 _HERE = FLOAT_TYPES["float64"].unit  # of the evaluation that all radii refer to
 _UPWARDS = 1.0 + 2.0**-30  # radii are sums of positive numbers, themselves rounded: off by far less than this
 
@@ -36,6 +39,10 @@ class Ball(NamedTuple):
 
     mid: np.ndarray
     rad: np.ndarray
+
+    def turned(self) -> Ball:
+        """With the first two axes, networks and samples, in each other's place."""
+        return Ball(self.mid.swapaxes(0, 1), self.rad.swapaxes(1, 2))
 
 
 def _column(values: Iterable[float]) -> np.ndarray:
@@ -116,6 +123,30 @@ class Machines:
         rad = np.where(exact, 0.0, spread + gamma * total + flushed)
         met = np.maximum((1.0 + gamma) * total + flushed, largest) * max(1.0, 1.0 / gain)  # before or after the gain
         return self._ball(mid, rad, np.maximum(met, self._constant(gain)))
+
+    def transform(self, waves: np.ndarray, h: Ball) -> Ball:
+        """``waves @ h``: sums of n products (E, n, D), where all share one matrix (n, n) of at most `sqrt(2 / n)`.
+
+        The matrix is computed in float64, where two machines may differ by a few units, and cast.  So with
+        ``m = |waves| (|h| + r)`` the radius is ``|waves| r + gamma_(n + 1) m``, for n roundings of products and sums
+        and one of the matrix.
+        """
+        n = waves.shape[1]
+        size = np.abs(waves) + WAVES  # (n, n)
+        gamma = _gamma(n + 1, self.unit) + _gamma(n + 1, _HERE)
+        reach = np.abs(h.mid) + h.rad  # (T, E, n, D)
+        farthest = np.max(reach, axis=(1, 2, 3), keepdims=True)
+        total = np.matmul(size, reach)
+        spread = np.matmul(size, h.rad) + WAVES * np.sum(reach, axis=2, keepdims=True)
+        flushed = self.tiny * (1.0 + gamma) * 2.0 * n * (2.0 + farthest)
+        rad = spread + gamma * total + flushed
+        return self._ball(
+            np.matmul(waves, h.mid), rad, np.maximum(total + rad, reach.max(axis=(1, 2, 3), keepdims=True))
+        )
+
+    def reshaped(self, z: Ball, shape: tuple[int, int, int]) -> Ball:
+        """The same numbers in another shape (E, N, D)."""
+        return Ball(z.mid.reshape(shape), z.rad.reshape(len(self.unit), *shape))
 
     def integer_linear(self, h: Ball, w: np.ndarray, bits: int) -> Ball:
         """`refinr.ternary.integer_linear`: nothing is rounded where the type holds every sum, half included."""

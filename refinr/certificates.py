@@ -20,14 +20,12 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from refinr import activations, cpu, mlp, tiling
+from refinr import cpu, perceptrons, tiling
 from refinr.balls import Ball, Machines
 from refinr.files.floats import FLOAT_TYPES
 from refinr.inr import INR
 from refinr.mlp import MLP, Params
 from refinr.tables import look_up
-
-_CHUNK = 2**15  # values that a layer has at once: arrays that fit into the caches
 
 
 def enclose(spec: MLP, params: Params, x: np.ndarray, dtypes: Iterable[str]) -> Ball:
@@ -56,27 +54,14 @@ def enclose(spec: MLP, params: Params, x: np.ndarray, dtypes: Iterable[str]) -> 
     >>> z.mid.shape, z.rad.shape, bool((z.rad[0] < 1e-13).all()), bool((z.rad[1] < 1e-4).all())
     ((1, 5, 1), (2, 1, 5, 1), True, True)
     """
-    on = Machines(dtypes)
-    width = len(params["w0"]) * max(spec.sizes)
-    rows = max(1, _CHUNK // width)
     with np.errstate(all="ignore"):  # infinities and NaN end as infinite radii
-        parts = [_forward(on, spec, params, x[None, first : first + rows]) for first in range(0, len(x), rows)]
-    return Ball(np.concatenate([z.mid for z in parts], axis=1), np.concatenate([z.rad for z in parts], axis=2))
+        return _joined(perceptrons.enclosed(Machines(dtypes), spec, params, x))
 
 
-def _forward(on: Machines, spec: MLP, params: Params, x: np.ndarray) -> Ball:
-    """`refinr.mlp.forward` on balls."""
-    layer = mlp.get_layer(spec.layer).enclosure
-    activation = activations.get(spec.activation).enclosure
-    if layer is None or activation is None:
-        what = f"layer {spec.layer!r}" if layer is None else f"activation {spec.activation!r}"
-        raise ValueError(f"certify: nothing is known about rounding in {what}: its row has no enclosure")
-    h = on.data(x)
-    *hidden, output = mlp.by_layer(spec, params)
-    for arrays in hidden:
-        z = layer(on, h, *arrays, gain=spec.gain, **spec.layer_options)  # (E, N, D)
-        h = activation(on, z, **spec.activation_options)  # (E, N, D)
-    return layer(on, h, *output, gain=1.0, **spec.layer_options)  # (E, N, O)
+def _joined(parts: Iterable[Ball]) -> Ball:
+    """Balls of some samples after others, as those of all."""
+    found = list(parts)
+    return Ball(np.concatenate([z.mid for z in found], axis=1), np.concatenate([z.rad for z in found], axis=2))
 
 
 # --- the certificate -------------------------------------------------------------------------------------------------
@@ -171,15 +156,15 @@ def certify(inr: INR, dtypes: Iterable[str] | str | None = None) -> Certificate:
     (True, True)
     """
     inr.refuse_damage()
-    names = tuple(FLOAT_TYPES) if dtypes is None else castable(inr.params, dtypes)
+    names = tuple(FLOAT_TYPES) if dtypes is None else castable(inr.layout.network.cast(inr.params), dtypes)
     layout = inr.layout
-    each = layout.cut.networks(layout.channels)
+    on = Machines(names)
 
     def of_tile(index: int) -> tuple[Any, ...]:
-        x = layout.inputs(tiling.extent(layout.tiles[index]))
-        params = {name: p[index * each : (index + 1) * each] for name, p in inr.params.items()}
-        z = enclose(layout.spec, params, x, names)
-        with np.errstate(invalid="ignore"):
+        extent = tiling.extent(layout.tiles[index])
+        with np.errstate(all="ignore"):  # infinities and NaN end as infinite radii
+            parts = layout.network.enclosed(on, inr.params, layout.networks_of(index), extent, layout.cut, layout.tile)
+            z = _joined(parts)
             distances = layout.cut.distances(z.mid)  # (networks, samples, 1)
             slacks = distances - z.rad  # (T, networks, samples, 1)
         safe = np.all((slacks > 0) | (z.rad == 0.0), axis=(1, 2, 3))  # a value known exactly is the same everywhere

@@ -69,6 +69,7 @@ from refinr.memorisation import (
     word_samples,
 )
 from refinr.mlp import MLP
+from refinr.perceptrons import Perceptrons
 from refinr.planning import plan
 from refinr.tables import look_up
 from refinr.tiled import Tiled
@@ -298,7 +299,7 @@ def exact(
     _require_room(networks * mlp.parameter_count(spec), 4, what, kind.instead)
     if codes.max() > EXACT:
         raise ValueError(f"samples: float32 is exact up to 2^24 = {EXACT}, but codes reach {codes.max()}")
-    layout = replace(layout, tile=extent, cut=Integers(layout.cut.bits), spec=spec)
+    layout = replace(layout, tile=extent, cut=Integers(layout.cut.bits), network=Perceptrons(spec))
     params = {name: np.empty(shape, dtype) for name, (shape, dtype) in mlp.stored(spec, networks).items()}
     for index, where in enumerate(layout.tiles):
         missing = [(0, n - m) for n, m in zip(extent, tiling.extent(where), strict=True)]

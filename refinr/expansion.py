@@ -20,6 +20,7 @@ from refinr.decompositions import BitCoordinate
 from refinr.jobs import Job, Options
 from refinr.layout import Layout
 from refinr.mlp import MLP
+from refinr.perceptrons import Perceptrons
 
 
 def expand(
@@ -81,7 +82,7 @@ def expand(
     scales[-1] = scales[-1] if bit_scale is None else bit_scale
     spec = MLP((3, *hidden, 1), omega=omega, first_scale=tuple(scales))
     settings = Options(lr=lr, max_steps=max_steps, seed=seed, **options)
-    layout = Layout(raised.dtype.str, raised.shape, True, 0, shape, cut, spec)
+    layout = Layout(raised.dtype.str, raised.shape, True, 0, shape, cut, Perceptrons(spec))
 
     def inputs(extent: tuple[int, ...], part: slice) -> np.ndarray:
         """Of some of the planes, at all samples of a tile."""

@@ -19,7 +19,7 @@ from typing import Any
 import numpy as np
 
 from refinr import decoding, indexing, summary, tiling
-from refinr.files import container, storing
+from refinr.files import container
 from refinr.files.checksum import LosslessError, checksum, crc32
 from refinr.files.residual import Residual
 from refinr.indexing import Piece, Selection
@@ -90,7 +90,7 @@ class INR(indexing.OnDemand):
     @property
     def parameters(self) -> int:
         """Number of parameters of all networks."""
-        return sum(p.size for p in self.params.values())
+        return sum(p.size for p in self.layout.network.cast(self.params).values())
 
     @property
     def lossless(self) -> bool:
@@ -122,8 +122,8 @@ class INR(indexing.OnDemand):
         rest = 0 if self.residual is None else self.residual.data.nbytes
         return [
             f"INR of {self.dtype} {self.shape}",
-            summary.networks(layout.networks, len(layout.tiles), layout.tile, layout.spec.sizes),
-            summary.cost(self.report, storing.packed_bytes(self.params, self.store), self.store, rest),
+            summary.networks(layout.networks, len(layout.tiles), layout.tile, layout.network.words(self.params)),
+            summary.cost(self.report, layout.network.packed_bytes(self.params, self.store), self.store, rest),
             summary.exactness(self.report, self.margin, rest),
             *([f"damaged in the file: {', '.join(self.damaged)}"] if self.damaged else []),
         ]
@@ -342,7 +342,7 @@ class INR(indexing.OnDemand):
         """
         if self.damaged:
             raise ValueError(f"save: expected an undamaged INR, got one with damage in {', '.join(self.damaged)}")
-        packed = {name: storing.pack(p, self.store) for name, p in self.params.items()}
+        packed = self.layout.network.pack(self.params, self.store)
         container.write(path, self._arrays() | packed, self._description())
 
     def _arrays(self) -> dict[str, np.ndarray]:
@@ -363,8 +363,7 @@ class INR(indexing.OnDemand):
             "info": self.info,
         }
         description["store"] = self.store
-        if self.checksums is None:
-            description["version"] = 1  # as it was read
+        description["version"] = 1 if self.checksums is None else self.layout.network.version  # 1: as it was read
         if self.residual is not None:
             description["residual"] = {"codec": self.residual.codec, "margin": self.residual.margin}
         return description

@@ -1,29 +1,37 @@
 """How an array is laid out over networks: all that decoding needs besides their parameters.
 
-With this you can find an array's tiles, codes and networks (`Layout.tiles`, `Layout.codes`, `Layout.inputs`) and run
-through the tiles with their networks' outputs (`Layout.outputs`).  `refinr.planning` chooses layouts.
+With this you can find an array's tiles, codes and networks (`Layout.tiles`, `Layout.codes`, `Layout.networks_of`) and
+run through the tiles with their networks' outputs (`Layout.outputs`).  `refinr.planning` chooses layouts.
 """
 
 from __future__ import annotations
 
+import functools
+import itertools
 import math
 import operator
 import re
 from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import asdict, dataclass
-from functools import cached_property, partial
+from functools import partial
 from types import ModuleType
 from typing import Any
 
 import numpy as np
 
-from refinr import cpu, decompositions, encodings, planes, tiling
-from refinr.chunks import evaluate
+from refinr import cpu, decompositions, planes, tiling
 from refinr.decompositions import Decomposition
 from refinr.encodings import Encoding
 from refinr.mlp import MLP
-from refinr.xp import asarray_like, get, to_host
+from refinr.perceptrons import Perceptrons
+from refinr.readouts.networks import Readouts
+from refinr.xp import get
+
+Network = Perceptrons | Readouts
+
+NETWORKS: dict[str, Any] = {"spec": Perceptrons, "readouts": Readouts}
+"""Kinds of networks, by the key that describes them in files; `refinr.perceptrons` says what they offer."""
 
 PORTION = 256
 """Tiles that are evaluated ahead of whoever takes their outputs: more than there are threads, and few to keep."""
@@ -46,9 +54,8 @@ class Layout:
     tile : tuple of ints
         Shape of a full tile; `tiles` says where each of them is.
     cut : Planes, BitCoordinate, Direct or Integers
-    spec : MLP
-    encoding : Octaves, Fourier, Triangle or None
-        Of the networks' inputs; None: coordinates as they are.
+    network : Perceptrons or Readouts
+        What the networks are.
     """
 
     dtype: str
@@ -57,8 +64,7 @@ class Layout:
     offset: int
     tile: tuple[int, ...]
     cut: Decomposition
-    spec: MLP
-    encoding: Encoding | None = None
+    network: Network
 
     @property
     def grid(self) -> tuple[int, ...]:
@@ -86,18 +92,50 @@ class Layout:
         a_tile = self.cut.networks(self.channels) * self.outputs_each
         return math.prod(self.grid) * a_tile // math.prod(self.tile)
 
-    @cached_property
+    @functools.cached_property
     def tiles(self) -> list[tuple[slice, ...]]:
         """Where all tiles are, row-major: slices of the grid."""
         return tiling.tiles(self.grid, self.tile)
 
+    @property
+    def networks_each(self) -> int:
+        """Networks of a tile."""
+        return self.cut.networks(self.channels)
+
+    def networks_of(self, first: int, tiles: int = 1) -> range:
+        """The numbers of the networks of so many tiles from that one on."""
+        return range(first * self.networks_each, (first + tiles) * self.networks_each)
+
+    @property
+    def outputs_of_networks(self) -> np.ndarray:
+        """Values that each network has to compute, int64 (networks,)."""
+        by_axis = [np.minimum(t, n - np.arange(0, n, t)) for n, t in zip(self.grid, self.tile, strict=True)]
+        samples = functools.reduce(np.multiply.outer, by_axis).ravel()  # (tiles,)
+        return np.repeat(samples * (self.outputs_each // math.prod(self.tile)), self.networks_each)
+
+    # --- perceptrons -------------------------------------------------------------------------------------------------
+
+    @property
+    def _perceptrons(self) -> Perceptrons:
+        if not isinstance(self.network, Perceptrons):
+            raise AttributeError(f"network: expected multilayer perceptrons, got {type(self.network).__name__}")
+        return self.network
+
+    @property
+    def spec(self) -> MLP:
+        """What they look like, where networks are multilayer perceptrons."""
+        return self._perceptrons.spec
+
+    @property
+    def encoding(self) -> Encoding | None:
+        """Of their inputs."""
+        return self._perceptrons.encoding
+
     def inputs(self, extent: tuple[int, ...]) -> np.ndarray:
-        """Coordinates, or their encoding, (N, I) in a tile; a smaller one at the edge is the corner of a full one."""
-        axes = self.cut.axes(self.tile)
-        full = self.cut.inputs(self.tile) if self.encoding is None else self.encoding.inputs(axes)
-        full = full.reshape(*axes, -1)  # (*axes, I)
-        corner = tuple(slice(n) for n in self.cut.axes(extent))
-        return full[corner].reshape(-1, full.shape[-1])
+        """Those inputs, (N, I) in a tile."""
+        return self._perceptrons.inputs(extent, self.cut, self.tile)
+
+    # --- samples and codes -------------------------------------------------------------------------------------------
 
     def codes(self, samples: np.ndarray) -> np.ndarray:
         """Codes (*grid, C) of all samples, or of those of a tile; offset subtracted."""
@@ -110,14 +148,6 @@ class Layout:
         codes = codes.astype(planes.code_dtype(self.dtype))
         samples = planes.from_codes(codes + codes.dtype.type(self.offset), self.dtype)
         return samples if self.channel_axis else samples[..., 0]
-
-    def inputs_at(self, points: np.ndarray) -> np.ndarray:
-        """The same for points (N, d) of a tile, in samples from its corner; one row for each output (N P, I)."""
-        axes = self.cut.axes(self.tile)
-        for length in axes[len(self.tile) :]:  # an axis that the decomposition adds runs through all its samples
-            last = np.tile(np.arange(float(length)), len(points))[:, None]
-            points = np.concatenate([np.repeat(points, length, axis=0), last], axis=1)
-        return (self.encoding or self.cut).inputs_at(points, axes)
 
     @property
     def first(self) -> float:
@@ -137,14 +167,11 @@ class Layout:
         with cpu.single_threaded_blas():
             for which in np.split(order, np.flatnonzero(np.diff(tiles[order])) + 1):
                 if len(which):
-                    inputs = self.inputs_at(points[which] - places[which] * np.asarray(self.tile))
-                    yield which, self._evaluate(params, int(tiles[which[0]]), xp.asarray(inputs))
-
-    def _evaluate(self, params: dict[str, np.ndarray], index: int, x: Any) -> np.ndarray:
-        """Outputs of the networks of one tile, on the host."""
-        each = self.cut.networks(self.channels)
-        rows = {name: asarray_like(p[index * each : (index + 1) * each], x) for name, p in params.items()}
-        return to_host(evaluate(self.spec, rows, x))
+                    index = int(tiles[which[0]])
+                    extent = tiling.extent(self.tiles[index])
+                    inside = points[which] - places[which] * np.asarray(self.tile)
+                    networks = self.networks_of(index)
+                    yield which, self.network.at(params, networks, extent, inside, self.cut, self.tile, xp)
 
     def outputs(
         self,
@@ -157,25 +184,50 @@ class Layout:
         All tiles, or those whose numbers in `tiles` are given, in that order.
         """
         xp = get(xp)
-        wanted = range(len(self.tiles)) if tiles is None else tiles
-        extents = {tiling.extent(self.tiles[index]) for index in wanted}
-        inputs = {extent: xp.asarray(self.inputs(extent)) for extent in extents}
+        evaluate = self.network.evaluator(params, self.cut, self.tile, xp)
 
-        def outputs_of(index: int) -> tuple[tuple[slice, ...], np.ndarray]:
-            where = self.tiles[index]
-            return where, self._evaluate(params, index, inputs[tiling.extent(where)])
+        def outputs_of(run: list[int]) -> list[tuple[tuple[slice, ...], np.ndarray]]:
+            z = evaluate(self.networks_of(run[0], len(run)), tiling.extent(self.tiles[run[0]]))
+            each = self.networks_each
+            return [(self.tiles[index], z[i * each : (i + 1) * each]) for i, index in enumerate(run)]
 
         cpu.recycle_memory()
+        together = max(1, self.network.together // (self.networks_each * self.outputs_each))
+        runs = self._runs(range(len(self.tiles)) if tiles is None else tiles, together)
         # parameters may be anybody's: what overflows decides something, and checksums judge that
         quiet = partial(np.seterr, all="ignore")
         with cpu.single_threaded_blas(), ThreadPoolExecutor(cpu.workers(xp), initializer=quiet) as pool:
-            for first in range(0, len(wanted), PORTION):
-                yield from pool.map(outputs_of, wanted[first : first + PORTION])
+            while portion := list(itertools.islice(runs, max(1, PORTION // together))):
+                for found in pool.map(outputs_of, portion):
+                    yield from found
+
+    def _runs(self, tiles: Sequence[int], most: int) -> Iterator[list[int]]:
+        """Tiles of one extent that follow each other, at most so many together."""
+        run: list[int] = []
+        for index in tiles:
+            if run and (
+                len(run) == most
+                or index != run[-1] + 1
+                or tiling.extent(self.tiles[index]) != tiling.extent(self.tiles[run[0]])
+            ):
+                yield run
+                run = []
+            run.append(index)
+        if run:
+            yield run
 
     def to_json(self) -> dict[str, Any]:
         """As JSON values."""
-        names = {"decomposition": decompositions.name_of(self.cut), "encoding": encodings.to_json(self.encoding)}
-        return asdict(self) | names
+        return {
+            "dtype": self.dtype,
+            "shape": self.shape,
+            "channel_axis": self.channel_axis,
+            "offset": self.offset,
+            "tile": self.tile,
+            "cut": asdict(self.cut),
+            **self.network.to_json(),
+            "decomposition": decompositions.name_of(self.cut),
+        }
 
     @classmethod
     def from_json(cls, value: dict[str, Any]) -> Layout:
@@ -185,20 +237,18 @@ class Layout:
             if not re.fullmatch("[<>|][biuf][1248]", dtype):
                 raise ValueError(f"dtype: expected one like <u2, got {dtype!r:.40}")
         cut = decompositions.named(value.pop("decomposition"), value.pop("cut"))
-        spec = MLP(**value.pop("spec"))
-        encoding = encodings.from_json(value.pop("encoding", None))
+        kind = next((name for name in NETWORKS if name in value), "spec")
+        beside = {name: value.pop(name) for name in NETWORKS[kind].beside if name in value}
+        network = NETWORKS[kind].from_json(value.pop(kind), **beside)
         shape = tuple(map(operator.index, value.pop("shape")))
         tile = tuple(map(operator.index, value.pop("tile")))
         value["offset"] = operator.index(value["offset"])
         value["dtype"] = np.dtype(value["dtype"]).str
-        layout = cls(cut=cut, spec=spec, encoding=encoding, shape=shape, tile=tile, **value)
+        layout = cls(cut=cut, network=network, shape=shape, tile=tile, **value)
         if min(*shape, *tile) < 1:
             raise ValueError(f"shape, tile: expected positive lengths, got {shape} and {tile}")
         if any(t > n for t, n in zip(tile, layout.grid, strict=True)):
             raise ValueError(f"tile: expected one within the grid of {layout.grid}, got {tile}")
-        axes = cut.axes(tile)
-        width = len(axes) if encoding is None else encoding.width(axes)
-        if spec.sizes[0] != width:
-            raise ValueError(f"sizes: expected {width} inputs, got {spec.sizes[0]}")
+        network.check(cut.axes(tile))
         planes.code_dtype(layout.dtype).type(layout.offset)  # raises for what is no code
         return layout

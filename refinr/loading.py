@@ -13,7 +13,7 @@ from typing import Any
 
 import numpy as np
 
-from refinr import decoding, mlp, tiling
+from refinr import decoding, tiling
 from refinr.files import container, storing
 from refinr.files.residual import Residual, blocks
 from refinr.inr import INR
@@ -26,9 +26,6 @@ MOST_OUTPUTS = 1 << 22
 
 OUTPUTS_A_BYTE = 64
 """Outputs that each byte of a file's arrays may ask for: refinr's own files stay far below."""
-
-PARAMETERS_A_BYTE = 8
-"""Parameters that each byte of a file's arrays may stand for: five trits are the most that one holds."""
 
 _NONSENSE = (KeyError, TypeError, ValueError, AttributeError, IndexError, ArithmeticError)
 """What a description raises that does not say what it should."""
@@ -65,7 +62,7 @@ def load(path: str | os.PathLike[str], *, trusted: bool = False, damaged: str = 
     size = sum(array.nbytes for array in arrays.values())
     with _blaming(path, "its description is damaged", with_kind=True):
         layout = Layout.from_json(description["layout"])
-        _check_room_for_networks(layout, size)
+        layout.network.check_room(layout.networks, size)
         report = _report(description["report"], layout)
         checksums = _checksums(description, arrays, layout)
         residual = _residual(description, arrays, layout, harmed)
@@ -74,7 +71,7 @@ def load(path: str | os.PathLike[str], *, trusted: bool = False, damaged: str = 
         store = description["store"]
         look_up(storing.STORES, store, "store")
     with _blaming(path, "its arrays are not those that its description speaks of"):
-        params = _params(layout, store, arrays, harmed)
+        params = layout.network.unpack(arrays, store, layout.outputs_of_networks, harmed)
     if not trusted:
         _check_work(path, layout, size)
     return INR(layout, params, report, checksum, info, residual, store, checksums, harmed)
@@ -88,12 +85,6 @@ def _blaming(path: str | os.PathLike[str], what: str, *, with_kind: bool = False
     except _NONSENSE as error:
         kind = f"{type(error).__name__}: " if with_kind else ""  # a KeyError alone says nothing
         raise ValueError(f"{path}: {what} ({kind}{error})") from None
-
-
-def _check_room_for_networks(layout: Layout, size: int) -> None:
-    """The parameters that are spoken of must be there, before anything is made for them."""
-    if mlp.parameter_count(layout.spec) * layout.networks > PARAMETERS_A_BYTE * size:
-        raise ValueError(f"{layout.networks} networks of sizes {layout.spec.sizes} in {size} bytes")
 
 
 def _report(value: dict[str, Any], layout: Layout) -> Report:
@@ -129,13 +120,6 @@ def _checksums(description: dict[str, Any], arrays: dict[str, np.ndarray], layou
     if (checksums.dtype, checksums.shape) != (np.dtype(np.uint32), (tiles,)):
         raise ValueError(f"checksums: expected {tiles} of uint32, got {checksums.dtype} {checksums.shape}")
     return checksums
-
-
-def _params(layout: Layout, store: str, arrays: dict[str, np.ndarray], harmed: Sequence[str]) -> dict[str, np.ndarray]:
-    expected = mlp.stored(layout.spec, layout.networks)
-    if arrays.keys() != expected.keys():
-        raise ValueError(f"expected {', '.join(expected)}, got {', '.join(arrays)}")
-    return {name: storing.unpack(arrays[name], store, *kind, damaged=name in harmed) for name, kind in expected.items()}
 
 
 def _check_work(path: str | os.PathLike[str], layout: Layout, size: int) -> None:

@@ -11,7 +11,7 @@ from typing import Any
 
 import numpy as np
 
-from refinr import metrics, mlp
+from refinr import metrics
 from refinr.files import residual
 from refinr.files.checksum import agree, checksum, crc32
 from refinr.inr import INR
@@ -79,7 +79,7 @@ def measure(
     report = Report(
         seconds=seconds,
         networks=layout.networks,
-        parameters=layout.networks * mlp.parameter_count(layout.spec),
+        parameters=layout.network.count(params, layout.networks),
         steps=steps,
         most_steps=most_steps,
         restarts=restarts,

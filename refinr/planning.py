@@ -21,6 +21,8 @@ from refinr.jobs import Options
 from refinr.layout import Layout
 from refinr.mlp import MLP, get_layer, widths
 from refinr.optim import Optimiser, Schedule
+from refinr.perceptrons import Perceptrons
+from refinr.readouts.networks import Readouts
 from refinr.tables import look_up
 
 AUTO = "auto"
@@ -96,6 +98,56 @@ def plan(
     >>> layout.cut.bits, layout.tile, layout.networks
     (6, (4, 4), 24)
     """
+    signal = _signal(samples, decomposition, bits, radix_bits, gray, channels, tile)
+    *_, shape, cut = signal
+    axes = cut.axes(shape)
+    lift = _encoding(encoding, layer, axes, features, seed)
+    width = len(axes) if lift is None else lift.width(axes)
+    inner = hidden(len(axes), math.prod(axes)) if callable(hidden) else hidden
+    spec = MLP(
+        (width, *inner, 1),
+        activation,
+        omega=_omega(omega, activation),
+        first_scale=_first_scale(first_scale, activation, axes, lift),
+        layer=layer,
+    )
+    return Layout(*signal, Perceptrons(spec, lift))
+
+
+def plan_readouts(
+    samples: np.ndarray,
+    *,
+    bits: int | None = None,
+    gray: bool = True,
+    channels: bool | None = None,
+    tile: int | Sequence[int] = 16,
+    seed: int = 0,
+) -> tuple[Layout, Readouts]:
+    """The layout for an array whose planes are readouts of fixed features, and these; as in `refinr.solve`.
+
+    Examples
+    --------
+    >>> layout, network = plan_readouts(np.arange(64, dtype="uint8").reshape(8, 8))
+    >>> layout.networks, network
+    (6, Readouts(order=2.0, seed=0))
+    """
+    signal = _signal(samples, "planes", bits, 1, gray, channels, tile)
+    *_, shape, _ = signal
+    network = Readouts(order=1.0 if len(shape) == 1 else 2.0, seed=seed)
+    network.check(shape)
+    return Layout(*signal, network), network
+
+
+def _signal(
+    samples: np.ndarray,
+    decomposition: str,
+    bits: int | None,
+    radix_bits: int,
+    gray: bool,
+    channels: bool | None,
+    tile: int | Sequence[int],
+) -> tuple[str, tuple[int, ...], bool, int, tuple[int, ...], Decomposition]:
+    """All that a layout says before it comes to its networks."""
     if samples.ndim == 0 or samples.size == 0:
         raise ValueError(f"samples: expected at least one axis and one sample, got shape {samples.shape}")
     planes.code_dtype(samples.dtype)  # raises for dtypes without codes
@@ -108,18 +160,7 @@ def plan(
     offset, needed = _range(ends)
     cut = decompositions.choose(decomposition, ends, _bits(bits, needed), radix_bits, gray)
     shape = tiling.tile_shape(grid, tile)
-    axes = cut.axes(shape)
-    lift = _encoding(encoding, layer, axes, features, seed)
-    width = len(axes) if lift is None else lift.width(axes)
-    inner = hidden(len(axes), math.prod(axes)) if callable(hidden) else hidden
-    spec = MLP(
-        (width, *inner, 1),
-        activation,
-        omega=_omega(omega, activation),
-        first_scale=_first_scale(first_scale, activation, axes, lift),
-        layer=layer,
-    )
-    return Layout(samples.dtype.str, samples.shape, channel_axis, offset, shape, cut, spec, lift)
+    return samples.dtype.str, samples.shape, channel_axis, offset, shape, cut
 
 
 def plan_training(

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from concurrent.futures import FIRST_COMPLETED, Executor, Future, ThreadPoolExecutor, wait
+from concurrent.futures import Executor, ThreadPoolExecutor
 from functools import partial
 from types import ModuleType
 from typing import Any, NamedTuple
@@ -16,6 +16,7 @@ import numpy as np
 
 from refinr import cpu, training
 from refinr.chunks import chunk_length
+from refinr.completing import completed
 from refinr.jobs import Job, Options, Outcome
 from refinr.mlp import MLP
 from refinr.xp import get, name_of
@@ -33,12 +34,6 @@ CACHES = Room(bytes=12 << 20, networks=64)
 
 GPU = Room(bytes=1 << 30, networks=1024)
 """Enough to keep all of a GPU busy, and a small part of its memory."""
-
-JOBS_AHEAD = 4
-"""Jobs under way for each worker, so that none waits for the next to be made."""
-
-MANY_WORKERS = 64
-"""Taken where an executor does not say how many workers it has: a cluster's."""
 
 
 def group_size(spec: MLP, samples: int, xp: ModuleType | None = None) -> int:
@@ -106,23 +101,10 @@ def run(
     call: Any = partial(training.train, options=options, threads=threads, xp=name_of(xp))
     if isinstance(pool, ThreadPoolExecutor):
         call = partial(call, notify=notify, stop=stop)
-    window = JOBS_AHEAD * getattr(pool, "_max_workers", MANY_WORKERS)
-    waiting: dict[Future[Outcome], Job] = {}
-    source = iter(jobs)
     try:
         with cpu.single_threaded_blas():
-            while True:
-                for job in source:
-                    waiting[pool.submit(call, job)] = job
-                    if len(waiting) >= window:
-                        break
-                if not waiting:
-                    return
-                for future in wait(waiting, return_when=FIRST_COMPLETED).done:
-                    yield waiting.pop(future), future.result()
+            yield from completed(pool, call, jobs)
     finally:
         stop.set()
-        for future in waiting:
-            future.cancel()
         if executor is None:
             pool.shutdown()

@@ -19,16 +19,16 @@ PREVIEW = 192
 """Samples on a side of a picture at most: what a notebook shows must not take long to decode."""
 
 
-def networks(count: int, tiles: int, tile: Sequence[int], sizes: Sequence[int]) -> str:
-    """How many networks there are, for what, and how wide.
+def networks(count: int, tiles: int, tile: Sequence[int], words: str) -> str:
+    """How many networks there are, for what, and of what kind.
 
     Examples
     --------
-    >>> networks(16, 2, (32, 32), (2, 16, 1))
+    >>> networks(16, 2, (32, 32), "widths 2-16-1")
     '16 networks of widths 2-16-1, 2 tiles of 32 x 32'
     """
     tiles_in_words = "one tile" if tiles == 1 else f"{tiles} tiles"
-    return f"{count} networks of widths {'-'.join(map(str, sizes))}, {tiles_in_words} of {' x '.join(map(str, tile))}"
+    return f"{count} networks of {words}, {tiles_in_words} of {' x '.join(map(str, tile))}"
 
 
 def cost(report: Report, packed: int, store: str, residual: int) -> str:

@@ -65,10 +65,12 @@ class Tiled:
 
     def part(self, index: int) -> Part:
         """What is in the tile of that number."""
-        layout = self.layout
-        samples = self.samples[layout.tiles[index]]
-        codes = layout.codes(samples).reshape(-1, layout.channels)
-        return Part(samples, codes, layout.cut.targets(codes))
+        codes = self.codes(index)
+        return Part(self.samples[self.layout.tiles[index]], codes, self.layout.cut.targets(codes))
+
+    def codes(self, index: int) -> np.ndarray:
+        """Its codes alone, (N, C)."""
+        return self.layout.codes(self.samples[self.layout.tiles[index]]).reshape(-1, self.layout.channels)
 
     def jobs(self, group: int, skip: Container[int] = ()) -> Iterator[Job]:
         """The networks but for those to `skip`, in groups of that size: tiles of one shape together, the largest first.

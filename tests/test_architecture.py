@@ -23,22 +23,24 @@ FLOORS = {
         [
             "xp cpu version tables initialisation files.floats files.atomic files.checksum files.trits"
             " files.residual files.journal files.format codec.rans codec.arrangement",
-            "planes coords activations layers losses metrics optim decisions tiling indexing executors progress"
-            " incoming files.residual files.container"
+            "planes coords activations layers losses metrics optim decisions tiling indexing executors completing"
+            " progress incoming files.residual files.container"
             " files.npy files.png files.tiff files.wav files.nifti oracle.case readouts.batches"
             " readouts.features codec.exact codec.contexts",
             "ternary encodings decompositions theory report files.signals files.storing oracle.compare"
             " oracle.rounding readouts.real readouts.infeasible readouts.integer codec.network codec.mixture",
-            "kinds balls summary oracle.leaf_operations oracle.vectors codec.symbols codec.training readouts.quantise",
+            "kinds balls summary oracle.leaf_operations oracle.vectors codec.symbols codec.training"
+            " readouts.quantise readouts.networks",
             "description readouts readouts.choosing codec.parameters codec.stream",
-            "mlp",
-            "chunks jobs maxima memorisation",
-            "training layout",
-            "running planning tiled decoding",
+            "mlp readouts.finding",
+            "chunks jobs",
+            "training perceptrons maxima memorisation",
+            "running layout",
+            "planning tiled units decoding",
             "inr",
             "expansion",
             "measuring loading",
-            "fitting constructive certificates oracle.network_operations",
+            "fitting solving constructive certificates oracle.network_operations",
             "cli.demo oracle.bounds",
             "oracle.operations",
             "oracle.making",
@@ -64,10 +66,10 @@ SCREENS = {"progress", "indexing", "summary", "incoming"}  # what faces users, b
 LINES_A_FILE = 200
 STATEMENTS_A_FILE = 165
 PACKED_A_FILE = 1  # tuples assigned to tuples: a swap or a recurrence, where both values must be the old ones
-STATEMENTS_OF_THE_METHOD = 1860
+STATEMENTS_OF_THE_METHOD = 1975
 
 # low, but of the machine and not of the mathematics: cores, files, screens; and the oracle, which has its own defects
-NOT_MUTATED = {"cpu", "version", "tables", "report", "executors", "progress", "summary", "incoming"}
+NOT_MUTATED = {"cpu", "version", "tables", "report", "executors", "completing", "progress", "summary", "incoming"}
 
 
 def _name(path: Path) -> str:
@@ -239,7 +241,7 @@ def test_a_line_is_one_thought(folder):
 
 
 def test_the_method_is_read_in_one_sitting():
-    method = [name for name in _needed_by("fitting") - SCREENS if not name.startswith("files")]
+    method = [name for name in _needed_by("fitting") - SCREENS if not name.startswith(("files", "readouts"))]
     assert len(method) > 15
     assert sum(_statements(SOURCES[name]) for name in method) <= STATEMENTS_OF_THE_METHOD
 

@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 from scipy.special import ndtr
 
 import refinr
-from refinr import activations, balls, certificates, cli, decompositions, mlp
+from refinr import activations, balls, certificates, cli, decompositions, mlp, perceptrons
 from refinr.balls import Ball, Machines
 from refinr.certificates import enclose
 from refinr.files.floats import FLOAT_TYPES
@@ -542,7 +542,7 @@ def test_margins_and_slacks_are_the_smallest_of_their_plane(decomposition, optio
 
 def test_chunks_and_threads_do_not_matter(inr, monkeypatch):
     whole = refinr.certify(inr)
-    monkeypatch.setattr(certificates, "_CHUNK", 1)  # one sample at a time
+    monkeypatch.setattr(perceptrons, "MEETING", 1)  # one sample at a time
     apart = refinr.certify(inr)
     for name in TYPES:
         assert whole.types[name].guaranteed == apart.types[name].guaranteed
@@ -552,7 +552,8 @@ def test_chunks_and_threads_do_not_matter(inr, monkeypatch):
 
 def test_an_output_of_zero_known_exactly_is_the_same_bit_everywhere(inr):
     params = {name: np.zeros_like(p) for name, p in inr.params.items()}
-    layout = dataclasses.replace(inr.layout, spec=dataclasses.replace(inr.layout.spec, activation="relu"))
+    spec = dataclasses.replace(inr.layout.spec, activation="relu")
+    layout = dataclasses.replace(inr.layout, network=perceptrons.Perceptrons(spec))
     zeros = dataclasses.replace(inr, layout=layout, params=params)
     x = layout.inputs(layout.tile)
     assert not np.array_equal(x, np.rint(x)), "coordinates are no integers, but nothing is made of them"
@@ -745,11 +746,13 @@ def test_outputs_that_overflow_are_not_certain():
 
 
 def test_an_output_that_may_be_on_its_threshold_is_not_certain(inr, monkeypatch):
-    def up_to_the_threshold(spec, params, x, dtypes):
-        mid = enclose(spec, params, x, dtypes).mid
+    joined = certificates._joined
+
+    def up_to_the_threshold(parts):
+        mid = joined(parts).mid
         return Ball(mid, np.broadcast_to(abs(mid), (1, *mid.shape)))
 
-    monkeypatch.setattr(certificates, "enclose", up_to_the_threshold)
+    monkeypatch.setattr(certificates, "_joined", up_to_the_threshold)
     found = certificates.certify(inr, "float32").types["float32"]
     assert (found.guaranteed, found.slack) == (False, 0.0)
 

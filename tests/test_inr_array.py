@@ -20,7 +20,7 @@ from hypothesis import strategies as st
 import refinr
 from refinr import summary
 from refinr.files import container
-from refinr.layout import Layout
+from refinr.perceptrons import Perceptrons
 from tests.helpers import assert_equal_exact
 from tests.strategies import SAMPLE_DTYPES, seeds, shapes
 from tests.test_indexing import indices
@@ -75,14 +75,14 @@ def test_only_the_tiles_that_an_index_touches_are_computed(data, shape):
         numbers[place] = number
     index = data.draw(indices(shape))
     computed = []
-    whole = Layout._evaluate
+    whole = Perceptrons._outputs
 
-    def counted(layout: Layout, params: Any, number: int, x: Any) -> np.ndarray:
-        computed.append(number)
-        return whole(layout, params, number, x)
+    def counted(network: Perceptrons, params: Any, networks: range, x: Any) -> np.ndarray:
+        computed.extend(networks)  # one for each tile
+        return whole(network, params, networks, x)
 
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(Layout, "_evaluate", counted)
+        patch.setattr(Perceptrons, "_outputs", counted)
         inr[index]
     assert sorted(computed) == np.unique(numbers[index]).tolist()
 

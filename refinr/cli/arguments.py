@@ -8,10 +8,11 @@ from __future__ import annotations
 import argparse
 from pathlib import Path
 
-from refinr import activations, decompositions, encodings, executors, losses, mlp, optim, planning
+from refinr import activations, decompositions, encodings, executors, losses, mlp, optim, planning, solving
 from refinr.cli import commands
 from refinr.files import signals, storing
 from refinr.files.floats import FLOAT_TYPES
+from refinr.readouts.finding import Search
 
 
 def demo(parser: argparse.ArgumentParser) -> None:
@@ -46,14 +47,26 @@ def fit(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--exact", action=argparse.BooleanOptionalAction, default=True, help=text)
     text = "what the file holds parameters in; what half floats make wrong, the residual takes up"
     parser.add_argument("--store", choices=list(storing.STORES), default="float32", help=text)
-    text = "keep networks as they are done in OUT.inr.part, and go on from there if it is there"
-    parser.add_argument("--resume", action="store_true", help=text)
-    text = "who trains: threads or processes of this machine, Dask's workers, or MPI's"
-    parser.add_argument("--executor", choices=list(executors.EXECUTORS), default="threads", help=text)
-    parser.add_argument("--workers", type=int, help="how many processes; default: as many as cores")
-    parser.add_argument("--address", help="of Dask's scheduler: tcp://host:8786")
-    parser.add_argument("--xp", default="numpy", help="array library: numpy, cupy")
-    parser.add_argument("--quiet", action="store_true", help="no progress bar")
+    _add_machine(parser)
+
+
+def solve(parser: argparse.ArgumentParser) -> None:
+    """``IN OUT.inr`` and how to solve it."""
+    parser.add_argument("input", metavar="IN", help=f"signal to solve: {_known()}")
+    parser.add_argument("output", metavar="OUT.inr")
+    parser.add_argument("--weights", choices=list(solving.WEIGHTS), default="real", help="what weights can be")
+    parser.add_argument("--bits", type=int, help="width of the codes; default: what the samples need")
+    parser.add_argument("--tile", type=lengths, default=16, help="16 (16*16 samples in any dimension) or 16,16,8")
+    parser.add_argument("--share", type=float, help="features a sample to begin with; default: as smoothness says")
+    parser.add_argument("--budget", type=float, default=1.0, help="features a sample at most")
+    parser.add_argument("--max-steps", type=int, default=Search.max_steps, help="steps before there are more features")
+    parser.add_argument("--seed", type=int, default=0)
+    parser.add_argument("--gray", action=argparse.BooleanOptionalAction, default=True, help="planes of the Gray code")
+    parser.add_argument("--channels", action=argparse.BooleanOptionalAction, help="last axis counts channels")
+    text = "keep what a budget leaves wrong as a residual, so that decoding is exact"
+    parser.add_argument("--exact", action=argparse.BooleanOptionalAction, default=False, help=text)
+    parser.add_argument("--store", choices=list(storing.STORES), default=Search.store, help="what the file holds")
+    _add_machine(parser)
 
 
 def decode(parser: argparse.ArgumentParser) -> None:
@@ -108,6 +121,17 @@ def oracle(parser: argparse.ArgumentParser) -> None:
 
 def _known() -> str:
     return ", ".join(signals.by_suffix())
+
+
+def _add_machine(parser: argparse.ArgumentParser) -> None:
+    text = "keep networks as they are done in OUT.inr.part, and go on from there if it is there"
+    parser.add_argument("--resume", action="store_true", help=text)
+    text = "who trains: threads or processes of this machine, Dask's workers, or MPI's"
+    parser.add_argument("--executor", choices=list(executors.EXECUTORS), default="threads", help=text)
+    parser.add_argument("--workers", type=int, help="how many processes; default: as many as cores")
+    parser.add_argument("--address", help="of Dask's scheduler: tcp://host:8786")
+    parser.add_argument("--xp", default="numpy", help="array library: numpy, cupy")
+    parser.add_argument("--quiet", action="store_true", help="no progress bar")
 
 
 def _add_trusted(parser: argparse.ArgumentParser) -> None:

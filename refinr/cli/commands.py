@@ -14,8 +14,8 @@ from pathlib import Path
 
 import numpy as np
 
-from refinr import certificates, executors, expansion, fitting
-from refinr.files import signals, storing
+from refinr import certificates, executors, expansion, fitting, solving
+from refinr.files import signals
 from refinr.inr import INR
 from refinr.loading import load
 
@@ -29,6 +29,15 @@ def demo(options: argparse.Namespace) -> int:
 
 def fit(options: argparse.Namespace) -> int:
     """Fit a signal and write the file."""
+    return _represent(options, fitting.fit)
+
+
+def solve(options: argparse.Namespace) -> int:
+    """Solve a signal and write the file."""
+    return _represent(options, solving.solve)
+
+
+def _represent(options: argparse.Namespace, verb: Callable[..., INR]) -> int:
     ours = ("run", "input", "output", "quiet", "resume", "executor", "workers", "address")
     settings = {k: v for k, v in vars(options).items() if k not in ours}
     if signals.format_of(options.output):  # perhaps the only copy of a signal
@@ -42,9 +51,7 @@ def fit(options: argparse.Namespace) -> int:
     journal = Path(f"{options.output}.part") if options.resume else None
     try:
         with executors.open_executor(options.executor, workers=options.workers, address=options.address) as executor:
-            inr = fitting.fit(
-                samples, progress=not options.quiet, info=info, journal=journal, executor=executor, **settings
-            )
+            inr = verb(samples, progress=not options.quiet, info=info, journal=journal, executor=executor, **settings)
         inr.save(options.output)
     except KeyboardInterrupt as error:
         kept = f"what is done is in {journal}, and the same command goes on" if journal else "nothing was written"
@@ -118,7 +125,8 @@ def _native(samples: np.ndarray) -> np.dtype:
 def certify(options: argparse.Namespace) -> int:
     """Say whether a file decodes to the same bits everywhere."""
     inr = load(options.input)
-    certificates.castable(inr.params, options.dtype)  # raises, where the table would only say that there is no bound
+    # raises, where the table would only say that there is no bound
+    certificates.castable(inr.layout.network.cast(inr.params), options.dtype)
     certificate = certificates.certify(inr)
     print(certificate)
     return 0 if certificate.types[options.dtype].guaranteed else 1
@@ -128,23 +136,16 @@ def info(options: argparse.Namespace) -> int:
     """Say what a file holds."""
     inr = load(options.input, trusted=options.trusted)
     layout = inr.layout
-    spec = layout.spec
     print(f"samples        {np.dtype(layout.dtype)} {layout.shape}, {layout.channels} channel(s)")
     print(f"decomposition  {type(layout.cut).__name__}, {layout.cut.bits} bits, {layout.cut.levels} levels an output")
     print(f"tiles          {len(layout.tiles)} of {layout.tile}")
-    print(f"networks       {layout.networks} of sizes {spec.sizes}, {spec.activation}")
-    if layout.encoding is not None:
-        print(f"encoding       {type(layout.encoding).__name__}, {spec.sizes[0]} inputs")
+    print(f"networks       {layout.networks} of {layout.network.words(inr.params)}")
+    for name, text in layout.network.details(inr.params, inr.store).items():
+        print(f"{name:<15}{text}")
     print(_summary(inr))
-    trits = [p for p in inr.params.values() if p.dtype == np.int8]
-    if trits:
-        scales = sum(p.size for p in inr.params.values()) - sum(p.size for p in trits)
-        packed = sum(storing.pack(p, inr.store).nbytes for p in trits)
-        count = sum(p.size for p in trits)
-        print(f"weights        {spec.layer}: {count} trits in {packed} bytes, {scales} scales in {4 * scales}")
     alone = inr.report.samples * np.dtype(layout.dtype).itemsize
     all_of_it = Path(options.input).stat().st_size
-    network = sum(storing.pack(p, inr.store).nbytes for p in inr.params.values())
+    network = layout.network.packed_bytes(inr.params, inr.store)
     rest = 0 if inr.residual is None else inr.residual.data.nbytes
     larger = "LARGER than the samples" if all_of_it > alone else "smaller than the samples"
     print(f"file           {all_of_it} bytes: networks {network} ({inr.store}), residual {rest}")

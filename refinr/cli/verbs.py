@@ -36,6 +36,12 @@ VERBS: dict[str, Verb] = {
     for verb in [
         Verb("demo", "Represent real measurements exactly, and look at the result.", arguments.demo, commands.demo),
         Verb("fit", "Fit a signal and write it as an .inr file.", arguments.fit, commands.fit),
+        Verb(
+            "solve",
+            "Solve a signal, in seconds, and write it as an .inr file.",
+            arguments.solve,
+            commands.solve,
+        ),
         Verb("decode", "Decode an .inr file and write the signal.", arguments.decode, commands.decode),
         Verb(
             "expand",

@@ -120,6 +120,26 @@ class Cosines:
         dense = functools.reduce(np.kron, (_waves(n, "float64") for n in self.tile))  # (frequencies, samples)
         return np.ascontiguousarray(dense[np.argsort(self.ranks)[:features]].T)
 
+    @property
+    def waves(self) -> list[np.ndarray]:
+        """The waves of each axis, float64 (n, n): rows are waves, in the order of their frequencies."""
+        return [_waves(n, "float64") for n in self.tile]
+
+    def at(self, points: np.ndarray) -> np.ndarray:
+        """All N features at points (n, d), in samples: float64 (n, N), in row-major order of the frequencies.
+
+        Examples
+        --------
+        >>> Cosines((2,), 1e6, 0).at(np.array([[0.0], [0.5]])).round(3).tolist()
+        [[0.707, 0.707], [0.707, 0.0]]
+        """
+        result = np.ones((len(points), 1))
+        for n, place in zip(self.tile, points.T, strict=True):
+            waves = math.sqrt(2.0 / n) * np.cos(np.outer(place + 0.5, np.arange(n)) * (math.pi / n))  # (n points, n)
+            waves[:, 0] = math.sqrt(1.0 / n)
+            result = (result[:, :, None] * waves[:, None, :]).reshape(len(points), -1)
+        return result
+
     def _along_axes(self, y: Array, axis_of_waves: int) -> Array:
         """One matrix product an axis: frequencies from samples (`axis_of_waves` = 1) or back (0)."""
         xp = namespace(y)

@@ -1,0 +1,123 @@
+"""An array in units of work: tiles whose networks are solved together, and what was found of each.
+
+With this you can cut an array into units (`units_of`), keep what is found of them, in memory (`Kept`) or in a journal
+(`Journalled`), and put it together in the order of the networks (`assembled`).
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import math
+import os
+from collections.abc import Collection
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from refinr import tiling
+from refinr.files.journal import Journal
+from refinr.layout import Layout
+from refinr.readouts.batches import block
+from refinr.readouts.finding import FOUND, Found
+
+
+class Unit(NamedTuple):
+    """Tiles of one extent that are solved together, whatever the group size: so bytes do not depend on it."""
+
+    extent: tuple[int, ...]
+    tiles: list[int]
+    networks: list[int]
+
+
+def units_of(layout: Layout) -> list[Unit]:
+    """All tiles in units, those of one extent together, the largest first."""
+    by_extent: dict[tuple[int, ...], list[int]] = {}
+    for index, where in enumerate(layout.tiles):
+        by_extent.setdefault(tiling.extent(where), []).append(index)
+    return [
+        Unit(extent, tiles, [n for index in tiles for n in layout.networks_of(index)])
+        for extent in sorted(by_extent, key=math.prod, reverse=True)
+        for tiles in batches(by_extent[extent], block(math.prod(extent)) // layout.networks_each)
+    ]
+
+
+def batches(items: list[int], size: int) -> list[list[int]]:
+    """Items in their order, so many at a time, at least one."""
+    return [items[first : first + max(1, size)] for first in range(0, len(items), max(1, size))]
+
+
+class Kept:
+    """What was found of each unit, in memory."""
+
+    def __init__(self, units: list[Unit]) -> None:
+        self._units = units
+        self._found: dict[int, Found] = {}
+
+    @property
+    def done(self) -> Collection[int]:
+        """The units that are there."""
+        return self._found.keys()
+
+    def add(self, number: int, found: Found) -> None:
+        """Keep what was found of a unit."""
+        self._found[number] = found
+
+    def take(self, number: int) -> Found:
+        """What was found of a unit, and let go of it."""
+        return self._found.pop(number)
+
+
+class Journalled(Kept):
+    """The same in a file, a record a unit, filled up to the most that a unit can have."""
+
+    def __init__(self, units: list[Unit], path: str | os.PathLike[str], identity: list[Any]) -> None:
+        super().__init__(units)
+        networks = max(len(unit.networks) for unit in units)
+        most = max(len(unit.networks) * math.prod(unit.extent) for unit in units)
+        record = {name: np.empty((1, most if name == "weights" else networks), dtype) for name, dtype in FOUND.items()}
+        key = hashlib.sha256(json.dumps(identity, sort_keys=True).encode()).digest()
+        self._journal = Journal(path, key, len(units), record)
+
+    @property
+    def done(self) -> Collection[int]:
+        """The units that are in the file."""
+        return self._journal.done
+
+    def add(self, number: int, found: Found) -> None:
+        """Write down what was found of a unit."""
+        record = {name: np.zeros((1, *p.shape[1:]), p.dtype) for name, p in self._journal.params.items()}
+        for name, values in found._asdict().items():
+            record[name][0, : len(values)] = values
+        self._journal.add([number], record, found.taken.sum(), found.climbed.sum())
+
+    def take(self, number: int) -> Found:
+        """What was found of a unit, as it is in the file."""
+        record = {name: p[number] for name, p in self._journal.params.items()}
+        networks = len(self._units[number].networks)
+        sizes = dict.fromkeys(record, networks)
+        sizes["weights"] = int(record["features"][:networks].sum(dtype=np.int64))
+        return Found(**{name: values[: sizes[name]] for name, values in record.items()})
+
+
+def assembled(layout: Layout, units: list[Unit], kept: Kept) -> Found:
+    """What was found of all networks, in their order."""
+    parts = [kept.take(number) for number in range(len(units))]
+    order = np.argsort(np.concatenate([unit.networks for unit in units]))
+    each = {
+        name: np.concatenate([getattr(part, name) for part in parts])[order]
+        for name in ("features", "taken", "climbed", "solved")
+    }
+    ends = np.cumsum(each["features"], dtype=np.int64)
+    weights = np.empty(ends[-1], np.float32)
+    for number, unit in enumerate(units):
+        part = parts[number]
+        first = 0
+        for index in unit.tiles:
+            networks = layout.networks_of(index)
+            begin = ends[networks.start] - each["features"][networks.start]
+            size = ends[networks.stop - 1] - begin
+            weights[begin : begin + size] = part.weights[first : first + size]
+            first += size
+        parts[number] = part._replace(weights=part.weights[:0])
+    return Found(weights=weights, **each)

@@ -1,0 +1,299 @@
+"""Signals as solved readouts: exact, the same bytes whoever computes them, and files that are not believed."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from concurrent.futures import ProcessPoolExecutor, ThreadPoolExecutor
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+import refinr
+from refinr import units
+from refinr.files import container
+from refinr.readouts import finding
+from refinr.readouts.networks import LONGEST, Readouts, certain
+from refinr.units import units_of
+
+DTYPES = ["?", "<u1", "<i1", ">u2", "<i2", "<u4", "<i8", "<f2", ">f4", "<f8"]
+FEW = settings(max_examples=25)
+
+
+def noise(dtype: str, shape: tuple[int, ...], seed: int = 0) -> np.ndarray:
+    """Any bit pattern: NaN with payloads, infinities, -0.0."""
+    size = int(np.prod(shape))
+    raw = np.random.default_rng(seed).integers(0, 256, (size, np.dtype(dtype).itemsize), dtype=np.uint8)
+    return (raw[:, 0] > 99 if dtype == "?" else raw.view(dtype)[:, 0]).reshape(shape)
+
+
+IMAGE = np.add.outer(np.arange(23) ** 2, 7 * np.arange(31)).astype(np.uint16)
+"""Smooth, with ragged tiles."""
+
+
+@st.composite
+def signals(draw: st.DrawFn) -> tuple[np.ndarray, dict[str, Any]]:
+    """Signals of every dtype, of one to four dimensions, smooth or not, and how to solve them."""
+    dims = draw(st.integers(1, 4))
+    shape = tuple(draw(st.lists(st.integers(1, [60, 11, 6, 4][dims - 1]), min_size=dims, max_size=dims)))
+    samples = noise(draw(st.sampled_from(DTYPES)), shape, draw(st.integers(0, 99)))
+    if samples.dtype.kind in "iu" and draw(st.booleans()):
+        samples = np.sort(samples, axis=None).reshape(shape) // samples.dtype.type(3)
+    if samples.dtype.kind == "f" and draw(st.booleans()):
+        samples.ravel()[:2] = np.array([-0.0, np.nan], samples.dtype)[: samples.size]
+    channels = draw(st.booleans()) if dims > 1 else False
+    tile = tuple(draw(st.integers(1, 12)) for _ in shape[: dims - channels])
+    share = draw(st.sampled_from([None, 0.3, 0.7, 1.0]))
+    return samples, {"channels": channels, "tile": tile, "share": share, "seed": draw(st.integers(0, 2**64 - 1))}
+
+
+@FEW
+@given(signals(), st.sampled_from(["float32", "float16", "bfloat16"]), st.booleans())
+def test_every_signal_comes_back_bit_for_bit(tmp_path_factory, signal, store, gray):
+    samples, settings = signal
+    inr = refinr.solve(samples, store=store, gray=gray, **settings)
+    path = tmp_path_factory.mktemp("solved") / "a.inr"
+    inr.save(path)
+    again = refinr.load(path, trusted=True)
+    assert again == inr
+    for decoded in (inr.decode(), again.decode(), again.decode(xp="array-api-strict")):
+        assert (decoded.dtype, decoded.shape) == (samples.dtype, samples.shape)
+        assert decoded.tobytes() == samples.tobytes()
+    assert inr.report.lossless
+    assert inr.report.parameters == int(inr.params["features"].sum(dtype=np.int64)) == inr.params["weights"].size
+    assert inr.report.margin >= 1e-4
+    assert refinr.certify(inr, "float32").types["float32"].guaranteed
+
+
+def test_a_fresh_process_decodes_it(tmp_path):
+    refinr.solve(IMAGE).save(tmp_path / "a.inr")
+    np.save(tmp_path / "a.npy", IMAGE)
+    for verb in (["verify", "a.npy", "a.inr"], ["certify", "a.inr"], ["info", "a.inr"], ["decode", "a.inr", "b.npy"]):
+        run = subprocess.run(
+            [sys.executable, "-m", "refinr", *verb], cwd=tmp_path, capture_output=True, text=True, check=False
+        )
+        assert run.returncode == 0, run.stderr
+    assert np.load(tmp_path / "b.npy").tobytes() == IMAGE.tobytes()
+
+
+def _saved(folder: Path, **settings: Any) -> bytes:
+    refinr.solve(noise("<u2", (70, 90)), tile=8, **settings).save(folder / "a.inr")
+    return (folder / "a.inr").read_bytes()
+
+
+def test_the_same_bytes_whoever_computes_them(tmp_path, monkeypatch):
+    expected = _saved(tmp_path)
+    assert len(units_of(refinr.load(tmp_path / "a.inr").layout)) > 2
+    for group in (1, 3000, 10**9):
+        assert _saved(tmp_path, group=group) == expected
+    for threads in (1, 3):
+        with ThreadPoolExecutor(threads) as executor:
+            assert _saved(tmp_path, executor=executor) == expected
+    with ProcessPoolExecutor(1) as executor:
+        assert _saved(tmp_path, executor=executor) == expected
+
+
+def test_a_journal_goes_on_where_it_stopped(tmp_path, monkeypatch):
+    expected = _saved(tmp_path)
+    calls = []
+
+    def interrupted(task: Any, *args: Any) -> Any:
+        calls.append(task.number)
+        if len(calls) == 2:
+            raise KeyboardInterrupt
+        return finding.find(task, *args)
+
+    monkeypatch.setattr("refinr.solving.find", interrupted)
+    monkeypatch.setattr("refinr.completing.JOBS_AHEAD", 1)  # each is in the journal before the next begins
+    with ThreadPoolExecutor(1) as one, pytest.raises(KeyboardInterrupt, match="networks done"):
+        _saved(tmp_path, journal=tmp_path / "j", executor=one)
+    assert calls == [0, 1]
+    assert _saved(tmp_path, journal=tmp_path / "j") == expected
+    assert sorted(calls[2:]) == [1, 2, 3]
+    solved = len(calls)
+    assert _saved(tmp_path, journal=tmp_path / "j") == expected
+    assert len(calls) == solved
+    with pytest.raises(ValueError, match="other samples or settings"):
+        _saved(tmp_path, journal=tmp_path / "j", share=0.9)
+
+
+def test_regions_and_points():
+    inr = refinr.solve(IMAGE, tile=8)
+    assert inr[3:20:2, -9:].tobytes() == IMAGE[3:20:2, -9:].tobytes()
+    points = np.argwhere(np.ones(IMAGE.shape, bool))
+    np.testing.assert_allclose(inr.at(points), inr.logits().reshape(len(points), 1, -1), rtol=1e-4, atol=1e-4)
+    assert np.isfinite(inr.at([[0.5, 0.5], [21.9, 29.99]])).all()
+
+
+def test_smooth_signals_take_fewer_features_than_noise():
+    smooth = refinr.solve(IMAGE)
+    rough = refinr.solve(noise("<u2", IMAGE.shape))
+    assert smooth.report.parameters_per_bit < 0.5 < rough.report.parameters_per_bit < 0.75
+    wanted = refinr.solve(noise("<u2", (32, 32)), share=0.7)
+    assert np.mean(wanted.params["features"] == round(0.7 * 256)) > 0.95
+
+
+def test_a_budget_too_small_is_said_or_made_up_for():
+    samples = noise("<u1", (32, 32))
+    with pytest.raises(refinr.LosslessError, match=r"budget: with 0\.4 features a sample .* networks are undecided"):
+        refinr.solve(samples, budget=0.4)
+    inr = refinr.solve(samples, budget=0.4, exact=True)
+    assert inr.residual is not None
+    assert inr.decode().tobytes() == samples.tobytes()
+    assert (inr.params["features"] <= 0.4 * 256).all()
+
+
+@pytest.mark.parametrize(
+    ("settings", "words"),
+    [
+        ({"weights": "complex"}, "weights: unknown name 'complex'"),
+        ({"budget": 0.0}, "budget: expected"),
+        ({"share": 0.8, "budget": 0.7}, "share: expected a number above 0 and at most the budget of 0.7, got 0.8"),
+        ({"max_steps": 0}, "max_steps: expected 1 or more, got 0"),
+        ({"group": 0}, "group: expected"),
+        ({"store": "int4"}, "store: unknown name"),
+        ({"seed": -1}, "seed: expected"),
+        ({"bits": 3}, "bits: the samples need 10, got 3"),
+        ({"info": {"a": float("nan")}}, "info: expected"),
+        ({"tile": (0, 3)}, "tile: expected"),
+    ],
+)
+def test_wrong_settings_are_named(settings, words):
+    with pytest.raises(ValueError, match=words):
+        refinr.solve(IMAGE, **settings)
+
+
+def test_wrong_samples_are_named():
+    for samples in (np.zeros(()), np.zeros((0, 3))):
+        with pytest.raises(ValueError, match="samples: expected"):
+            refinr.solve(samples)
+    with pytest.raises(TypeError):
+        refinr.solve(np.zeros(3, complex))
+    with pytest.raises(ValueError, match=f"tile: expected at most {LONGEST} samples on an axis"):
+        refinr.solve(np.zeros(LONGEST + 1, "u1"), tile=64)
+
+
+# --- files that are anybody's ----------------------------------------------------------------------------------------
+
+
+def _forged(folder: Path, change: Any) -> Path:
+    inr = refinr.solve(IMAGE, tile=8)
+    inr.save(folder / "a.inr")
+    arrays, description = container.read(folder / "a.inr")
+    arrays = {name: a.copy() for name, a in arrays.items()}
+    change(arrays, description)
+    container.write(folder / "b.inr", arrays, description)
+    return folder / "b.inr"
+
+
+def _one_more(arrays: dict, description: dict) -> None:
+    arrays["features"][5] += 1
+
+
+def _none(arrays: dict, description: dict) -> None:
+    arrays["features"][5] = 0
+
+
+def _too_many(arrays: dict, description: dict) -> None:
+    arrays["features"][5] = 65
+
+
+def _wide(arrays: dict, description: dict) -> None:
+    arrays["features"] = arrays["features"].astype(np.uint32)
+
+
+def _fewer_networks(arrays: dict, description: dict) -> None:
+    arrays["features"] = arrays["features"][:-1]
+
+
+def _no_weights(arrays: dict, description: dict) -> None:
+    del arrays["weights"]
+
+
+def _shorter(arrays: dict, description: dict) -> None:
+    arrays["weights"] = arrays["weights"][:-1]
+
+
+def _many_networks(arrays: dict, description: dict) -> None:
+    description["layout"]["shape"] = [2**30, 2**30]
+
+
+def _long_tile(arrays: dict, description: dict) -> None:
+    description["layout"] |= {"shape": [23 * 31 * 8], "tile": [23 * 31 * 8]}
+
+
+def _endless_order(arrays: dict, description: dict) -> None:
+    description["layout"]["readouts"]["order"] = -1.0
+
+
+def _no_network(arrays: dict, description: dict) -> None:
+    del description["layout"]["readouts"]
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        _one_more,
+        _none,
+        _too_many,
+        _wide,
+        _fewer_networks,
+        _no_weights,
+        _shorter,
+        _many_networks,
+        _long_tile,
+        _endless_order,
+        _no_network,
+    ],
+)
+def test_what_a_file_says_is_checked_before_anything_is_made_of_it(tmp_path, change):
+    with pytest.raises(ValueError, match=r"b\.inr: its (description|arrays)"):
+        refinr.load(_forged(tmp_path, change), trusted=True)
+
+
+def test_a_changed_weight_is_caught(tmp_path):
+    def changed(arrays: dict, description: dict) -> None:
+        arrays["weights"][:40] *= -1
+
+    with pytest.raises(refinr.LosslessError, match="not those that were fitted"):
+        refinr.load(_forged(tmp_path, changed)).decode()
+
+
+def test_older_versions_are_not_handed_what_they_cannot_read(tmp_path):
+    refinr.solve(IMAGE).save(tmp_path / "a.inr")
+    assert container.read(tmp_path / "a.inr")[1]["version"] == 3
+    refinr.fit(IMAGE[:8, :8], max_steps=0).save(tmp_path / "b.inr")
+    assert container.read(tmp_path / "b.inr")[1]["version"] == 2
+
+
+# --- parts -----------------------------------------------------------------------------------------------------------
+
+
+@FEW
+@given(st.lists(st.integers(1, 9), min_size=1, max_size=4), st.integers(0, 99))
+def test_a_certain_margin_is_beyond_rounding(extent, seed):
+    """Of weights that are anything at all: the enclosure's radius stays below half of it."""
+    rng = np.random.default_rng(seed)
+    N = int(np.prod(extent))
+    network = Readouts(order=1.0, seed=seed)
+    counts = rng.integers(1, N + 1, 3)
+    params = network.params(counts, rng.standard_cauchy(counts.sum()).astype(np.float32), N)
+    from refinr.balls import Machines
+
+    (z,) = network.enclosed(Machines(["float32"]), params, range(3), tuple(extent), None, tuple(extent))
+    rms = np.sqrt(np.mean(z.mid**2, axis=1, keepdims=True))
+    assert (z.rad[0] <= 0.5 * certain(tuple(extent)) * rms).all()
+
+
+@FEW
+@given(st.lists(st.integers(1, 7), min_size=1, max_size=3), st.integers(0, 99))
+def test_units_hold_every_network_once(shape, seed):
+    samples = noise("<u1", tuple(shape), seed)
+    inr = refinr.solve(samples, tile=(2,) * len(shape), channels=False)
+    numbers = [n for unit in units_of(inr.layout) for n in unit.networks]
+    assert sorted(numbers) == list(range(inr.layout.networks))
+    assert units.batches([1, 2, 3], 2) == [[1, 2], [3]]
