@@ -137,8 +137,6 @@ def holds(rows: np.ndarray, multipliers: np.ndarray) -> bool:
     G = B.T @ B
     trace = float(np.trace(G))
     shift = 0.5 * float(np.linalg.eigvalsh(G)[0])
-    if not shift > 0.0:
-        return False
     try:
         np.linalg.cholesky(G - shift * np.eye(D))
     except np.linalg.LinAlgError:

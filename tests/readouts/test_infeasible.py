@@ -123,8 +123,9 @@ def test_a_changed_multiplier_is_caught(share):
 
 def test_a_slightly_negative_multiplier_is_caught():
     rows, v = _proved()
-    v[np.argmin(v)] = -1e-300
-    assert not infeasible.holds(rows, v)
+    rows = np.vstack([rows, np.ones(rows.shape[1])])
+    assert infeasible.holds(rows, np.append(v, 0.0))
+    assert not infeasible.holds(rows, np.append(v, -1e-300))
 
 
 def test_no_multipliers_and_dependent_rows_prove_nothing():
@@ -132,6 +133,21 @@ def test_no_multipliers_and_dependent_rows_prove_nothing():
     assert not infeasible.holds(rows, np.zeros_like(v))
     twice = np.hstack([rows, rows])  # the smallest singular value is 0: nothing can be said from here
     assert not infeasible.holds(twice, v)
+
+
+def test_what_rounding_could_have_made_is_refused():
+    """Columns that are nearly the same twice: a smallest singular value that is lost in the rounding of squares."""
+    rows, v = _proved()
+    noise = np.random.default_rng(0).standard_normal(rows.shape)
+    noise -= np.outer(v, v @ noise) / (v @ v)  # the multipliers are right for the new columns as well
+    accepted = {}
+    for size in 10.0 ** -np.arange(1.0, 9.0, 0.25):
+        twice = np.hstack([rows, rows + size * noise])
+        accepted[size] = infeasible.holds(twice, v)
+        values = np.linalg.svd(v[:, None] * twice)[1]
+        if accepted[size]:
+            assert values[-1] ** 2 > rows.shape[0] * 2.0**-53 * np.sum(values**2)
+    assert set(accepted.values()) == {True, False}
 
 
 def test_the_bound_is_that_of_the_correction():
