@@ -534,6 +534,11 @@ DEFECTS = [
     Defect("planes of a code in the other order", "inr", _after("decode", _reversed_codes)),
     Defect("bytes of the samples in the other order", "container", _after("decode_file", _swapped_bytes)),
     Defect("samples widened", "container", _after("decode_file", _widened)),
+    Defect(
+        "inputs cropped to what the weights take",
+        "refused",
+        _before("linear", lambda a: {"x": a["x"][..., : a["w"].shape[-2]], "w": a["w"][..., : a["x"].shape[-1], :]}),
+    ),
 ]
 
 

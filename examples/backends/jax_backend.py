@@ -145,6 +145,8 @@ LOSSES = {"bce": _bce, "mse": _mse, "mae": _mae}
 
 
 def _loss(name, z, targets):
+    if z.shape != targets.shape:
+        raise ValueError(f"targets: expected shape {z.shape}, got {targets.shape}")  # or they would be stretched
     value, dz = jax.value_and_grad(LOSSES[name])(z, targets)
     return {"loss": value, "dz": dz}
 
@@ -178,7 +180,8 @@ def init(activation, omega, scale, first_scale, **draws):
         elif activation == "tanh":
             weight, bias = math.sqrt(6 / (fan_in + fan_out)), 0.0
         if i == 0 and first_scale is not None:
-            weight, bias = np.array(first_scale)[:, None] / omega, math.pi / omega
+            gain = {"gauss": scale, "relu": 1.0, "tanh": 1.0, "gelu": 1.0}.get(activation, omega)
+            weight, bias = np.array(first_scale, float).reshape(-1, 1) / gain, math.pi / gain
         params[name] = jnp.asarray(weight if name[0] == "w" else bias, draw.dtype) * draw
     return params
 

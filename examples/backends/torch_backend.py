@@ -16,8 +16,8 @@ from torch.nn import functional
 
 def _tensor(array, grad=False):
     if array.dtype.name == "bfloat16":  # NumPy and PyTorch exchange these as integers
-        return torch.from_numpy(array.view(np.int16)).view(torch.bfloat16).requires_grad_(grad)
-    return torch.from_numpy(array).requires_grad_(grad)
+        return torch.from_numpy(array.copy().view(np.int16)).view(torch.bfloat16).requires_grad_(grad)
+    return torch.tensor(array.copy()).requires_grad_(grad)  # a copy: arrays may run backwards or be read-only
 
 
 def _array(tensor):
@@ -139,6 +139,8 @@ LOSSES = {"bce": _bce, "mse": _mse, "mae": _mae}
 
 
 def _loss(name, z, targets):
+    if z.shape != targets.shape:
+        raise ValueError(f"targets: expected shape {z.shape}, got {targets.shape}")  # or they would be stretched
     z = _tensor(z, grad=True)
     value = LOSSES[name](z, _tensor(targets))
     return _arrays(loss=value, dz=torch.autograd.grad(value, z)[0])
@@ -170,7 +172,8 @@ def init(activation, omega, scale, first_scale, **draws):
         elif activation == "tanh":
             weight, bias = math.sqrt(6 / (fan_in + fan_out)), 0.0
         if i == 0 and first_scale is not None:
-            weight, bias = torch.tensor(first_scale, dtype=torch.float64)[:, None] / omega, math.pi / omega
+            gain = {"gauss": scale, "relu": 1.0, "tanh": 1.0, "gelu": 1.0}.get(activation, omega)
+            weight, bias = torch.tensor(first_scale, dtype=torch.float64).reshape(-1, 1) / gain, math.pi / gain
         params[name] = ((weight if name[0] == "w" else bias) * _tensor(draw)).to(_tensor(draw).dtype)
     return _arrays(**params)
 

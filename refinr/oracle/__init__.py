@@ -6,25 +6,24 @@ own (`parametrize_cases`, `assert_matches`), and keep them in files that any lan
 A backend is a module or an object with functions named and called like those of `refinr.oracle.operations`.
 """
 
-from refinr.oracle.check import (
-    Report,
-    Result,
-    assert_matches,
-    check_backend,
-    find_backend,
-    parametrize_cases,
-)
+from refinr.oracle.check import assert_matches, check_backend, find_backend, parametrize_cases
+from refinr.oracle.expecting import Expectations, Wider
 from refinr.oracle.families import cases
+from refinr.oracle.making import make
+from refinr.oracle.reporting import Report, Result
 from refinr.oracle.vectors import export, load
 
 __all__ = [
+    "Expectations",
     "Report",
     "Result",
+    "Wider",
     "assert_matches",
     "cases",
     "check_backend",
     "export",
     "find_backend",
     "load",
+    "make",
     "parametrize_cases",
 ]

@@ -86,6 +86,8 @@ class Output(NamedTuple):
     """How many eps values may be off: of the shape of `values`; one number for a trajectory."""
     floor: float = 0.0
     """How many times `TINY` they may be off besides."""
+    dtypes: tuple[str, ...] = DTYPES
+    """In which its values say something; in others only shape and dtype are compared."""
 
 
 @dataclass(frozen=True)
@@ -104,9 +106,11 @@ class Case:
     outputs : dict of Output
         Forward order, then the loss, then gradients from the last layer to the first.
     dtypes : tuple of str
-        In which the case says something.
+        In which the case says something: some tensor's values do, and all inputs are exact.
     fixed : bool
         All arrays keep their dtypes, whatever dtype is checked.
+    refused : str
+        Why the call must raise; then there are no outputs.
     """
 
     name: str
@@ -116,6 +120,7 @@ class Case:
     outputs: dict[str, Output]
     dtypes: tuple[str, ...] = DTYPES
     fixed: bool = False
+    refused: str = ""
 
     @property
     def family(self) -> str:

@@ -10,97 +10,19 @@ from __future__ import annotations
 
 import importlib
 import sys
-from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, replace
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from dataclasses import replace
 from types import FunctionType
-from typing import Any, NamedTuple
+from typing import Any
 
 import numpy as np
 
+from refinr.oracle.calling import Session, Take, context
 from refinr.oracle.case import Case, numpy_dtype
 from refinr.oracle.compare import judge
+from refinr.oracle.expecting import Expectations
 from refinr.oracle.families import cases, matches, select
-
-STATES = ("passed", "differ", "raised", "not implemented", "not offered")
-FAILED = ("differ", "raised")
-
-# --- what is reported ------------------------------------------------------------------------------------------------
-
-
-class Result(NamedTuple):
-    """What came of one case."""
-
-    case: str
-    operation: str
-    state: str
-    """One of `STATES`; "not offered": the case says nothing in this dtype."""
-    text: str = ""
-    left_out: int = 0
-    """Tensors that the backend did not return."""
-    share: float = 0.0
-    """Largest error over its bound: above 1 something differs."""
-
-
-@dataclass(frozen=True)
-class Report:
-    """What came of all cases; `str` of it is the table, and it is true if all is well."""
-
-    backend: str
-    dtype: str
-    results: tuple[Result, ...]
-
-    def count(self, state: str) -> int:
-        """Number of cases in that state."""
-        return sum(result.state == state for result in self.results)
-
-    @property
-    def ok(self) -> bool:
-        """Whether nothing differs, nothing was raised, and something was checked at all."""
-        return self.count("passed") > 0 and self.count("differ") == self.count("raised") == 0
-
-    def __bool__(self) -> bool:
-        return self.ok
-
-    def __str__(self) -> str:
-        lines = [f"{self.backend}, checked against refinr in {self.dtype}", "", *self._table()]
-        wrong = self._by_operation(*FAILED)
-        for operation, (first, *others) in wrong.items():
-            lines.append(f"\n{first.text}")
-            if others:
-                names = ", ".join(result.case for result in others[:3]) + (", ..." if len(others) > 3 else "")
-                lines.append(f"  {operation} fails in {len(others)} more: {names}")
-        missing = self._by_operation("not implemented")
-        if missing:
-            lines.append(f"\nnot implemented: {', '.join(missing)}")
-        verdict = "nothing differs" if self.ok else "nothing was checked" if not wrong else f"fails: {', '.join(wrong)}"
-        return "\n".join([*lines, f"\n{verdict}"])
-
-    def _by_operation(self, *states: str) -> dict[str, list[Result]]:
-        found: dict[str, list[Result]] = {}
-        for result in self.results:
-            if result.state in states:
-                found.setdefault(result.operation, []).append(result)
-        return found
-
-    def _table(self) -> list[str]:
-        families: dict[str, list[Result]] = {}
-        for result in self.results:
-            families.setdefault(result.case.partition(".")[0], []).append(result)
-        rows: list[tuple[str, ...]] = [("family", "cases", *STATES, "tensors left out", "error / bound")]
-        rows += [_row(family, results) for family, results in [*families.items(), ("all", list(self.results))]]
-        widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
-        return [
-            "  ".join([row[0].ljust(widths[0]), *(c.rjust(w) for c, w in zip(row[1:], widths[1:], strict=True))])
-            for row in rows
-        ]
-
-
-def _row(family: str, results: list[Result]) -> tuple[str, ...]:
-    counts = [sum(result.state == state for result in results) for state in STATES]
-    left_out = sum(result.left_out for result in results)
-    share = max((result.share for result in results if result.state in ("passed", "differ")), default=0.0)
-    return (family, str(len(results)), *map(str, counts), str(left_out), f"{share:.2g}")
-
+from refinr.oracle.reporting import FAILED, Report, Result
 
 # --- backends --------------------------------------------------------------------------------------------------------
 
@@ -146,8 +68,11 @@ def check_backend(
     seed: int = 0,
     given: Iterable[Case] | None = None,
     quiet: bool = False,
+    expect: Expectations | None = None,
+    repeat: int = 1,
+    take: Take | None = None,
 ) -> Report:
-    """Run a backend through the cases, and print the table.
+    """Run a backend through the cases, look at what surrounds its calls, and print the table.
 
     Parameters
     ----------
@@ -163,6 +88,12 @@ def check_backend(
         Take these, from `load`, instead of making them.
     quiet : bool
         Print nothing.
+    expect : Expectations, optional
+        What is required, what is known to fail, and where bounds are wider.
+    repeat : int
+        How often the same call is made again and must give the same bits; many times find races.
+    take : callable, optional
+        From NumPy arrays to what the backend is given: ``torch.asarray``, ``jax.numpy.asarray``, ``cupy.asarray``.
 
     Returns
     -------
@@ -171,42 +102,45 @@ def check_backend(
     Examples
     --------
     >>> from refinr.oracle import operations
-    >>> report = check_backend(operations, "layers", quiet=True)
+    >>> report = check_backend(operations, "coords", quiet=True)
     >>> report.ok, report.count("passed")
-    (True, 32)
+    (True, 20)
     """
     numpy_dtype(dtype)
+    expect = expect or Expectations()
     chosen = cases(families, seed=seed) if given is None else select(given, families)
+    expect.check(chosen)
+    session = Session(backend, dtype, take or np.asarray, repeat)
+    results = list(steps(session, [expect.loosened(case) for case in chosen]))
     name = getattr(backend, "__name__", type(backend).__name__)
-    report = Report(name, dtype, tuple(_check(backend, case, dtype) for case in chosen))
+    source = f"cases made here from seed {seed}" if given is None else f"{len(chosen)} cases given"
+    report = expect.report(Report(name, dtype, tuple(results), source, times=session.times))
     if not quiet:
         print(report)
     return report
 
 
-def _check(backend: Any, case: Case, dtype: str) -> Result:
-    function = getattr(backend, case.operation, None)
-    if function is None:
-        return Result(case.name, case.operation, "not implemented")
-    if not case.fixed and dtype not in case.dtypes:
-        return Result(case.name, case.operation, "not offered")
-    try:
-        got = function(**case.inputs(dtype), **case.options)
-        if not isinstance(got, Mapping):
-            raise TypeError(f"expected a dict of arrays, got {type(got).__name__}")
-        difference, shares = judge(got, case, dtype)
-    except NotImplementedError:
-        return Result(case.name, case.operation, "not implemented")
-    except Exception as error:  # whatever goes wrong in there is a line in the table
-        text = " ".join(str(error).split())
-        return Result(case.name, case.operation, "raised", f"{case.name}: raised {type(error).__name__}: {text}")
-    if not shares and difference is None:
-        return Result(case.name, case.operation, "not implemented")
-    left_out = len(case.outputs) - len(shares)
-    worst = max(shares.values(), default=np.inf)
-    if difference:
-        return Result(case.name, case.operation, "differ", difference.text, left_out, worst)
-    return Result(case.name, case.operation, "passed", "", left_out, worst)
+def steps(session: Session, chosen: Iterable[Case], notify: Callable[[str], None] | None = None) -> Iterator[Result]:
+    """Results one after the other: of all cases, and then, for each operation that passes, of what surrounds a call.
+
+    `notify` is told the name of a case before the call.
+    """
+    by_operation: dict[str, list[Case]] = {}
+    bad = set()
+    for case in chosen:
+        if notify:
+            notify(case.name)
+        result = session.call(case)
+        if result.state == "passed":
+            by_operation.setdefault(case.operation, []).append(case)
+        elif result.state in FAILED:
+            bad.add(case.operation)
+        yield result
+    for operation, passed in by_operation.items():
+        if operation not in bad:  # what is wrong already needs no second look
+            if notify:
+                notify(f"call.{operation}.again")
+            yield from session.around(passed)
 
 
 # --- in tests of your own --------------------------------------------------------------------------------------------
@@ -241,8 +175,9 @@ def assert_matches(got: Mapping[str, Any], expected: Mapping[str, np.ndarray], c
     for name, output in demanded.items():
         demanded[name] = output._replace(values=expected[name].astype(output.values.dtype))
     known = {name: array for name, array in got.items() if name in demanded or name not in case.outputs}
-    difference = judge(known, replace(case, outputs=demanded), floats[0] if floats else "float64").difference
-    assert difference is None, str(difference)
+    dtype = floats[0] if floats else "float64"
+    difference = judge(known, replace(case, outputs=demanded), dtype).difference
+    assert difference is None, "\n  ".join([difference.text, *context(case, got, difference.tensor, dtype)])
 
 
 def parametrize_cases(families: str | Iterable[str], *, xfail: Mapping[str, str] | None = None, seed: int = 0) -> Any:

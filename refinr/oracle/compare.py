@@ -32,6 +32,7 @@ Higham and Mary, "A New Approach to Probabilistic Rounding Error Analysis", SIAM
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Mapping
 from typing import Any, NamedTuple
 
@@ -78,7 +79,8 @@ class Verdict(NamedTuple):
 def judge(got: Mapping[str, Any], case: Case, dtype: str) -> Verdict:
     """Compare what was returned with what a case expects.
 
-    Tensors that `got` leaves out are left out; names that the case does not know count as differences.
+    Tensors that `got` leaves out are left out; names that the case does not know count as differences.  Of a tensor
+    whose values say nothing in `dtype`, shape and dtype are compared.
 
     Examples
     --------
@@ -91,7 +93,8 @@ def judge(got: Mapping[str, Any], case: Case, dtype: str) -> Verdict:
     found = {}
     for name, output in case.outputs.items():
         if name in got:
-            lines, shares[name] = compare(got[name], output, case.dtype(dtype))
+            said = case.fixed or dtype in output.dtypes
+            lines, shares[name] = (compare if said else compare_form)(as_numpy(got[name]), output, case.dtype(dtype))
             if lines:
                 found[name] = lines
     for name in got:
@@ -115,6 +118,56 @@ def _first(case: Case, returned: list[str], found: dict[str, list[str]]) -> Diff
 # --- one tensor ------------------------------------------------------------------------------------------------------
 
 
+def as_numpy(value: Any) -> np.ndarray:
+    """An array of any library, wherever it is, as a NumPy array: by ``__array__``, or by DLPack from a device.
+
+    Examples
+    --------
+    >>> as_numpy(1.5)
+    array(1.5)
+    """
+    try:
+        return np.asarray(value)
+    except (TypeError, ValueError, RuntimeError):
+        if not hasattr(value, "__dlpack__"):
+            raise
+    return np.from_dlpack(value, device="cpu", copy=True)
+
+
+def worst_place(got: Any, output: Output, dtype: str) -> tuple[int, ...] | None:
+    """Where the error is furthest beyond its bound; None if shape or dtype differ, or nothing does.
+
+    Examples
+    --------
+    >>> worst_place(np.array([1.0, 7.0]), Output(np.array([1.0, 2.0]), "bounded", np.ones(2)), "float64")
+    (1,)
+    """
+    got = as_numpy(got)
+    if output.values.size == 0 or compare_form(got, output, dtype)[0]:
+        return None
+    expected = cast(output.values, dtype)
+    share = _unequal(got, expected) if output.kind == BITS else _shares(got, output, dtype)
+    place = np.unravel_index(int(np.argmax(share)), share.shape)
+    return tuple(int(i) for i in place) if share[place] > 1.0 else None
+
+
+def compare_form(got: Any, output: Output, dtype: str) -> tuple[list[str], float]:
+    """Compare shape and dtype of one tensor: a line about the difference, and infinity or 0 for a share.
+
+    Examples
+    --------
+    >>> compare_form(np.ones(2), Output(np.array(1.0), "bounded", np.array(1.0)), "float64")
+    (['shape (2,), expected ()'], inf)
+    """
+    got = np.asarray(got)
+    if got.shape != output.values.shape:
+        return [f"shape {got.shape}, expected {output.values.shape}"], np.inf
+    expected = cast(output.values, dtype).dtype
+    if got.dtype != expected:
+        return [f"dtype {got.dtype}, expected {expected}"], np.inf
+    return [], 0.0
+
+
 def compare(got: Any, output: Output, dtype: str) -> tuple[list[str], float]:
     r"""Compare one tensor: lines about the difference, none if there is none; and the largest share of a bound used.
 
@@ -130,12 +183,9 @@ def compare(got: Any, output: Output, dtype: str) -> tuple[list[str], float]:
     """
     got = np.asarray(got)
     expected = cast(output.values, dtype)
-    if got.shape != expected.shape:
-        return [f"shape {got.shape}, expected {expected.shape}"], np.inf
-    if got.dtype != expected.dtype:
-        return [f"dtype {got.dtype}, expected {expected.dtype}"], np.inf
-    if expected.size == 0:
-        return [], 0.0
+    lines, worst = compare_form(got, output, dtype)
+    if lines or expected.size == 0:
+        return lines, worst
     share = _unequal(got, expected) if output.kind == BITS else _shares(got, output, dtype)
     worst = float(share.max())
     if worst <= 1.0:
@@ -183,7 +233,14 @@ def _integers(got: np.ndarray, expected: np.ndarray, share: np.ndarray, output: 
     places = _wrong(share)
     largest = max(abs(int(got[p]) - int(expected[p])) for p in places)
     first = places[0]
-    return [f"largest error: {largest}", f"first at {list(first)}: got {got[first]}, expected {expected[first]}"]
+    where = f"first at {list(first)}: got {got[first]}, expected {expected[first]}"
+    return [f"largest error: {largest}", where, _in_hexadecimal(got[first], expected[first])]
+
+
+def _in_hexadecimal(got: np.generic, expected: np.generic) -> str:
+    digits = 2 * expected.dtype.itemsize
+    one, other = (int.from_bytes(value.tobytes(), sys.byteorder) for value in (got, expected))
+    return f"bits: got 0x{one:0{digits}x}, expected 0x{other:0{digits}x}, different 0x{one ^ other:0{digits}x}"
 
 
 def _floats(got: np.ndarray, expected: np.ndarray, share: np.ndarray, output: Output, dtype: str) -> list[str]:
@@ -202,7 +259,8 @@ def _floats(got: np.ndarray, expected: np.ndarray, share: np.ndarray, output: Ou
         what = f"norm of all errors at most {bound:.3g}" if output.kind == TRAJECTORY else f"bound {bound:.3g}"
         times = f"{share[worst]:.3g} times" if np.isfinite(share[worst]) else "by far"
         where = f"{where}, {what}, exceeded {times}"
-    return [f"largest error: {largest}", where]
+        return [f"largest error: {largest}", where]
+    return [f"largest error: {largest}", where, _in_hexadecimal(got[worst], expected[worst])]
 
 
 def _spacing(sizes: np.ndarray, dtype: str) -> np.ndarray:

@@ -13,25 +13,26 @@ from fnmatch import fnmatch
 
 import numpy as np
 
-from refinr.oracle import leaf_cases, network_cases
+from refinr.oracle import file_cases, leaf_cases, network_cases, result_cases, sample_cases, ternary_cases
 from refinr.oracle.case import Case
 from refinr.oracle.making import Draw
 from refinr.tables import look_up
 
 FAMILIES: dict[str, Callable[[Draw], Iterator[Case]]] = {
-    "planes": leaf_cases.planes,
-    "coords": leaf_cases.coords,
+    "planes": sample_cases.planes,
+    "coords": sample_cases.coords,
     "encodings": leaf_cases.encodings,
     "activations": leaf_cases.activations,
     "layers": leaf_cases.layers,
     "losses": leaf_cases.losses,
-    "ternary": leaf_cases.ternary,
+    "ternary": ternary_cases.ternary,
     "mlp": network_cases.mlp,
     "optim": network_cases.optim,
     "training": network_cases.training,
-    "metrics": network_cases.metrics,
-    "inr": network_cases.inr,
-    "container": network_cases.container,
+    "metrics": result_cases.metrics,
+    "inr": result_cases.inr,
+    "container": file_cases.container,
+    "refused": file_cases.refused,
 }
 """By name, what draws a family's cases; the name is the first part of each case's, and of the file they are kept in."""
 
@@ -47,7 +48,7 @@ def generate(family: str, seed: int = 0) -> tuple[Case, ...]:
 
     Examples
     --------
-    >>> len({case.name for case in generate("layers")}) == len(generate("layers")) == 32
+    >>> len({case.name for case in generate("layers")}) == len(generate("layers")) == 46
     True
     """
     draw = look_up(FAMILIES, family, "family")
@@ -103,8 +104,8 @@ def select(given: Iterable[Case], families: str | Iterable[str] | None) -> list[
     return [case for case in given if any(matches(case, pattern) for pattern in patterns)]
 
 
-def matches(case: Case, pattern: str) -> bool:
-    """Whether the pattern is of the case's family, or of its name.
+def matches(case: Case | str, pattern: str) -> bool:
+    """Whether the pattern is of the case's family, or of its name; a case, or a name.
 
     Examples
     --------
@@ -112,7 +113,7 @@ def matches(case: Case, pattern: str) -> bool:
     >>> matches(case, "coords"), matches(case, "coords.grid.7")
     (True, False)
     """
-    return fnmatch(case.name, _whole(pattern))
+    return fnmatch(case if isinstance(case, str) else case.name, _whole(pattern))
 
 
 def _patterns(families: str | Iterable[str]) -> list[str]:
@@ -120,7 +121,7 @@ def _patterns(families: str | Iterable[str]) -> list[str]:
 
 
 def _whole(pattern: str) -> str:
-    return pattern if "." in pattern else f"{pattern}.*"
+    return pattern if "." in pattern or pattern == "*" else f"{pattern}.*"
 
 
 def _may_match(family: str, pattern: str) -> bool:

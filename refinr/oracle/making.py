@@ -1,6 +1,7 @@
 """From inputs to a case: what the reference answers, how far that may be off, and in which dtypes that says something.
 
-With this you can make a case from an operation's inputs (`make`), and draw inputs that are exact in as many dtypes as
+With this you can make a case from an operation's inputs (`make`; `until_clear`, until none is near a jump), or of a
+call that must raise (`make_refused`), and draw inputs that are exact in as many dtypes as
 possible (`uniform`, `short`).
 
 `make` runs the operation on float64 arrays for the values; the operation's row in `refinr.oracle.operations.OPERATIONS`
@@ -9,13 +10,14 @@ says how bounds are found.
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
 
 from refinr.files.floats import FLOAT_TYPES
 from refinr.oracle.bounds import Errors, Question
-from refinr.oracle.case import BITS, BOUNDED, EPS, LARGEST, TRAJECTORY, Case, Output
+from refinr.oracle.case import BITS, BOUNDED, EPS, LARGEST, TINY, TRAJECTORY, Case, Output
 from refinr.oracle.compare import FACTOR, tolerance
 from refinr.oracle.operations import OPERATIONS, Operation
 from refinr.oracle.rounding import Rounding
@@ -33,8 +35,9 @@ def make(
 ) -> Case:
     """A case from its inputs.
 
-    It is offered in a dtype only if it says something there: inputs are exact, nothing overflows, no decision is nearer
-    to its threshold than the bound, and the bound is less than half of what it bounds.
+    It is offered in a dtype only if it says something there: inputs are exact, nothing overflows, nothing vanishes that
+    is divided by, no decision is nearer to its threshold than the bound, and of some tensor the bound is less than half
+    of what it bounds.  The values of the other tensors are not compared in that dtype.
 
     Parameters
     ----------
@@ -59,15 +62,59 @@ def make(
     values = {key: np.asarray(value) for key, value in row.call(**arrays, **options).items()}
     question = Question(row.call, arrays, options, values, rng)
     usual = Rounding()
-    outputs = _outputs(row, errors or row.errors, question, usual)
-    fits = [dtype for dtype in row.dtypes if row.fixed or _says_something(dtype, arrays, outputs, usual)]
-    return Case(name, operation, arrays, options, outputs, tuple(fits), row.fixed)
+    vanishing = Rounding(relative=False)
+    outputs = _outputs(row, errors or row.errors, question, usual, vanishing)
+    if row.fixed:
+        return Case(name, operation, arrays, options, outputs, row.dtypes, fixed=True)
+    asked = [dtype for dtype in row.dtypes if _can_be_asked(dtype, arrays, usual, vanishing)]
+    outputs = {
+        key: output._replace(dtypes=tuple(dtype for dtype in asked if _narrow(output, dtype)))
+        for key, output in outputs.items()
+    }
+    fits = [dtype for dtype in asked if any(dtype in output.dtypes for output in outputs.values())]
+    return Case(name, operation, arrays, options, outputs, tuple(fits))
 
 
-def _outputs(row: Operation, errors: Errors, question: Question, usual: Rounding) -> dict[str, Output]:
+def until_clear(draw: Callable[[], Case], dtype: str = "float32") -> Case:
+    """The first case drawn that is offered in `dtype`: of many roundings, one is sometimes too near a half.
+
+    Examples
+    --------
+    >>> rng = np.random.default_rng(0)
+    >>> "float32" in until_clear(lambda: make("ternary.weight_codes.any", {"w": uniform(rng, 5, 1)})).dtypes
+    True
+    """
+    for _ in range(100):
+        case = draw()
+        if dtype in case.dtypes:
+            return case
+    raise ValueError(f"{case.name}: in none of a hundred draws clear in {dtype}")
+
+
+def make_refused(name: str, arrays: dict[str, np.ndarray], why: str, **options: Any) -> Case:
+    """A case of a call that must raise, because of `why`; the reference does.
+
+    Examples
+    --------
+    >>> arrays = {"a": np.zeros((3, 3), "uint8"), "b": np.zeros((3, 3), "uint8")}
+    >>> make_refused("refused.ssim.small", arrays, "an image smaller than a window", bits=8).refused
+    'an image smaller than a window'
+    """
+    operation = name.split(".")[1]
+    row = OPERATIONS[operation]
+    try:
+        row.call(**arrays, **options)
+    except Exception:  # of whatever kind: that is the backend's own affair, too
+        return Case(name, operation, arrays, options, {}, row.dtypes, row.fixed, why)
+    raise ValueError(f"{name}: the reference does not refuse {why}")
+
+
+def _outputs(
+    row: Operation, errors: Errors, question: Question, usual: Rounding, vanishing: Rounding
+) -> dict[str, Output]:
     bounded = row.kind != BITS
     units = errors(question, usual) if bounded else {}
-    floors = errors(question, Rounding(relative=False)) if row.kind == BOUNDED else {}
+    floors = errors(question, vanishing) if row.kind == BOUNDED else {}
     outputs = {}
     for key, value in question.values.items():
         if bounded and value.dtype == np.float64:
@@ -85,13 +132,13 @@ MEANINGFUL = 0.5
 """Largest bound over the size of what it bounds: a wrong sign, twice the size off, cannot pass."""
 
 
-def _says_something(dtype: str, arrays: dict[str, np.ndarray], outputs: dict[str, Output], model: Rounding) -> bool:
+def _can_be_asked(dtype: str, arrays: dict[str, np.ndarray], model: Rounding, vanishing: Rounding) -> bool:
     floats = [array for array in arrays.values() if array.dtype == np.float64]
     return (
         all(_exact(array, dtype) for array in floats)
         and model.peak <= LARGEST[dtype]
         and model.slack > FACTOR * EPS[dtype]
-        and all(_narrow(output, dtype) for output in outputs.values())
+        and vanishing.room > FACTOR * TINY[dtype]
     )
 
 

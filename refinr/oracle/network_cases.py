@@ -1,20 +1,17 @@
-"""Cases of whole networks and what comes of them: gradients, optimiser, training, metrics, decoding, files.
+"""Cases of whole networks: gradients, optimiser, training.
 
-With this you can make each family's cases (`mlp`, `optim`, `training`, `metrics`, `inr`, `container`).
+With this you can make each family's cases (`mlp`, `optim`, `training`).
 """
 
 from __future__ import annotations
 
-import tempfile
 from collections.abc import Iterator
 from itertools import pairwise
-from pathlib import Path
 from typing import Any
 
 import numpy as np
 
 from refinr import mlp as networks
-from refinr.fitting import fit
 from refinr.mlp import MLP
 from refinr.oracle import leaf_operations, network_operations
 from refinr.oracle.case import Case
@@ -73,6 +70,62 @@ def mlp(rng: Draw) -> Iterator[Case]:
                 draws |= {f"w{i}": uniform(rng, fan_in, fan_out), f"b{i}": uniform(rng, 1, fan_out)}
             scales = list(spec.first_scale) if isinstance(spec.first_scale, tuple) else spec.first_scale
             yield make(f"mlp.init.{name}", draws, **common, first_scale=scales)
+    yield from _larger(rng)
+
+
+LARGER: list[tuple[str, str, dict[str, Any], tuple[Any, ...]]] = [
+    ("siren-wide", "bce", {"sizes": (2, 67, 35, 1)}, (2, 37)),
+    ("siren-4", "bce", {"sizes": (4, 4, 4, 4)}, (4, 4)),
+    ("siren-16", "mse", {"sizes": (16, 16, 16, 16), "omega": 10.0}, (1, 16)),
+    ("siren-64", "bce", {"sizes": (3, 64, 64, 1), "omega": 5.0}, (1, 17)),
+    ("siren-many", "bce", {"sizes": (2, 5, 1)}, (17, 9)),
+    ("siren-rows", "bce", {"sizes": (1, 9, 1), "omega": 12.0, "first_scale": 20.0}, (1, 300)),
+    ("siren-own-17", "mae", {"sizes": (3, 17, 33, 2), "omega": 15.0}, (5, 17, False)),
+    ("siren-slow", "bce", {"sizes": (2, 5, 1), "omega": 1.5}, (2, 7)),
+    ("siren-slow-deep", "mse", {"sizes": (2, 3, 3, 1), "omega": 1.0}, (3, 9)),
+    ("siren-encoded", "bce", {"sizes": (14, 9, 1), "omega": 4.0}, (3, 9, False, 3)),
+    ("finer-wide", "bce", {"sizes": (3, 33, 17, 1), "activation": "finer", "omega": 3.0}, (3, 17)),
+    ("finer-slow", "bce", {"sizes": (2, 5, 1), "activation": "finer", "omega": 1.0}, (2, 9)),
+    ("finer-stopped-own", "mse", {"sizes": (2, 9, 5, 1), "activation": "finer-stopped", "omega": 2.0}, (2, 9, False)),
+    ("gauss-wide", "bce", {"sizes": (2, 33, 17, 1), "activation": "gauss", "scale": 3.0}, (2, 17)),
+    ("gauss-slow", "mse", {"sizes": (2, 5, 1), "activation": "gauss", "scale": 1.0}, (2, 9)),
+    ("wire-wide", "bce", {"sizes": (2, 33, 9, 1), "activation": "wire", "omega": 6.0, "scale": 1.5}, (3, 9)),
+    ("wire-slow", "bce", {"sizes": (2, 5, 1), "activation": "wire", "omega": 1.0, "scale": 0.5}, (2, 9)),
+    ("relu-wide", "mse", {"sizes": (10, 35, 33, 3), "activation": "relu"}, (2, 17, True, 2)),
+    ("relu-own", "mae", {"sizes": (2, 9, 1), "activation": "relu"}, (3, 9, False)),
+    ("tanh-mae", "mae", {"sizes": (2, 9, 1), "activation": "tanh"}, (2, 17)),
+    ("tanh-wide", "bce", {"sizes": (5, 65, 3), "activation": "tanh"}, (2, 33)),
+    ("gelu-wide", "mae", {"sizes": (2, 35, 9, 1), "activation": "gelu"}, (2, 33)),
+]
+"""Variant, loss, network, and E, N, whether x is shared, octaves."""
+
+
+def _larger(rng: Draw) -> Iterator[Case]:
+    """Widths, samples and networks on both sides of what fast kernels take at a time; other options, soft targets."""
+    for i, (name, loss, fields, shape) in enumerate(LARGER):
+        spec = MLP(**fields)
+        arrays = _network(rng, spec, *shape)
+        if i % 3 == 2:
+            arrays["targets"] = short(rng.uniform(0.0, 1.0, arrays["targets"].shape))
+        common: dict[str, Any] = {"activation": spec.activation, "omega": spec.omega, "scale": spec.scale}
+        octaves = shape[3] if len(shape) > 3 else 0
+        yield make(f"mlp.mlp.{name}", arrays, **common, loss=loss, octaves=octaves)
+    scaled: list[tuple[str, dict[str, Any], Any]] = [
+        ("finer-scaled", {"sizes": (3, 9, 5, 2), "activation": "finer", "omega": 12.0}, [4.0, 2.0, 1.0]),
+        ("gauss-scaled", {"sizes": (2, 9, 5, 1), "activation": "gauss", "scale": 3.0}, 6.0),
+        ("wire-scaled", {"sizes": (2, 17, 33, 1), "activation": "wire", "omega": 6.0, "scale": 3.0}, [5.0, 8.0]),
+        ("relu-scaled", {"sizes": (5, 33, 17, 1), "activation": "relu"}, 3.0),
+        ("tanh-wide", {"sizes": (5, 67, 35, 3), "activation": "tanh"}, None),
+        ("siren-omega-7", {"sizes": (2, 35, 17, 1), "omega": 7.0}, None),
+        ("siren-scaled", {"sizes": (2, 9, 9, 1), "omega": 7.0}, 5.0),
+    ]
+    for name, fields, first_scale in scaled:
+        spec = MLP(**fields)
+        draws: dict[str, np.ndarray] = {}
+        for i, (fan_in, fan_out) in enumerate(pairwise(spec.sizes)):
+            draws |= {f"w{i}": uniform(rng, fan_in, fan_out), f"b{i}": uniform(rng, 1, fan_out)}
+        common = {"activation": spec.activation, "omega": spec.omega, "scale": spec.scale}
+        yield make(f"mlp.init.{name}", draws, **common, first_scale=first_scale)
 
 
 def optim(rng: Draw) -> Iterator[Case]:
@@ -91,21 +144,41 @@ def optim(rng: Draw) -> Iterator[Case]:
         g = short(g * sizes)
         g[..., 0] = 0.0
         yield make(f"optim.adam.{name}", {"p": p, "g": g}, **options)
+    for name, steps, size, changed in (
+        ("70-values", 5, (2, 67), {"lr": 0.3}),
+        ("40-steps", 40, (17,), {"beta2": 0.99}),
+        ("no-momentum", 6, (3, 5), {"beta1": 0.0, "beta2": 0.5, "lr": 1e-3}),
+        ("tiny-eps", 4, (33,), {"eps": 1e-12, "beta1": 0.8}),
+        ("eps-and-few-steps", 2, (5,), {"eps": 1e-2, "lr": 1.0}),
+        ("1-step-of-one-network", 1, (1, 3, 9), {"lr": 1e-4}),
+    ):
+        p = uniform(rng, *size, scale=0.5)
+        g = uniform(rng, steps, *size) * 2.0 ** rng.integers(-6, 3, size)
+        g[:, ..., 1] = np.where(np.arange(steps) % 2, 0.0, g[:, ..., 1].T).T  # a gradient that comes and goes
+        yield make(f"optim.adam.{name}", {"p": p, "g": short(g)}, **(settings | changed))
 
 
 def training(rng: Draw) -> Iterator[Case]:
     """Short runs on random bits, until every decision is clear."""
-    for name, sizes, shape in (("line", (1, 8, 8, 1), (7,)), ("plane", (2, 8, 8, 1), (3, 5))):
-        spec = MLP(sizes, first_scale=4.0)
-        params = networks.init(spec, 2, int(rng.integers(2**31)), "float64")
+    for name, sizes, shape, nets, lr, fields in RUNS:
+        spec = MLP(sizes, first_scale=4.0, **fields)
+        params = networks.init(spec, nets, int(rng.integers(2**31)), "float64")
         params = {key: short(p) for key, p in params.items()}
         x = short(leaf_operations.grid(np.ones(2), shape)["x"])
-        targets = rng.integers(0, 2, (2, len(x), 1)).astype(float)
-        options: dict[str, Any] = {"activation": spec.activation, "omega": spec.omega, "lr": 1e-2}
+        targets = rng.integers(0, 2, (nets, len(x), sizes[-1])).astype(float)
+        options: dict[str, Any] = {"activation": spec.activation, "omega": spec.omega, "lr": lr}
         steps = _steps(spec, params, x, targets, options["lr"])
         arrays = {"x": x, "targets": targets, **params}
         yield make(f"training.train.{name}", arrays, rng=rng, **options, steps=steps)
 
+
+RUNS: list[tuple[str, tuple[int, ...], tuple[int, ...], int, float, dict[str, Any]]] = [
+    ("line", (1, 8, 8, 1), (7,), 2, 1e-2, {}),
+    ("plane", (2, 8, 8, 1), (3, 5), 2, 1e-2, {}),
+    ("wide", (2, 33, 17, 1), (5, 7), 3, 4e-3, {"omega": 12.0}),
+    ("tanh", (1, 9, 2), (5,), 5, 3e-2, {"activation": "tanh"}),
+]
+"""Variant, sizes, grid, networks, step size, and what else describes them."""
 
 CLEAR = 0.25
 """Outputs further than this from 0 are decided, whatever rounding does to a run."""
@@ -119,72 +192,3 @@ def _steps(spec: MLP, params: dict[str, np.ndarray], x: np.ndarray, targets: np.
         if abs(z).min() > CLEAR and ((z > 0) == targets).all():
             return step
     return LONGEST
-
-
-# --- results ---------------------------------------------------------------------------------------------------------
-
-
-def metrics(rng: Draw) -> Iterator[Case]:
-    """Integer codes, equal and not."""
-    for bits, dtype, shape in (
-        (8, "uint8", (3, 7)),
-        (12, "uint16", (1,)),
-        (16, "uint16", (7, 1, 3)),
-        (64, "uint64", (5,)),
-    ):
-        a, b = rng.integers(0, 2**bits - 1, (2, *shape), dtype=dtype, endpoint=True)
-        a.flat[0] = 0
-        b.flat[0] = 2**bits - 1  # differences without a sign wrap around
-        for what, other in (("random", b), ("equal", a)):
-            name = f"{bits}-{what}"
-            arrays = {"a": a, "b": other}
-            yield make(f"metrics.bit_error_rate.{name}", arrays, bits=bits)
-            yield make(f"metrics.rmse.{name}", arrays)
-            yield make(f"metrics.psnr.{name}", arrays, bits=bits)
-    for shape, bits in (((12, 13), 8), ((11, 11, 3), 16)):
-        a, b = rng.integers(0, 2**bits, (2, *shape), dtype=f"uint{bits}")
-        similar = (0.9 * a + 0.1 * b).astype(a.dtype)
-        yield make(f"metrics.ssim.{bits}", {"a": a, "b": similar}, bits=bits)
-
-
-def inr(rng: Draw) -> Iterator[Case]:
-    """Decisions at the threshold, and fitted networks to codes."""
-    special = np.array([0.0, -0.0, 2.0**-24, -(2.0**-24), np.inf, -np.inf, np.nan])
-    small = np.array([2.0**-126, -(2.0**-126), 2.0**-100])  # below these, many machines see zeros
-    for name, z in (
-        ("ties", special),
-        ("small", small),
-        ("random", uniform(rng, 3, 7)),
-        ("empty", np.zeros((0, 2))),
-    ):
-        yield make(f"inr.decide.{name}", {"z": z})
-    for name, cut, samples in _signals(rng):
-        inr = fit(samples, cut, tile=8, hidden=(8, 8), lr=1e-2, seed=int(rng.integers(2**31)))
-        layout = inr.layout
-        arrays = {"x": layout.inputs(layout.grid).astype(float)} | {k: p.astype(float) for k, p in inr.params.items()}
-        spec = layout.spec
-        options: dict[str, Any] = {
-            "bits": layout.cut.bits,
-            "cut": cut,
-            "activation": spec.activation,
-            "omega": spec.omega,
-        }
-        yield make(f"inr.decode.{name}", arrays, **options)
-
-
-def _signals(rng: Draw) -> Iterator[tuple[str, str, np.ndarray]]:
-    yield "uint8", "planes", rng.integers(0, 256, (5, 7), dtype="uint8")
-    yield "uint8-colour", "planes", rng.integers(0, 16, (3, 3, 3), dtype="uint8")
-    yield "float16", "planes", np.array([[1.5, -0.0, np.nan], [np.inf, 2.0**-24, -7.25]], dtype="float16")
-    yield "bit-coordinate", "bit-coordinate", rng.integers(0, 16, (7,), dtype="uint8")
-
-
-def container(rng: Draw) -> Iterator[Case]:
-    """Files to samples."""
-    for name, cut, samples in _signals(rng):
-        inr = fit(samples, cut, tile=8, hidden=(8, 8), lr=1e-2, seed=int(rng.integers(2**31)))
-        with tempfile.TemporaryDirectory() as folder:
-            path = Path(folder) / "case.inr"
-            inr.save(path)
-            file = np.frombuffer(path.read_bytes(), dtype=np.uint8)
-        yield make(f"container.decode_file.{name}", {"file": file})

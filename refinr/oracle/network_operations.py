@@ -460,6 +460,7 @@ def decode_file(file: Array) -> Tensors:
     Returns
     -------
     samples : array, of the shape and dtype that the file says
+        In the machine's byte order.  A file that is damaged, or that makes no sense, is refused: an exception.
 
     Examples
     --------
@@ -475,4 +476,5 @@ def decode_file(file: Array) -> Tensors:
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder) / "case.inr"
         path.write_bytes(file.tobytes())
-        return {"samples": loading.load(path).decode()}
+        samples = loading.load(path).decode()
+    return {"samples": samples.astype(samples.dtype.newbyteorder("="))}

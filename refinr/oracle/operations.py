@@ -5,11 +5,14 @@ computes stands in its docstring, in `refinr.oracle.leaf_operations` and `refinr
 `OPERATIONS` says how its results are compared.  What holds for all of them:
 
 - **Arguments** are arrays and plain options (bool, int, float, str, None, lists of these), all by name.  Leave arrays
-  as they are.  They are NumPy arrays, contiguous and in the machine's byte order; only valid ones are given, so nothing
-  has to be checked.
+  as they are.  They are NumPy arrays in the machine's byte order, mostly contiguous: but they may be read-only, in
+  column-major order, have gaps between their numbers, or run backwards.
+- **Refuse** by an exception what cannot be answered as it stands: files that are damaged, shapes that do not fit
+  together, names that are not known.  Never crop, cast or stretch.  The family `refused` and cases "refused" of
+  `container` have such calls; all others are valid.
 - **Results** are a dict of arrays by name, in any order, that NumPy can read (``np.asarray``); numbers are arrays
-  without axes.  They must stay as they are when the operation is called again.  Gradients are in the same call as the
-  forward.
+  without axes.  They must stay as they are when the operation is called again, and the same call gives the same bits.
+  Gradients are in the same call as the forward.
 - **Dtypes**: float arguments come in the dtype that is checked, and float results must be in it.  Integers, and all
   arrays of an operation whose row is `fixed`, keep the dtypes that its docstring names, whatever is checked.  Inside
   you may compute in a wider dtype.

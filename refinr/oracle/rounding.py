@@ -23,11 +23,14 @@ Higham, "Accuracy and Stability of Numerical Algorithms", 2nd ed., SIAM 2002, Se
 from __future__ import annotations
 
 import math
-from typing import Any
+import operator
+from collections.abc import Callable
+from typing import Any, NamedTuple
 
 import numpy as np
 
 from refinr import activations
+from refinr.oracle.case import EPS
 
 
 class Rounding:
@@ -53,6 +56,8 @@ class Rounding:
         """Smallest distance from a jump met so far, over the error there."""
         self.peak = 0.0
         """Largest number met so far."""
+        self.room = math.inf
+        """Smallest divisor met so far, over its error: where that is all of it, the quotient may be infinite."""
 
     def array(self, value: Any, error: Any = 0.0) -> Tracked:
         """`value` as exact data, or with an error."""
@@ -106,10 +111,22 @@ class Rounding:
         return self.array(np.sign(z.value))
 
     def maximum(self, a: Tracked, b: Tracked) -> Tracked:
-        return self.where(a > b, a, b)
+        result = self.where(a.value > b.value, a, b)
+        # no jump, but whoever asks whether the result is zero meets the one that a - b had
+        result.side = Side(np.zeros(0), abs(a.value - b.value), a.error + b.error)
+        return result
 
-    def where(self, condition: np.ndarray, a: Tracked, b: Tracked) -> Tracked:
-        return self.array(np.where(condition, a.value, b.value), np.where(condition, a.error, b.error))
+    def where(self, condition: Side | np.ndarray, a: Tracked, b: Tracked) -> Tracked:
+        if not isinstance(condition, Side):
+            return self.array(np.where(condition, a.value, b.value), np.where(condition, a.error, b.error))
+        is_a, distance, error = np.broadcast_arrays(*condition)
+        # where both meet, being on the wrong side does no more than the errors that they carry
+        apart = abs(a.value - b.value)
+        meets = (apart <= distance) & (apart * error <= distance * (a.error + b.error))
+        self.jump(np.where(meets, math.inf, distance), error)
+        near = meets & (distance <= NEAR * error)
+        error = np.where(near, np.maximum(a.error, b.error), np.where(is_a, a.error, b.error))
+        return self.array(np.where(is_a, a.value, b.value), error)
 
     def sum(self, z: Tracked, axis: int | None = None) -> Tracked:
         size = abs(z.value).sum(axis)
@@ -149,13 +166,25 @@ class Rounding:
         return self.array(np.reshape(z.value, shape), np.reshape(z.error, shape))
 
     def asarray(self, z: Tracked, copy: bool) -> Tracked:
-        return z
+        return self.array(z.value, z.error) if copy else z
 
     def zeros_like(self, z: Tracked) -> Tracked:
         return self.array(np.zeros_like(z.value))
 
     def ones_like(self, z: Tracked) -> Tracked:
         return self.array(np.ones_like(z.value))
+
+
+NEAR = 8.0 * EPS["bfloat16"]
+"""As far as errors take a number in any dtype, for each unit: `refinr.oracle.compare.FACTOR` times the largest eps."""
+
+
+class Side(NamedTuple):
+    """On which side of a jump values are: a comparison, whose distance to it is noted where it is used."""
+
+    is_true: np.ndarray
+    distance: np.ndarray
+    error: np.ndarray
 
 
 class Tracked:
@@ -171,6 +200,8 @@ class Tracked:
         self.ndim = value.ndim
         self.size = value.size
         self.dtype = value.dtype
+        self.side: Side | None = None
+        """How far it is from where it would be zero, or would not: of a maximum; otherwise that is its size."""
 
     def __array_namespace__(self) -> Rounding:
         return self.model
@@ -201,6 +232,8 @@ class Tracked:
     def __truediv__(self, other: Any) -> Tracked:
         b, rb = self._other(other)
         quotient = self.value / b
+        with np.errstate(divide="ignore", invalid="ignore"):
+            self.model.room = float(np.fmin.reduce(np.ravel(np.divide(abs(b), rb)), initial=self.model.room))
         return self.model.rounded(quotient, (self.error + abs(quotient) * rb) / abs(b))
 
     def __rtruediv__(self, other: Any) -> Tracked:
@@ -212,22 +245,43 @@ class Tracked:
     __radd__ = __add__
     __rmul__ = __mul__
 
-    def _compare(self, other: Any) -> Any:
+    # in place, as arrays do it: whoever else holds this array sees it
+
+    def _become(self, other: Tracked) -> Tracked:
+        self.value = other.value
+        self.error = other.error
+        self.side = other.side
+        return self
+
+    def __iadd__(self, other: Any) -> Tracked:
+        return self._become(self + other)
+
+    def __isub__(self, other: Any) -> Tracked:
+        return self._become(self - other)
+
+    def __imul__(self, other: Any) -> Tracked:
+        return self._become(self * other)
+
+    def __itruediv__(self, other: Any) -> Tracked:
+        return self._become(self / other)
+
+    def _compare(self, relation: Callable[[Any, Any], Any], other: Any) -> Side:
         b, rb = self._other(other)
-        self.model.jump(self.value - b, self.error + rb)
-        return b
+        if self.side is not None and not np.any(b):
+            return Side(relation(self.value, b), self.side.distance, self.side.error)
+        return Side(relation(self.value, b), abs(self.value - b), self.error + rb)
 
-    def __gt__(self, other: Any) -> np.ndarray:
-        return self.value > self._compare(other)
+    def __gt__(self, other: Any) -> Side:
+        return self._compare(operator.gt, other)
 
-    def __ge__(self, other: Any) -> np.ndarray:
-        return self.value >= self._compare(other)
+    def __ge__(self, other: Any) -> Side:
+        return self._compare(operator.ge, other)
 
-    def __lt__(self, other: Any) -> np.ndarray:
-        return self.value < self._compare(other)
+    def __lt__(self, other: Any) -> Side:
+        return self._compare(operator.lt, other)
 
-    def __le__(self, other: Any) -> np.ndarray:
-        return self.value <= self._compare(other)
+    def __le__(self, other: Any) -> Side:
+        return self._compare(operator.le, other)
 
     def __getitem__(self, index: Any) -> Tracked:
         return self.model.array(self.value[index], self.error[index])

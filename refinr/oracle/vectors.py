@@ -18,16 +18,17 @@ from refinr.oracle.compare import FACTOR
 from refinr.version import __version__
 
 FORMAT = "refinr-oracle"
-VERSION = 2
+VERSION = 3
 CLASSES = {
     1: {"exact": BITS, "elementwise": BOUNDED, "reduction": BOUNDED, "trajectory": TRAJECTORY},
     2: {kind: kind for kind in (BITS, BOUNDED, TRAJECTORY)},
+    3: {kind: kind for kind in (BITS, BOUNDED, TRAJECTORY)},
 }
 """By version, the names of comparison classes: version 1 had two for one."""
 
 
 def export(folder: str | Path, cases: Sequence[Case]) -> None:
-    """Write cases: a safetensors file a family, ``manifest.json``, and ``manifest.tsv`` for simple readers.
+    """Write cases: a safetensors file a family, ``manifest.json``, and two tables for simple readers.
 
     Raises
     ------
@@ -39,7 +40,8 @@ def export(folder: str | Path, cases: Sequence[Case]) -> None:
     folder = Path(folder)
     folder.mkdir(parents=True, exist_ok=True)
     families = {}
-    lines = ["case\trole\ttensor\tdtype\tshape\tfile\toffset\tbytes\tclass\tfloor"]
+    lines = ["case\trole\ttensor\tdtype\tshape\tfile\toffset\tbytes\tclass\tfloor\tdtypes"]
+    heads = ["case\toperation\tdtypes\tfixed\trefused\toptions"]
     for family in dict.fromkeys(case.family for case in cases):
         chosen = [case for case in cases if case.family == family]
         tensors = {key: array for case in chosen for key, array in _tensors(case)}
@@ -53,25 +55,41 @@ def export(folder: str | Path, cases: Sequence[Case]) -> None:
             "cases": [_describe(case) for case in chosen],
         }
         lines += _index(file, content, outputs)
+        heads += ["\t".join(_head(case)) for case in chosen]
     manifest = {"format": FORMAT, "version": VERSION, "refinr": __version__}
     manifest |= {"factor": FACTOR, "eps": EPS, "tiny": TINY, "families": families}
     (folder / "manifest.json").write_text(json.dumps(manifest, indent=1, allow_nan=False) + "\n")
     (folder / "manifest.tsv").write_text("\n".join(lines) + "\n")
+    (folder / "cases.tsv").write_text("\n".join(heads) + "\n")
+
+
+def _head(case: Case) -> list[str]:
+    """A case in a line; options as ``name=value``, their values in JSON without spaces."""
+    options = [f"{name}={json.dumps(value, separators=(',', ':'))}" for name, value in case.options.items()]
+    flags = [str(int(case.fixed)), str(int(bool(case.refused)))]
+    return [case.name, case.operation, ",".join(case.dtypes) or "-", *flags, " ".join(options) or "-"]
 
 
 def _tensors(case: Case) -> Iterator[tuple[str, np.ndarray]]:
     for name, array in case.arrays.items():
-        yield f"{case.name}/input/{name}", np.ascontiguousarray(array).reshape(array.shape)
+        yield f"{case.name}/input/{name}", _plain(array)
     for name, output in case.outputs.items():
-        yield f"{case.name}/output/{name}", np.ascontiguousarray(output.values).reshape(output.values.shape)
+        yield f"{case.name}/output/{name}", _plain(output.values)
         if output.kind != BITS:
             yield f"{case.name}/units/{name}", np.array(output.units, dtype=np.float64)
 
 
+def _plain(array: np.ndarray) -> np.ndarray:
+    return np.ascontiguousarray(array).reshape(array.shape)
+
+
 def _describe(case: Case) -> dict[str, Any]:
-    outputs = [{"tensor": name, "class": o.kind, "floor": o.floor} for name, o in case.outputs.items()]
+    outputs = [
+        {"tensor": name, "class": o.kind, "floor": o.floor, "dtypes": list(o.dtypes)}
+        for name, o in case.outputs.items()
+    ]
     named = {"name": case.name, "operation": case.operation, "options": case.options, "inputs": list(case.arrays)}
-    return named | {"outputs": outputs, "dtypes": list(case.dtypes), "fixed": case.fixed}
+    return named | {"outputs": outputs, "dtypes": list(case.dtypes), "fixed": case.fixed, "refused": case.refused}
 
 
 def _index(file: str, content: bytes, outputs: dict[str, Output]) -> list[str]:
@@ -83,7 +101,9 @@ def _index(file: str, content: bytes, outputs: dict[str, Output]) -> list[str]:
         shape = "x".join(map(str, entry["shape"])) or "-"
         output = outputs.get(key, Output(np.zeros(0), "-"))
         where = [file, str(8 + size + first), str(last - first)]
-        lines.append("\t".join([*key.split("/"), entry["dtype"], shape, *where, output.kind, repr(output.floor)]))
+        said = ",".join(output.dtypes) if output.kind != "-" else ""
+        fields = [*key.split("/"), entry["dtype"], shape, *where, output.kind, repr(output.floor), said or "-"]
+        lines.append("\t".join(fields))
     return lines
 
 
@@ -117,10 +137,12 @@ def load(folder: str | Path) -> tuple[Case, ...]:
 def _case(entry: dict[str, Any], tensors: dict[str, np.ndarray], classes: dict[str, str]) -> Case:
     name = entry["name"]
     arrays = {key: tensors[f"{name}/input/{key}"] for key in entry["inputs"]}
+    dtypes = tuple(entry["dtypes"])
     outputs = {}
     for output in entry["outputs"]:
         key = output["tensor"]
         units = tensors.get(f"{name}/units/{key}", 0.0)
-        outputs[key] = Output(tensors[f"{name}/output/{key}"], classes[output["class"]], units, output["floor"])
-    dtypes = tuple(entry["dtypes"])
-    return Case(name, entry["operation"], arrays, entry["options"], outputs, dtypes, entry["fixed"])
+        said = tuple(output.get("dtypes", dtypes))
+        outputs[key] = Output(tensors[f"{name}/output/{key}"], classes[output["class"]], units, output["floor"], said)
+    refused = entry.get("refused", "")
+    return Case(name, entry["operation"], arrays, entry["options"], outputs, dtypes, entry["fixed"], refused)

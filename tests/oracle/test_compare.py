@@ -120,7 +120,11 @@ def test_integers_are_subtracted_as_integers():
     lines, _ = compare(
         np.array([7, 2**64 - 1], dtype="uint64"), Output(np.array([7, 2**64 - 2], dtype="uint64")), "float32"
     )
-    assert lines[1:] == ["largest error: 1", "first at [1]: got 18446744073709551615, expected 18446744073709551614"]
+    assert lines[1:] == [
+        "largest error: 1",
+        "first at [1]: got 18446744073709551615, expected 18446744073709551614",
+        "bits: got 0xffffffffffffffff, expected 0xfffffffffffffffe, different 0x0000000000000001",
+    ]
 
 
 @pytest.mark.parametrize("got", [np.nan, np.inf])

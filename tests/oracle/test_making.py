@@ -21,7 +21,9 @@ def test_a_case_says_something_in_every_dtype_it_is_offered_in():
                 if array.dtype == np.float64 and not case.fixed:
                     cast = case.inputs(dtype)
                     assert all(np.array_equal(cast[n].astype(float), a, equal_nan=True) for n, a in case.arrays.items())
-            for output in case.outputs.values():
+            said = [output for output in case.outputs.values() if case.fixed or dtype in output.dtypes]
+            assert said or case.refused, case.name
+            for output in said:
                 if output.kind == BOUNDED and output.values.any() and not case.fixed:
                     finite = np.where(np.isfinite(output.values), output.values, 0.0)
                     bound = np.broadcast_to(tolerance(output, dtype), finite.shape)

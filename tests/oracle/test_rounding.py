@@ -11,7 +11,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy import special
 
-from refinr import activations
+from refinr import activations, oracle
 from refinr.oracle.rounding import Rounding, Tracked
 from tests.strategies import seeds
 
@@ -143,17 +143,26 @@ def test_normal_cdf_is_one_step(z):
 @pytest.mark.parametrize(
     "jump",
     [
-        lambda z: z > 0,
-        lambda z: z >= 0.0,
-        lambda z: z < 0,
+        lambda z: z.model.where(z > 0, z.model.ones_like(z), -z.model.ones_like(z)),
+        lambda z: z.model.where(z >= 0.0, z, z + 9.0),
+        lambda z: z.model.where(z < 0, z.model.ones_like(z), -z.model.ones_like(z)),
         lambda z: z.model.sign(z),
-        lambda z: z.model.maximum(z, z * 0.0),
+        lambda z: z.model.where(z.model.maximum(z, z * 0.0) > 0, z + 9.0, z * 0.0),  # the slope of ReLU
     ],
 )
 def test_a_jump_notes_its_distance_over_the_error(jump):
     model = Rounding()
     jump(model.array([-3.0, 0.5, 0.0], [1.0, 0.25, 0.0]))  # an exact 0 is a tie that everybody sees
     assert model.slack == 2.0
+
+
+def test_where_both_sides_meet_there_is_no_jump_but_the_error_of_either():
+    model = Rounding()
+    z = model.array([-3.0, 2.0**-20, -(2.0**-20), 0.0], [1.0, 1.0, 1.0, 1.0])
+    assert model.maximum(z, z * 0.0).value.tolist() == [0.0, 2.0**-20, 0.0, 0.0]
+    sigmoid = model.where(z >= 0, model.ones_like(z), model.exp(-model.abs(z)))
+    assert model.slack == 3.0  # far from where they meet, the distance counts
+    assert (sigmoid.error[1:] >= 0.99).all()  # ones are exact, but which side it is, nobody knows
 
 
 @pytest.mark.parametrize(
@@ -180,3 +189,25 @@ def test_the_largest_number_is_noted():
     a = model.array([3.0])
     assert isinstance(a * 100.0 - 299.0, Tracked)
     assert model.peak == 300.0
+
+
+def test_an_operator_in_place_changes_the_array_that_others_hold():
+    model = Rounding()
+    gradients = [model.array([3.0], [1.0])]
+    for g in gradients:
+        g *= 4.0
+        g += model.array([1.0], [2.0])
+        g -= 0.5
+        g /= 2.0
+    (once,) = gradients
+    assert once.value.tolist() == [6.25]
+    assert once.error.tolist() == [((4.0 + 2.0 + 13.0) + 12.5) / 2.0 + 6.25]
+
+
+@pytest.mark.parametrize("name", ["siren-7", "wire", "gauss"])
+def test_the_factor_of_an_activation_is_in_the_bound_of_the_gradients(name):
+    """A gradient is at least as far off as its last product: with a factor that is no power of two, two roundings."""
+    (case,) = oracle.cases(f"mlp.mlp.{name}")
+    for tensor in ("dw0", "db0"):
+        output = case.outputs[tensor]
+        assert (output.units >= 3.0 * abs(output.values)).all()

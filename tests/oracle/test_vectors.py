@@ -36,12 +36,13 @@ def test_files_hold_what_the_cases_hold(folder):
     for case, back in zip(oracle.cases(), oracle.load(folder), strict=True):
         assert (back.name, back.operation, back.options) == (case.name, case.operation, case.options)
         assert (back.dtypes, back.fixed, list(back.outputs)) == (case.dtypes, case.fixed, list(case.outputs))
+        assert back.refused == case.refused
         assert back.arrays.keys() == case.arrays.keys()
         for name, array in case.arrays.items():
             assert_equal_exact(back.arrays[name], array, bitwise=True)
         for name, output in case.outputs.items():
             other = back.outputs[name]
-            assert (other.kind, other.floor) == (output.kind, output.floor)
+            assert (other.kind, other.floor, other.dtypes) == (output.kind, output.floor, output.dtypes)
             assert_equal_exact(other.values, output.values, bitwise=True)
             assert_equal_exact(np.asarray(other.units), np.asarray(output.units))
 
@@ -54,7 +55,7 @@ def test_a_backend_can_be_checked_against_files(folder):
 
 
 def test_the_files_are_small_and_the_wheel_has_none_of_them(folder, tmp_path):
-    assert sum(path.stat().st_size for path in folder.iterdir()) < 5_000_000
+    assert sum(path.stat().st_size for path in folder.iterdir()) < 8_000_000
     with zipfile.ZipFile(tmp_path / "like.whl", "w", zipfile.ZIP_DEFLATED) as wheel:
         for path in (ROOT / "refinr").rglob("*"):
             if path.is_file() and path.suffix != ".pyc":
@@ -65,7 +66,7 @@ def test_the_files_are_small_and_the_wheel_has_none_of_them(folder, tmp_path):
 
 def test_the_manifest_names_format_version_classes_and_checksums(folder):
     manifest = json.loads((folder / "manifest.json").read_text())
-    assert (manifest["format"], manifest["version"], manifest["factor"]) == ("refinr-oracle", 2, 8.0)
+    assert (manifest["format"], manifest["version"], manifest["factor"]) == ("refinr-oracle", 3, 8.0)
     assert manifest["eps"]["float32"] == 2.0**-23
     assert list(manifest["families"]) == list(FAMILIES)
     for family in manifest["families"].values():
@@ -84,7 +85,7 @@ def test_what_was_changed_is_refused(folder, tmp_path, change):
         manifest = json.loads((copy / "manifest.json").read_text())
         manifest[change] = {"format": "other", "version": vectors.VERSION + 1}[change]
         (copy / "manifest.json").write_text(json.dumps(manifest))
-    with pytest.raises(ValueError, match="damaged" if change == "byte" else "expected refinr-oracle of version 2"):
+    with pytest.raises(ValueError, match="damaged" if change == "byte" else "expected refinr-oracle of version 3"):
         oracle.load(copy)
 
 
@@ -101,7 +102,7 @@ def test_the_index_leads_to_every_tensor(folder):
     cases = {case.name: case for case in oracle.cases()}
     lines = (folder / "manifest.tsv").read_text().splitlines()[1:]
     for line in lines:
-        name, role, tensor, dtype, shape, file, offset, size, kind, _ = line.split("\t")
+        name, role, tensor, dtype, shape, file, offset, size, kind, _, said = line.split("\t")
         content = (folder / file).read_bytes()[int(offset) : int(offset) + int(size)]
         case = cases[name]
         array = {"input": case.arrays.get(tensor), "output": getattr(case.outputs.get(tensor), "values", None)}.get(
@@ -113,6 +114,7 @@ def test_the_index_leads_to_every_tensor(folder):
         assert shape == ("x".join(map(str, array.shape)) or "-")
         assert len(content) == sizes[dtype] * array.size
         assert kind == (case.outputs[tensor].kind if role == "output" else "-")
+        assert said == ((",".join(case.outputs[tensor].dtypes) or "-") if role == "output" else "-")
     expected = sum(
         len(c.arrays) + len(c.outputs) + sum(o.kind != BITS for o in c.outputs.values()) for c in cases.values()
     )
@@ -141,6 +143,16 @@ def test_a_program_in_c_reads_them(folder, tmp_path):
     )
 
 
+def test_the_table_of_cases_says_how_to_call(folder):
+    lines = (folder / "cases.tsv").read_text().splitlines()[1:]
+    for case, line in zip(oracle.cases(), lines, strict=True):
+        name, operation, dtypes, fixed, refused, options = line.split("\t")
+        assert (name, operation, dtypes) == (case.name, case.operation, ",".join(case.dtypes) or "-")
+        assert (bool(int(fixed)), bool(int(refused))) == (case.fixed, bool(case.refused))
+        pairs = [pair.split("=", 1) for pair in options.split(" ")] if options != "-" else []
+        assert {key: json.loads(value) for key, value in pairs} == case.options
+
+
 def test_files_of_version_1_are_read(folder, tmp_path):
     """It had other names of classes, and two for what is one."""
     copy = shutil.copytree(folder, tmp_path / "copy")
@@ -151,7 +163,9 @@ def test_files_of_version_1_are_read(folder, tmp_path):
             for output in case["outputs"]:
                 bounded = "reduction" if case["operation"] in ("linear", "mlp") else "elementwise"
                 output["class"] = {"bits": "exact", "bounded": bounded}.get(output["class"], output["class"])
+                output.pop("dtypes")
     (copy / "manifest.json").write_text(json.dumps(manifest))
     for old, new in zip(oracle.load(copy), oracle.load(folder), strict=True):
         assert [o.kind for o in old.outputs.values()] == [o.kind for o in new.outputs.values()]
+        assert all(output.dtypes == old.dtypes for output in old.outputs.values())  # all or none
     assert vectors.CLASSES[vectors.VERSION].keys() == set(CLASSES)
