@@ -6,11 +6,12 @@ With this you can make the page from the result files (`page`).
 from __future__ import annotations
 
 import os
+from collections import Counter
 from pathlib import Path
 from typing import Any, NamedTuple
 
 from paper_figures import datafiles, figures, registry
-from paper_figures.claims import Claim, Finding
+from paper_figures.claims import DIFFERS, FAILS, HOLDS, Claim, Finding
 from paper_figures.markdown import table
 
 _HEAD = """# The paper's figures, computed anew
@@ -19,7 +20,7 @@ This page is generated from the result files of the preset "{preset}" (`python -
 computed from the data by the rules stated below, not typed in. The paper is Han et al., "Towards Lossless Implicit
 Neural Representation via Bit Plane Decomposition", CVPR 2025. Its claims are given in our words; its images are not
 ours to copy, and its networks and images are larger: 256 x 256 pixels, six layers of 512, thousands of iterations on a
-GPU. "Holds" says that the claim holds at the size tried here.
+GPU. "Holds" says that the claim holds at the size tried here, "differs" that a weaker one does, which its rule states.
 
     python -m paper_figures all --preset small     # computes what is missing or stale, and can be interrupted
     python -m paper_figures list                   # which results exist, and which are older than their code
@@ -76,7 +77,10 @@ def _entry(name: str, preset: str, folder: Path) -> _Entry | None:
 
 
 def _overview(found: dict[str, _Entry]) -> str:
-    lines = ["## Claims and verdicts", "", "| where in the paper | claim | verdict here |", "|---|---|---|"]
+    counts = Counter(finding.verdict for entry in found.values() for _, finding in entry.findings)
+    summary = ", ".join(f"{counts[verdict]} *{verdict}*" for verdict in (HOLDS, DIFFERS, FAILS))
+    lines = ["## Claims and verdicts", "", f"Of {counts.total()} verdicts: {summary}.", ""]
+    lines += ["| where in the paper | claim | verdict here |", "|---|---|---|"]
     for name, entry in found.items():
         shows = registry.find(name).shows
         for claim, finding in entry.findings:

@@ -1,4 +1,4 @@
-"""Which figures there are, and running them.
+"""Finding figures and running them; which there are is in `paper_figures.figures.NAMES`.
 
 With this you can find a figure (`find`), tell the state of its results (`state`), compute and draw it (`run`).
 """

@@ -1,4 +1,4 @@
-"""Where the samples are: coordinates, and the encodings that lift them to more dimensions.
+"""Where the samples are: coordinates, and the formulas of their encodings (which network gets which: `encodings`).
 
 With this you can lay a grid (`grid`), encode it by octaves (`positional_encoding`) or by chosen frequencies
 (`fourier_features`), and find the fastest frequency that the samples can carry (`nyquist`).

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import doctest
+import importlib
 import re
 import subprocess
 import sys
@@ -25,6 +26,13 @@ def test_examples_give_what_they_say(document, tmp_path, monkeypatch):
     outcome = doctest.testfile(str(document), module_relative=False)
     assert outcome.attempted > 3
     assert outcome.failed == 0
+
+
+def test_readme_says_how_large_its_file_is(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    doctest.testfile(str(ROOT / "README.md"), module_relative=False)
+    (times,) = re.findall(r"this file is (\d+) times as large as the array", (ROOT / "README.md").read_text())
+    assert round((tmp_path / "image.inr").stat().st_size / (64 * 64 * 2)) == int(times)
 
 
 def test_readme_has_an_example_and_fits_a_few_screens():
@@ -57,6 +65,25 @@ def test_every_module_is_in_the_table_of_floors():
     paths = [path.relative_to(package).with_suffix("") for path in package.rglob("*.py") if path.stem != "__init__"]
     modules = {".".join(path.parts) for path in paths}
     assert modules == set(re.findall(r"`([\w.]+)`", "".join(re.findall(r"^\| \d+ \|[^|]*\|", table, re.MULTILINE))))
+
+
+def test_every_module_has_its_place_in_the_reading_order():
+    page = (ROOT / "docs" / "reading-order.md").read_text()
+    places = re.findall(r"\(\.\./refinr/(\w+)\.py\)", page)
+    modules = {path.stem for path in (ROOT / "refinr").glob("[!_]*.py")}
+    assert modules == set(places)
+
+
+def test_what_one_may_add_has_its_table_and_its_tests():
+    recipes = (ROOT / "ARCHITECTURE.md").read_text().split("## How to add")[1]
+    rows = re.findall(r"^\| an? [^|]*\| `([\w.]+)` \|[^|]*\|(.*)\|$", recipes, re.MULTILINE)
+    assert len(rows) > 10
+    for table, tests in rows:
+        module, _, name = table.rpartition(".")
+        assert hasattr(importlib.import_module(module if module.startswith("paper") else f"refinr.{module}"), name)
+        files = re.findall(r"`([\w/]+)`", tests)
+        assert files
+        assert not [file for file in files if not any((ROOT / "tests").glob(f"{file}*"))]
 
 
 def test_the_command_line_on_its_page_is_the_one_there_is():

@@ -16,13 +16,28 @@ from refinr import losses
 from tests.helpers import assert_close, assert_equal_exact, complex_step_gradient
 from tests.strategies import seeds
 
-NAMES = pytest.mark.parametrize("name", ["bce", "mse", "mae"])
+VALUES = {
+    "bce": lambda z, t: math.log1p(math.exp(-z if t else z)),
+    "mse": lambda z, t: (z - t) ** 2,
+    "mae": lambda z, t: abs(z - t),
+}
+FORMULAS = {
+    "bce": lambda z, t: jnp.logaddexp(0.0, z) - z * t,
+    "mse": lambda z, t: (z - t) ** 2,
+    "mae": lambda z, t: jnp.abs(z - t),
+}
+"""The same for JAX, which differentiates them."""
+NAMES = pytest.mark.parametrize("name", losses.LOSSES)
 DTYPES = pytest.mark.parametrize("dtype", ["float32", "float64"])
 
 
 def _case(seed: int, shape: tuple[int, ...] = (2, 5, 3), spread: float = 5.0) -> tuple[np.ndarray, np.ndarray]:
     rng = np.random.default_rng(seed)
     return spread * rng.standard_normal(shape), rng.integers(0, 2, shape).astype(float)
+
+
+def test_every_loss_is_tested():
+    assert VALUES.keys() == FORMULAS.keys() == losses.LOSSES.keys()
 
 
 # --- values ----------------------------------------------------------------------------------------------------------
@@ -55,11 +70,7 @@ def test_bce_far_out_is_the_logit_itself_and_does_not_overflow(dtype):
 @NAMES
 def test_mean_over_samples_and_outputs_summed_over_networks(name):
     z, t = _case(0)
-    value = {
-        "bce": lambda z, t: math.log1p(math.exp(-z if t else z)),
-        "mse": lambda z, t: (z - t) ** 2,
-        "mae": lambda z, t: abs(z - t),
-    }[name]
+    value = VALUES[name]
     one_by_one = [[value(float(p), float(q)) for p, q in zip(z[e].flat, t[e].flat, strict=True)] for e in range(2)]
     expected = sum(math.fsum(values) / 15 for values in one_by_one)
     loss, dz = losses.get(name)(z, t)
@@ -130,12 +141,7 @@ def test_bce_gradient_vs_complex_step(seed):
 def test_gradient_vs_jax(name):
     z, t = _case(2, (3, 50, 2))
     z[0, 0], t[0, 0] = [0.0, 1.0], [1.0, 0.0]
-    elementwise = {
-        "bce": lambda z, t: jnp.logaddexp(0.0, z) - z * t,
-        "mse": lambda z, t: (z - t) ** 2,
-        "mae": lambda z, t: jnp.abs(z - t),
-    }[name]
-    expected_loss, expected = jax.value_and_grad(lambda z: (elementwise(z, t)).mean(axis=(1, 2)).sum())(z)
+    expected_loss, expected = jax.value_and_grad(lambda z: FORMULAS[name](z, t).mean(axis=(1, 2)).sum())(z)
     loss, dz = losses.get(name)(z, t)
     assert_close(loss, float(expected_loss), terms=z.size)
     assert_close(dz, np.asarray(expected), conditioning=(1 + abs(z)) / 100)
