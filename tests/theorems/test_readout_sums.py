@@ -7,7 +7,8 @@ Let F (N, D) have entries -1 and 1, and let w (D,) be whole numbers of at most L
    summation.  From ``D L = 2^p + 1`` on there are weights and orders for which it is not.
 2. If D is odd and all weights are odd, no z is 0: every output decides.  If D is even, some weights give 0.
 3. However weights are found, D of them with l levels give at most ``min(l^D, C(N, D))`` sign patterns,
-   `theory.cover_count`; so for all patterns of N bits, D weights have at least N bits, `theory.counting_bound`.
+   `theory.cover_count`; so for all patterns of N bits, D weights have at least N bits, `theory.counting_bound`.  Of
+   random patterns a share of at most ``l^D / 2^N`` is given: below the bound hardly one.
 
 From: ours.
 
@@ -27,6 +28,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from refinr import theory
+from refinr.readouts import integer
 from refinr.readouts.features import Legendre, Walsh
 from tests.helpers import assert_equal_exact
 from tests.strategies import seeds
@@ -103,3 +105,31 @@ def test_weights_of_few_levels_give_no_more_patterns_than_they_have_values(level
 def test_for_every_pattern_weights_have_as_many_bits_as_the_signal(N, D, bits):
     if min(2 ** (bits * D), theory.cover_count(N, D)) >= 2**N:
         assert max(N, theory.counting_bound(N, 1, bits)) <= D
+
+
+@pytest.mark.parametrize(("levels", "few", "enough"), [(integer.BINARY, 43, 103), (integer.TERNARY, 27, 67)])
+def test_below_the_bound_no_random_pattern_is_solved(levels, few, enough):
+    """Of 64 patterns, with ``l^D / 2^N`` below ``2^-20``; with weights of two signals' bits, all are."""
+    signs = np.random.default_rng(0).choice(np.float32([-1, 1]), (64, 64))
+    assert len(levels) ** few < 2.0 ** (64 - 20)
+    assert len(levels) ** enough < 2.0 ** (2 * 64)
+    assert few < theory.counting_bound(64, 1, (len(levels) - 1).bit_length())
+    assert not integer.messages(Legendre(64, 103, few).matrix(), signs, levels, steps=50).solved.any()
+    assert integer.messages(Legendre(64, 103, enough).matrix(), signs, levels).solved.mean() > 0.8
+
+
+@pytest.mark.parametrize("solver", [integer.straight_through, integer.messages])
+def test_solved_readouts_decide_the_same_everywhere(solver):
+    F = Legendre(64, 103).matrix()
+    signs = np.random.default_rng(1).choice(np.float32([-1, 1]), (64, 20))
+    found = solver(F, signs)
+    assert found.solved.any()
+    w = found.weights[:, found.solved]
+    wanted = signs[:, found.solved] > 0
+    order = np.random.default_rng(2).permutation(103)
+    for dtype in ("float16", "float32", "float64", "int16", "int32", "int64"):
+        z = np.zeros(wanted.shape, dtype)
+        for k in order:  # one feature after the other, rounded to the type every time
+            z = (z + F[:, k, None].astype(dtype) * w[k].astype(dtype)).astype(dtype)
+        assert_equal_exact(z > 0, wanted)
+        assert (z != 0).all()
