@@ -168,6 +168,22 @@ def test_float32_is_exact_up_to_there_and_wrong_just_beyond(n, largest):
     constructive.interpolation(beyond, "float64")
 
 
+@pytest.mark.parametrize("codes", [[0, EXACT], [1, EXACT], [EXACT], [EXACT, 0]])
+def test_sums_of_exactly_as_much_as_float32_holds(codes):
+    codes = np.array(codes, "uint32")
+    assert memorisation.largest_sum(codes) == EXACT
+    assert_equal_exact(_outputs(constructive.interpolation(codes), codes.shape, "float32"), codes.astype("f4"))
+    beyond = codes + (codes == EXACT).astype("uint32")
+    with pytest.raises(ValueError, match=f"float32 is exact up to {EXACT}, but sums reach {EXACT + 1}"):
+        constructive.interpolation(beyond)
+
+
+def test_indices_are_sums_too():
+    constructive.interpolation(np.zeros(2049, "uint8"), "float16")
+    with pytest.raises(ValueError, match="float16 is exact up to 2048, but sums reach 2049"):
+        constructive.interpolation(np.zeros(2050, "uint8"), "float16")
+
+
 @pytest.mark.parametrize(("n", "N"), [(1, 4096), (16, 16)])
 def test_the_simple_bound_and_what_is_certified(n, N):
     M = 2**n - 1
@@ -270,5 +286,7 @@ def test_bits_and_words_that_are_too_small():
     for n in (0, 2):
         with pytest.raises(ValueError, match=f"bits: expected at least 3, those of the codes, got {n}"):
             constructive.extraction(codes, n)
+    with pytest.raises(ValueError, match="bits: expected at least 1, those of the codes, got 0"):
+        constructive.extraction(codes * 0, 0)
     with pytest.raises(ValueError, match="word: expected 1 sample or more, got 0"):
         constructive.extraction(codes, word=0)
