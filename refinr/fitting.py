@@ -21,7 +21,7 @@ import numpy as np
 from refinr import mlp, optim, running
 from refinr.files import container, storing
 from refinr.files.journal import Journal, Ledger
-from refinr.incoming import as_samples
+from refinr.incoming import as_samples, check_kinds
 from refinr.inr import INR
 from refinr.jobs import Options
 from refinr.measuring import measure
@@ -189,13 +189,12 @@ def fit(
     >>> bool((inr.decode() == image).all()), inr.report.ber
     (True, 0.0)
     """
+    check_kinds(locals())
     samples = as_samples(samples)
     try:
         json.dumps(info, allow_nan=False)
     except (TypeError, ValueError) as error:
         raise ValueError(f"info: expected values that JSON has: {error}") from None
-    if group is not None and group < 1:
-        raise ValueError(f"group: expected 1 or more, got {group}")
     look_up(storing.STORES, store, "store")  # raises for unknown names
     library = get(xp)
     given = {
@@ -214,7 +213,7 @@ def fit(
         decomposition,
         bits=bits,
         radix_bits=radix_bits,
-        gray=gray,
+        gray=bool(gray),
         channels=channels,
         tile=tile,
         hidden=chosen["hidden"],

@@ -1,12 +1,15 @@
 """What people bring as samples, as one plain NumPy array: taken as it is, or refused with a way on.
 
-With this you can take an array of any library, an image, a table (`as_samples`).  Nothing is converted on the way: what
-is taken has the same numbers in the same dtype.
+With this you can take an array of any library, an image, a table (`as_samples`), and name arguments of the wrong kind
+(`check_kinds`).  Nothing is converted on the way: what is taken has the same numbers in the same dtype.
 """
 
 from __future__ import annotations
 
+import os
 import sys
+from collections.abc import Callable, Mapping, Sequence
+from numbers import Integral, Real
 from typing import Any
 
 import numpy as np
@@ -84,3 +87,80 @@ def _is(value: Any, module: str, name: str) -> bool:
     """Whether it is of a class of a library that nobody need have installed."""
     found = getattr(sys.modules.get(module), name, None)
     return found is not None and isinstance(value, found)
+
+
+# --- arguments -------------------------------------------------------------------------------------------------------
+
+
+def _is_flag(value: Any) -> bool:
+    return isinstance(value, bool | np.bool_)
+
+
+def _is_whole(value: Any) -> bool:
+    return isinstance(value, Integral) and not _is_flag(value)
+
+
+def _is_number(value: Any) -> bool:
+    return isinstance(value, Real) and not _is_flag(value)
+
+
+def _are(kind: Callable[[Any], bool]) -> Callable[[Any], bool]:
+    return lambda value: (
+        isinstance(value, Sequence | np.ndarray) and not isinstance(value, str) and all(map(kind, value))
+    )
+
+
+KINDS: dict[str, tuple[Callable[[Any], bool], str]] = {
+    "bits": (_is_whole, "a whole number of bits or None"),
+    "radix_bits": (_is_whole, "a whole number of bits"),
+    "gray": (_is_flag, "True or False"),
+    "channels": (_is_flag, "True, False or None"),
+    "hidden": (_are(_is_whole), "widths, one for each hidden layer, such as (16, 16), or None"),
+    "omega": (_is_number, "a number or None"),
+    "first_scale": (lambda v: isinstance(v, str) or _is_number(v) or _are(_is_number)(v), "'auto', None or numbers"),
+    "features": (_is_whole, "a whole number or None"),
+    "lr": (lambda v: _is_number(v) or callable(v), "a step size, a schedule of refinr.optim, or None"),
+    "margin": (_is_number, "a number"),
+    "max_steps": (_is_whole, "a whole number of steps"),
+    "patience": (lambda v: isinstance(v, str) or _is_whole(v), "a whole number of steps, None or 'auto'"),
+    "seed": (_is_whole, "a whole number"),
+    "executor": (lambda v: hasattr(v, "submit"), "a concurrent.futures.Executor or None"),
+    "group": (lambda v: _is_whole(v) and v > 0, "1 or more"),
+    "progress": (_is_flag, "True or False"),
+    "exact": (_is_flag, "True or False"),
+    "journal": (lambda v: isinstance(v, str | os.PathLike), "a path or None"),
+    "info": (lambda v: isinstance(v, Mapping), "a dict of values that JSON has, or None"),
+}
+"""What arguments may be, and the same in words; names that stand for rows of tables are looked up where these are."""
+
+NEVER_NONE = {"radix_bits", "gray", "margin", "max_steps", "seed", "progress", "exact"}
+
+
+def check_kinds(given: Mapping[str, Any]) -> None:
+    """Name the first argument that is of the wrong kind, before it gets anywhere.
+
+    Parameters
+    ----------
+    given : mapping
+        Arguments by name; those that are not in `KINDS` are left alone.
+
+    Raises
+    ------
+    ValueError
+        If it is a number out of range.
+    TypeError
+        If it is something else.
+
+    Examples
+    --------
+    >>> check_kinds({"hidden": 64})
+    Traceback (most recent call last):
+    TypeError: hidden: expected widths, one for each hidden layer, such as (16, 16), or None, got 64
+    """
+    for name, value in given.items():
+        if name not in KINDS or (value is None and name not in NEVER_NONE):
+            continue
+        right, wanted = KINDS[name]
+        if not right(value):
+            error = ValueError if _is_number(value) and int(value) == value else TypeError
+            raise error(f"{name}: expected {wanted}, got {value!r:.80}")

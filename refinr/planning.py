@@ -220,7 +220,7 @@ def _bits(bits: int | None, needed: int) -> int:
     planes.count(bits)  # raises for what is no width
     if bits < needed:
         raise ValueError(f"bits: the samples need {needed}, got {bits}")
-    return bits
+    return int(bits)
 
 
 def _omega(value: float | None, activation: str) -> float:

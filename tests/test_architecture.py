@@ -22,7 +22,7 @@ FLOORS = {
     for floor, names in enumerate(
         [
             "xp cpu version tables initialisation files.floats files.atomic files.checksum files.trits"
-            " files.residual files.journal files.format codec.rans codec.arrangement",
+            " files.journal files.format codec.rans codec.arrangement",
             "planes coords activations layers losses metrics optim decisions tiling indexing executors completing"
             " progress incoming files.residual files.container"
             " files.npy files.png files.tiff files.wav files.nifti oracle.case readouts.batches"
@@ -41,7 +41,7 @@ FLOORS = {
             "expansion",
             "measuring loading",
             "fitting solving constructive certificates oracle.network_operations",
-            "cli.demo oracle.bounds",
+            "cli.demo cli.outputs oracle.bounds",
             "oracle.operations",
             "oracle.facts oracle.making",
             "oracle.sample_cases oracle.leaf_cases oracle.ternary_cases"

@@ -87,7 +87,9 @@ def test_the_command_line(tmp_path, monkeypatch, capsys):
     assert expanded.dtype == np.uint16
     assert (expanded >> 8 == codes).all()
     for method, expected in expansion.BASELINES.items():
-        assert cli.main(["expand", "a.png", "c.png", "--bits", "16", "--method", method.replace(" ", "-")]) == 0
+        assert (
+            cli.main(["expand", "a.png", "c.png", "--bits", "16", "--method", method.replace(" ", "-"), "--force"]) == 0
+        )
         assert_equal_exact(signals.read("c.png").samples, expected(codes, 8, 16))
     capsys.readouterr()
     assert cli.main(["expand", "a.png", "d.png", "--bits", "4"]) == 2

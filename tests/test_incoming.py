@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import gzip
+import inspect
 import io
 import sys
 from types import SimpleNamespace
@@ -16,7 +17,7 @@ from PIL import Image
 
 import refinr
 from refinr import cli, constructive, planes
-from refinr.incoming import as_samples
+from refinr.incoming import KINDS, as_samples, check_kinds
 from refinr.layout import Layout
 from tests.files.formats import ramp
 from tests.helpers import assert_equal_exact
@@ -176,3 +177,75 @@ REFUSED = [
 def test_what_would_lose_something_is_refused_with_a_way_on(make, message):
     with pytest.raises(TypeError, match=f"^samples: .*{message}"):
         refinr.fit(make())
+
+
+# --- arguments -------------------------------------------------------------------------------------------------------
+
+WRONG = {
+    "bits": [8.0, "8", True],
+    "radix_bits": [1.0, None],
+    "gray": ["no", 1, None],
+    "channels": ["no", 3],
+    "hidden": [64, "16,16", (16.0, 16), 1.5],
+    "omega": ["30"],
+    "first_scale": [{}, ("a",), True],
+    "features": [2.5, "60"],
+    "lr": ["1e-3", True, [1e-3]],
+    "margin": [None, "0.5"],
+    "max_steps": [100.0, None, "100", True],
+    "patience": [2.5, [300]],
+    "seed": [None, 1.0, "0"],
+    "executor": [2, "threads"],
+    "group": [2.5, "4"],
+    "progress": ["no", 1],
+    "exact": ["no", 0],
+    "journal": [3],
+    "info": [3, "text", [("rate", 8000)]],
+}
+
+
+@pytest.mark.parametrize(("name", "value"), [(name, value) for name, values in WRONG.items() for value in values])
+def test_arguments_of_the_wrong_kind_are_named(name, value):
+    with pytest.raises((TypeError, ValueError), match=rf"^{name}: expected .*, got ") as error:
+        refinr.fit(ODD, **{name: value})
+    assert str(error.value).endswith(f"got {value!r}")
+    assert "\n" not in str(error.value)
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [
+        ("bits", np.int64(8)),
+        ("gray", np.True_),
+        ("hidden", [4, np.uint8(4)]),
+        ("hidden", np.array([4, 4])),
+        ("lr", np.float32(1e-3)),
+        ("lr", 1),
+        ("margin", 1),
+        ("seed", np.uint32(3)),
+        ("first_scale", np.float64(2.0)),
+        ("first_scale", (1, 2.5)),
+    ],
+)
+def test_what_means_the_same_is_the_same(tmp_path, name, value):
+    check_kinds({name: value})
+    inr = refinr.fit(ramp("uint8", (4, 6)), **{"hidden": (4,), "max_steps": 1, name: value})
+    inr.save(tmp_path / "a.inr")
+    assert refinr.load(tmp_path / "a.inr").layout == inr.layout
+
+
+def test_every_keyword_of_a_fit_is_checked_or_looked_up():
+    keywords = set(inspect.signature(refinr.fit).parameters) - {"samples"}
+    looked_up = {
+        "decomposition",
+        "preset",
+        "layer",
+        "activation",
+        "encoding",
+        "loss",
+        "optimiser",
+        "store",
+        "xp",
+        "tile",
+    }
+    assert keywords == KINDS.keys() | looked_up

@@ -73,6 +73,7 @@ def decode(parser: argparse.ArgumentParser) -> None:
     """``FILE.inr BACK``."""
     parser.add_argument("input", metavar="FILE.inr")
     parser.add_argument("output", metavar="BACK", help=f"signal to write: {_known()}")
+    _add_force(parser)
     _add_trusted(parser)
 
 
@@ -84,6 +85,7 @@ def expand(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--from-bits", type=int, help="what it has; default: what its file stores")
     parser.add_argument("--method", choices=list(commands.EXPANSIONS), default="network")
     parser.add_argument("--max-steps", type=int, default=1000, help="steps a network may take")
+    _add_force(parser)
 
 
 def verify(parser: argparse.ArgumentParser) -> None:
@@ -132,6 +134,11 @@ def _add_machine(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--address", help="of Dask's scheduler: tcp://host:8786")
     parser.add_argument("--xp", default="numpy", help="array library: numpy, cupy")
     parser.add_argument("--quiet", action="store_true", help="no progress bar")
+    _add_force(parser)
+
+
+def _add_force(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("--force", action="store_true", help="replace a file that is there already")
 
 
 def _add_trusted(parser: argparse.ArgumentParser) -> None:

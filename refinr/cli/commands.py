@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import argparse
 import math
-import os
 import sys
 from collections.abc import Callable
 from pathlib import Path
@@ -15,7 +14,8 @@ from pathlib import Path
 import numpy as np
 
 from refinr import certificates, executors, expansion, fitting, solving
-from refinr.files import signals
+from refinr.cli import outputs
+from refinr.files import container, signals
 from refinr.inr import INR
 from refinr.loading import load
 
@@ -38,13 +38,11 @@ def solve(options: argparse.Namespace) -> int:
 
 
 def _represent(options: argparse.Namespace, verb: Callable[..., INR]) -> int:
-    ours = ("run", "input", "output", "quiet", "resume", "executor", "workers", "address")
+    ours = ("run", "input", "output", "force", "quiet", "resume", "executor", "workers", "address")
     settings = {k: v for k, v in vars(options).items() if k not in ours}
     if signals.format_of(options.output):  # perhaps the only copy of a signal
         raise ValueError(f"{options.output}: the name of a signal, expected one like OUT.inr")
-    folder = Path(options.output).absolute().parent
-    if not os.access(folder, os.W_OK):  # better known before the fit than after it
-        raise OSError(f"{folder}: cannot be written to" if folder.is_dir() else f"{folder}: no such folder")
+    outputs.claim(options.output, options.input, force=options.force, ours=container.is_one)
     samples, info = signals.read(options.input)
     if settings["channels"] is None:
         settings["channels"] = info.get("channels")
@@ -64,6 +62,8 @@ def _represent(options: argparse.Namespace, verb: Callable[..., INR]) -> int:
 
 def expand(options: argparse.Namespace) -> int:
     """Give an image more bits."""
+    signals.known(options.output)
+    outputs.claim(options.output, options.input, force=options.force)
     image, info = signals.read(options.input)
     bits = options.from_bits or info.get("bitdepth", 8 * image.dtype.itemsize)
     expanded = EXPANSIONS[options.method](image, bits, options.bits, options)
@@ -86,6 +86,8 @@ EXPANSIONS |= {name.replace(" ", "-"): _by_arithmetic(method) for name, method i
 
 def decode(options: argparse.Namespace) -> int:
     """Write the signal that a file stands for."""
+    signals.known(options.output)
+    outputs.claim(options.output, options.input, force=options.force)
     inr = load(options.input, trusted=options.trusted)
     signals.write(options.output, inr.decode(), inr.info)
     if not inr.lossless:

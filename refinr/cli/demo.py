@@ -107,7 +107,7 @@ def _survives_the_disk(comparison: Comparison, folder: Path) -> bool:
     np.save(f"{stem}.npy", comparison.samples)
     comparison.planes.save(f"{stem}.inr")
     comparison.direct.save(f"{stem}-direct.inr")
-    command = [sys.executable, "-m", "refinr", "decode", f"{stem}.inr", f"{stem}-decoded.npy"]
+    command = [sys.executable, "-m", "refinr", "decode", f"{stem}.inr", f"{stem}-decoded.npy", "--force"]
     if subprocess.run(command, check=False).returncode != 0:
         return False
     decoded = np.load(f"{stem}-decoded.npy")

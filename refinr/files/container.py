@@ -147,6 +147,18 @@ def read(path: str | os.PathLike[str]) -> tuple[dict[str, np.ndarray], dict[str,
     return content.arrays, content.description
 
 
+def is_one(path: str | os.PathLike[str]) -> bool:
+    """Whether a file begins like one that `write` wrote, damaged or not.
+
+    Raises
+    ------
+    OSError
+        If it cannot be read.
+    """
+    with open(path, "rb") as file:
+        return file.read(40)[8:].startswith(b'{"__metadata__": {"refinr": ')
+
+
 def inspect(path: str | os.PathLike[str]) -> Content:
     """Read a file whose arrays may be damaged; their names, dtypes, shapes, and the description are not.
 

@@ -26,7 +26,7 @@ from refinr.files.atomic import replace_file
 from refinr.files.checksum import plain
 from refinr.files.format import Format, kind
 
-__all__ = ["FORMATS", "Signal", "by_suffix", "format_of", "read", "write"]
+__all__ = ["FORMATS", "Signal", "by_suffix", "format_of", "known", "read", "write"]
 
 FORMATS: dict[str, Format] = {row.name: row for row in (npy.FORMAT, png.FORMAT, tiff.FORMAT, wav.FORMAT, nifti.FORMAT)}
 """File formats by name."""
@@ -76,7 +76,7 @@ def read(path: str | os.PathLike[str]) -> Signal:
     ...     read(folder + "/a.wav")
     Signal(samples=array([-3,  5], dtype=int16), info={'format': 'wav', 'channels': False, 'rate': 8000, 'bits': 16})
     """
-    path, row = _known(path)
+    path, row = known(path)
     # all at once: an OSError is about the file, anything later about its content; but large arrays stay in their file
     mapped = row.map if path.stat().st_size > MAPPED else None
     content = b"" if mapped else path.read_bytes()
@@ -120,7 +120,7 @@ def write(path: str | os.PathLike[str], samples: np.ndarray, info: Mapping[str, 
     Traceback (most recent call last):
     ValueError: image.png: cannot be written as PNG: expected uint8 or uint16 of shape (H, W) or (H, W, 2 to 4), got ...
     """
-    path, row = _known(path)
+    path, row = known(path)
     samples = plain(np.asarray(samples))
     file = io.BytesIO()
     try:
@@ -157,7 +157,14 @@ def format_of(path: str | os.PathLike[str]) -> Format | None:
     return known.get("".join(suffixes)) or known.get("".join(suffixes[-1:]))
 
 
-def _known(path: str | os.PathLike[str]) -> tuple[Path, Format]:
+def known(path: str | os.PathLike[str]) -> tuple[Path, Format]:
+    """A path and the format that its name speaks of.
+
+    Raises
+    ------
+    ValueError
+        If it speaks of none.
+    """
     path = Path(path)
     if (row := format_of(path)) is None:
         raise ValueError(f"{path}: expected a name ending in one of {', '.join(by_suffix())}, got {path.suffix!r}")

@@ -1,0 +1,46 @@
+"""Where the command line may write: decided before the work, and never over what may be somebody's only copy.
+
+With this you can claim a name for an output (`claim`).
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable
+from pathlib import Path
+
+from refinr.files import atomic
+
+
+def _never(path: Path) -> bool:
+    return False
+
+
+def claim(output: str, *inputs: str, force: bool = False, ours: Callable[[Path], bool] = _never) -> None:
+    """Refuse an output that cannot be written, or must not be.
+
+    Parameters
+    ----------
+    output : str
+    inputs : str
+        What is read, which no output replaces, under whatever name, not even by force.
+    force : bool
+        Replace any other file.
+    ours : callable (path) -> bool, optional
+        Whether a file may be replaced because refinr wrote it and can write it again.
+
+    Raises
+    ------
+    ValueError
+        If there is a file that must not be replaced.
+    OSError
+        If nothing can be written there.
+    """
+    atomic.check(output)
+    path = Path(output)
+    for given in inputs:
+        if path.exists() and os.path.exists(given) and path.samefile(given):
+            raise ValueError(f"{output}: the same file as {given}, which would be lost; expected another name")
+    if not path.is_file() or path.stat().st_size == 0 or force or ours(path):
+        return
+    raise ValueError(f"{output}: there is such a file already; give another name, or --force to replace it")
