@@ -122,7 +122,8 @@ def _integers(basis: Cosines, weights: Array, signs: Array, features: np.ndarray
     mask = basis.mask(features[batch.network], S)
     u = columns(weights, batch.network)
     size = asarray_like(np.sqrt(basis.samples / features[batch.network]), S) * real.rms(u)  # of weights there are
-    u = u * (float(top) / xp.minimum(xp.max(xp.abs(u), axis=0), SPREAD * size))
+    end = xp.maximum(xp.minimum(xp.max(xp.abs(u), axis=0), SPREAD * size), real.TINY)
+    u = u * (float(top) / end)
     hinge = PULL * xp.reshape(real.rms(u), (1, -1))  # an orthonormal basis keeps the root mean square
     velocity = xp.zeros_like(u)
     for step in range(1, steps + 1):

@@ -122,6 +122,15 @@ def test_small_is_smaller_than_fast_and_smooth_smaller_than_noise():
     assert means["smooth", "small"] < means["smooth", "fast"] < 0.3 * means["noise", "small"]
 
 
+def test_what_a_store_does_not_keep_goes_up():
+    basis = Cosines((16, 16), 1.0, 0)
+    signs = _signs(256, 32, 0)
+    real, stored = (choosing.real_readouts(basis, signs, share=0.6, store=store) for store in ("float32", "int5"))
+    assert (stored.features >= real.features).all()
+    assert (stored.features > real.features).any()
+    assert ((signs * basis.synthesis(stored.weights)).min(axis=0) > 0).all()
+
+
 def test_a_share_is_where_all_start():
     signs = _signs(256, 20, 0)
     assert choosing.real_readouts(Cosines((16, 16), 1.0, 0), signs, share=0.7).features.min() >= round(0.7 * 256)

@@ -81,6 +81,7 @@ def test_steps_keep_more_than_rounding():
     found = real.solve(basis, signs, 170)
     assert found.solved.all()
     rounded, stepped = (quantise.quantise(basis, found.weights, signs, 170, "int5", steps=n).kept for n in (1, 60))
+    assert rounded.mean() > 0.8
     assert stepped[rounded].all()
     assert stepped.mean() > rounded.mean() + 0.02
 
@@ -96,6 +97,14 @@ def test_the_cheapest_is_the_first_that_keeps(seed):
     z = signs * _outputs(basis, stored)
     assert (z.min(axis=0)[names != ""] > 0).all()
     assert not stored[:, names == ""].any()
+
+
+def test_what_no_store_keeps_has_no_name():
+    basis = Cosines((6, 6), 1.0, 0)
+    signs = np.random.default_rng(0).choice(np.float32([-1, 1]), (36, 5))
+    names, stored = quantise.cheapest(basis, np.zeros_like(signs), signs, 1)
+    assert names.tolist() == [""] * 5
+    assert not stored.any()
 
 
 @STORES
