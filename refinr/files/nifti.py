@@ -17,7 +17,7 @@ from typing import Any
 
 import numpy as np
 
-from refinr.files.format import Format, kind
+from refinr.files.format import Format, FormatError, kind
 
 
 def _header(content: bytes) -> tuple[Any, int]:
@@ -27,14 +27,14 @@ def _header(content: bytes) -> tuple[Any, int]:
     for version, header in ((1, nibabel.Nifti1Header), (2, nibabel.Nifti2Header)):
         if header.sizeof_hdr in (int.from_bytes(content[:4], "little"), int.from_bytes(content[:4], "big")):
             return header(content[: header.sizeof_hdr], check=False), version
-    raise ValueError("expected the header of NIfTI-1 or NIfTI-2 at the beginning")
+    raise FormatError("expected the header of NIfTI-1 or NIfTI-2 at the beginning")
 
 
 def _described(header: Any) -> tuple[np.dtype, tuple[int, ...]]:
     dtype = header.get_data_dtype()
     dims = [int(n) for n in header["dim"]]
     if not 1 <= dims[0] <= 7 or dtype.kind not in "iuf" or min(dims[1 : dims[0] + 1]) < 1:
-        raise ValueError(f"expected integers or floats with 1 to 7 axes, got {dtype} with dim {dims}")
+        raise FormatError(f"expected integers or floats with 1 to 7 axes, got {dtype} with dim {dims}")
     return dtype, tuple(dims[1 : dims[0] + 1])
 
 
@@ -64,7 +64,7 @@ def read(content: bytes) -> tuple[np.ndarray, dict[str, Any]]:
     start = int(header["vox_offset"])
     end = start + dtype.itemsize * math.prod(shape)
     if header["magic"].item()[:3] != b"n+%d" % version or start < header.sizeof_hdr or end != len(content):
-        raise ValueError(f"expected samples from byte {start} to the end at {end}, got {len(content)} bytes")
+        raise FormatError(f"expected samples from byte {start} to the end at {end}, got {len(content)} bytes")
     samples = np.frombuffer(content, dtype, offset=start).reshape(shape, order="F")
     head = base64.b64encode(content[:start]).decode()
     return np.ascontiguousarray(samples), {"channels": False, "header": head}

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import io
 import math
+import warnings
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-from refinr.files.format import Format
+from refinr.files.format import Format, FormatError
 
 
 def read(content: bytes) -> tuple[np.ndarray, dict[str, Any]]:
@@ -21,19 +22,29 @@ def read(content: bytes) -> tuple[np.ndarray, dict[str, Any]]:
         For content that is cut short, or longer than its header says, or holds objects.
     """
     file = io.BytesIO(content)
+    if content[:6] != b"\x93NUMPY":
+        raise FormatError("it does not begin like one, with NUMPY")
     version = np.lib.format.read_magic(file)
-    header = np.lib.format.read_array_header_1_0 if version == (1, 0) else np.lib.format.read_array_header_2_0
-    shape, _, dtype = header(file)
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # that a header of Python 2 takes longer to read
+        header = np.lib.format.read_array_header_1_0 if version == (1, 0) else np.lib.format.read_array_header_2_0
+        shape, fortran, dtype = header(file)
+    if dtype.hasobject:
+        raise FormatError("it holds Python objects, which may run code when they are read; expected numbers")
     size = math.prod(shape) * dtype.itemsize
-    if not dtype.hasobject and (min(shape, default=0) < 0 or size != len(content) - file.tell()):
-        raise ValueError(f"expected {size} bytes for {dtype} {shape}, got {len(content) - file.tell()}")
-    file.seek(0)
-    return np.lib.format.read_array(file, allow_pickle=False), {"channels": None}  # np.load would read archives too
+    there = len(content) - file.tell()
+    if min(shape, default=0) < 0 or size != there:
+        what = "it is cut short" if size > there else f"{there - size} bytes follow its samples, which would be lost"
+        raise FormatError(f"{what}: expected {size} bytes for {dtype} {shape}, got {there}")
+    samples = np.frombuffer(content, dtype, math.prod(shape), file.tell()).copy()
+    return samples.reshape(shape, order="F" if fortran else "C"), {"channels": None}
 
 
 def read_mapped(path: Path) -> tuple[np.ndarray, dict[str, Any]]:
     """Like `read`, but the samples stay in the file."""
-    return np.lib.format.open_memmap(path, mode="r"), {"channels": None}
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        return np.lib.format.open_memmap(path, mode="r"), {"channels": None}
 
 
 def write(file: io.BytesIO, samples: np.ndarray, info: dict[str, Any]) -> None:

@@ -24,7 +24,7 @@ import numpy as np
 from refinr.files import nifti, npy, png, tiff, wav
 from refinr.files.atomic import replace_file
 from refinr.files.checksum import plain
-from refinr.files.format import Format, kind
+from refinr.files.format import Format, FormatError, kind, looks_like
 
 __all__ = ["FORMATS", "Signal", "by_suffix", "format_of", "known", "read", "write"]
 
@@ -87,7 +87,7 @@ def read(path: str | os.PathLike[str]) -> Signal:
         _check_dtype(samples)
         samples = plain(samples)
     except Exception as error:  # the libraries let struct.error, zlib.error, IndexError, MemoryError and more through
-        reason = _missing(row, error) or " ".join(str(error).split()) or type(error).__name__  # on one line, not empty
+        reason = _missing(row, error) or _reason(row, error, path)
         raise ValueError(f"{path}: cannot be read as {row.name.upper()}: {reason}") from error
     return Signal(samples, {"format": row.name, **info})
 
@@ -171,6 +171,19 @@ def known(path: str | os.PathLike[str]) -> tuple[Path, Format]:
     return path, row
 
 
+def _reason(row: Format, error: Exception, path: Path) -> str:
+    """In our words: those of a library are about itself, and stay the cause of the error."""
+    with path.open("rb") as file:
+        found = looks_like(file.read(16))
+    if found and row.name.upper() not in found and not (row.name == "nifti" and found == "gzip"):
+        return f"it begins like {found}; give it the name of what it is"
+    if isinstance(error, FormatError):
+        return " ".join(str(error).split())
+    if isinstance(error, MemoryError):
+        return "there is not enough memory for its samples"
+    return "it is damaged, or of a kind that is not known here"
+
+
 def _missing(row: Format, error: Exception) -> str | None:
     """Which library is not installed, and how it comes to be, if that is what is wrong."""
     if not isinstance(error, ImportError) or row.extra is None:
@@ -180,4 +193,4 @@ def _missing(row: Format, error: Exception) -> str | None:
 
 def _check_dtype(samples: np.ndarray) -> None:
     if samples.dtype.kind not in "biuf":
-        raise ValueError(f"expected booleans, integers or floats, got {kind(samples)}")
+        raise FormatError(f"expected booleans, integers or floats, got {kind(samples)}")

@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from refinr.files.format import Format, check_size, kind
+from refinr.files.format import Format, FormatError, check_size, kind
 
 
 def read(content: bytes) -> tuple[np.ndarray, dict[str, Any]]:
@@ -23,12 +23,12 @@ def read(content: bytes) -> tuple[np.ndarray, dict[str, Any]]:
 
     tiff = tifffile.TiffFile(io.BytesIO(content))
     if len(tiff.series) != 1:
-        raise ValueError(f"expected one image or pages all alike, got {len(tiff.series)} different series")
+        raise FormatError(f"expected one image or pages all alike, got {len(tiff.series)} different series")
     series = tiff.series[0]
     check_size(series.nbytes, content)
     end = _tiff_end(tiff, content)
     if end > len(content) or None in series.pages:
-        raise ValueError(f"expected {end} bytes or more with all pages in them, got {len(content)}")
+        raise FormatError(f"expected {end} bytes or more with all pages in them, got {len(content)}")
     samples = series.asarray()
     axes = series.axes
     if "S" in axes:  # colours in planes of their own: (..., C, H, W)
@@ -47,7 +47,7 @@ def _tiff_end(tiff: Any, content: bytes) -> int:
     entry = struct.Struct(form.byteorder + ("HHQQ" if form.is_bigtiff else "HHII"))
     for page in tiff.pages:
         if page.offset in seen:
-            raise ValueError(f"expected a page after the one at byte {page.offset}, got back there")
+            raise FormatError(f"expected a page after the one at byte {page.offset}, got back there")
         seen.add(page.offset)
         at = page.offset + form.tagnosize
         (entries,) = struct.unpack_from(form.tagnoformat, content, page.offset)
@@ -56,15 +56,15 @@ def _tiff_end(tiff: Any, content: bytes) -> int:
             ends.append(offset + size if size > form.tagoffsetthreshold else 0)
         at += entries * entry.size
         if len(page.dataoffsets) != np.prod(page.chunked):
-            raise ValueError(f"expected {np.prod(page.chunked)} strips or tiles in a page, got {len(page.dataoffsets)}")
+            raise FormatError(f"expected {np.prod(page.chunked)} strips or tiles a page, got {len(page.dataoffsets)}")
         if 0 in page.databytecounts:  # tifffile would read zeros
-            raise ValueError("expected samples in all strips or tiles of a page, got none in some")
+            raise FormatError("expected samples in all strips or tiles of a page, got none in some")
         ends += [start + size for start, size in zip(page.dataoffsets, page.databytecounts, strict=True)]
     if tiff.pages[0].compression == tifffile.COMPRESSION.NONE:
         ends.append(tiff.series[0].size * tiff.pages[0].bitspersample // 8)
     (following,) = struct.unpack_from(form.offsetformat, content, at)
     if following:  # though tifffile found no more
-        raise ValueError(f"expected a page at byte {following}, got none")
+        raise FormatError(f"expected a page at byte {following}, got none")
     return max(ends)
 
 

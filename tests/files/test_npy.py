@@ -46,7 +46,7 @@ class Intruder:
 
 def test_npy_runs_no_code(tmp_path):
     np.save(tmp_path / "a.npy", np.array([Intruder(os.fspath(tmp_path / "trace"))], dtype=object), allow_pickle=True)
-    with pytest.raises(ValueError, match=r"a\.npy: cannot be read as NPY: Object arrays"):
+    with pytest.raises(ValueError, match=r"a\.npy: cannot be read as NPY: it holds Python objects"):
         read(tmp_path / "a.npy")
     assert not (tmp_path / "trace").exists()
 
@@ -105,3 +105,31 @@ print(peak, sum(p.nbytes for p in inr.params.values()) // 1024)
         stored.append(size)
     assert stored[1] == 32 * stored[0]
     assert peaks[1] - peaks[0] < 0.5 * (stored[1] - stored[0])
+
+
+def test_a_header_of_python_2_is_a_side_remark(tmp_path, monkeypatch):
+    samples = np.arange(6, dtype="<i8").reshape(2, 3)
+    np.save(tmp_path / "a.npy", samples)
+    content = (tmp_path / "a.npy").read_bytes()
+    old = content.replace(b"(2, 3), }", b"(2L, 3L), }").replace(b"  \n", b"\n", 1)
+    (tmp_path / "a.npy").write_bytes(old)
+    assert_equal_exact(read(tmp_path / "a.npy").samples, samples)
+    monkeypatch.setattr(signals, "MAPPED", 8)
+    assert_equal_exact(np.array(read(tmp_path / "a.npy").samples), samples)
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        (lambda content: content[:-1], "it is cut short: expected 48 bytes for int64 .*, got 47"),
+        (lambda content: content + b"12", "2 bytes follow its samples, which would be lost"),
+        (lambda content: content.replace(b"descr", b"descx"), "it is damaged, or of a kind that is not known here"),
+        (lambda content: b"", "it begins like nothing: it is empty"),
+        (lambda content: b"PK\3\4" + content, "it begins like a zip archive, as NPZ is; give it the name"),
+    ],
+)
+def test_refusals_are_in_our_words(tmp_path, change, message):
+    np.save(tmp_path / "a.npy", np.arange(6).reshape(2, 3))
+    (tmp_path / "a.npy").write_bytes(change((tmp_path / "a.npy").read_bytes()))
+    with pytest.raises(ValueError, match=rf"a\.npy: cannot be read as NPY: {message}"):
+        read(tmp_path / "a.npy")

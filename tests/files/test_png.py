@@ -98,7 +98,7 @@ def interlaced() -> bytes:
     return file.getvalue()
 
 
-def test_doubts_of_a_library_are_errors(tmp_path):
+def test_a_chunk_that_may_be_there_once_is_there_once(tmp_path):
     palette = png.Writer(2, 1, palette=[(0, 0, 0), (255, 255, 255)], bitdepth=8)
     file = io.BytesIO()
     palette.write(file, [[0, 1]])
@@ -108,5 +108,83 @@ def test_doubts_of_a_library_are_errors(tmp_path):
     (tmp_path / "a.png").write_bytes(content[:33] + chunk + content[33:])
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
-        with pytest.raises(ValueError, match=r"a\.png: cannot be read as PNG: Multiple PLTE chunks"):
+        with pytest.raises(ValueError, match=r"a\.png: cannot be read as PNG: it has 2 chunks PLTE"):
             read(tmp_path / "a.png")
+
+
+# --- all of it, or nothing -------------------------------------------------------------------------------------------
+
+
+def _chunk(name: bytes, data: bytes) -> bytes:
+    return struct.pack(">I", len(data)) + name + data + struct.pack(">I", zlib.crc32(name + data))
+
+
+def _encoded(samples: np.ndarray, **options) -> bytes:
+    file = io.BytesIO()
+    Image.fromarray(samples).save(file, "png", **options)
+    return file.getvalue()
+
+
+def _animated() -> bytes:
+    other = Image.fromarray(np.full((4, 5), 99, "uint8"))
+    return _encoded(ramp("uint8", (4, 5)), save_all=True, append_images=[other, Image.new("L", (5, 4))])
+
+
+@pytest.mark.parametrize(
+    ("content", "message"),
+    [
+        (_animated(), "it is an animation of 3 frames"),
+        (_encoded(ramp("uint8", (4, 5))) + b"more", "4 bytes follow its end"),
+        (_encoded(ramp("uint8", (4, 5))) * 2, ".* bytes follow its end"),
+        (b"\x89PNG\r\n\x1a\n" + _chunk(b"IEND", b""), "expected chunks IHDR, first, and IDAT, got IEND"),
+        (b"\x89PNG\r\n\x1a\n" + _chunk(b"IDAT", b""), "it is cut short: a chunk should begin"),
+        (b"GIF89a" + bytes(99), "it begins like GIF; give it the name of what it is"),
+    ],
+)
+def test_a_part_of_a_file_is_no_image(tmp_path, content, message):
+    (tmp_path / "a.png").write_bytes(content)
+    with pytest.raises(ValueError, match=rf"a\.png: cannot be read as PNG: {message}"):
+        read(tmp_path / "a.png")
+
+
+def test_what_the_samples_mean_travels_along(tmp_path):
+    from PIL import ImageCms, PngImagePlugin
+
+    text = PngImagePlugin.PngInfo()
+    text.add_text("Title", "a ramp")
+    text.add_itxt("Comment", "Rampe, größer", lang="de")
+    profile = ImageCms.ImageCmsProfile(ImageCms.createProfile("sRGB")).tobytes()
+    exif = Image.Exif()
+    exif[274] = 6
+    content = _encoded(ramp("uint8", (4, 5, 3)), pnginfo=text, icc_profile=profile, dpi=(300, 300), exif=exif)
+    gamma = content[:33] + _chunk(b"gAMA", struct.pack(">I", 45455)) + content[33:]
+    (tmp_path / "a.png").write_bytes(gamma)
+    signal = read(tmp_path / "a.png")
+    assert_survives(tmp_path / "b.png", signal.samples, signal.info)
+    with Image.open(tmp_path / "a.png") as before, Image.open(tmp_path / "b.png") as after:
+        assert before.info == after.info
+        assert before.getexif() == after.getexif()
+        assert {"Title", "Comment", "icc_profile", "dpi", "gamma"} <= after.info.keys()
+    assert png.Reader(bytes=(tmp_path / "b.png").read_bytes()).read()[3]["gamma"] == pytest.approx(1 / 2.2, rel=1e-3)
+
+
+@pytest.mark.parametrize("planes", [1, 2, 3, 4])
+@pytest.mark.parametrize("dtype", ["uint8", "uint16"])
+def test_both_readers_agree(tmp_path, monkeypatch, dtype, planes):
+    import sys
+
+    shape = (9, 10, planes) if planes > 1 else (9, 10)
+    for interlace in (False, True):
+        with (tmp_path / "a.png").open("wb") as file:
+            writer = png.Writer(
+                10, 9, greyscale=planes < 3, alpha=planes in (2, 4), bitdepth=8 * np.dtype(dtype).itemsize,
+                interlace=interlace, gamma=2.2,
+            )  # fmt: skip
+            writer.write(file, ramp(dtype, shape).reshape(9, -1).tolist())
+        fast = read(tmp_path / "a.png")
+        with monkeypatch.context() as patch:
+            patch.setitem(sys.modules, "imagecodecs", None)
+            slow = read(tmp_path / "a.png")
+        assert_equal_exact(fast.samples, ramp(dtype, shape))
+        assert_equal_exact(slow.samples, ramp(dtype, shape))
+        assert fast.info == slow.info

@@ -322,5 +322,6 @@ def test_rows_say_what_their_formats_keep(tmp_path):
     ]:
         (tmp_path / f"a{suffix}").write_bytes(content)
         info = read(tmp_path / f"a{suffix}").info
-        assert set(info) == {"format", "channels", *SUFFIXES[suffix].keeps}
+        assert set(info) | {"chunks"} == {"format", "channels", "chunks", *SUFFIXES[suffix].keeps}
+        assert ("chunks" in info) == (b"cue " in content)
         assert signals.FORMATS[info["format"]] is SUFFIXES[suffix]

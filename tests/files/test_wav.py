@@ -80,9 +80,68 @@ def test_wav_chunks_without_samples_are_passed_over(tmp_path):
     assert_equal_exact(read(tmp_path / "a.wav").samples, ramp("int16", (5,)))
 
 
-def test_wav_samples_are_in_the_first_data_chunk(tmp_path):
-    (tmp_path / "a.wav").write_bytes(riff(fmt(1, 1, 1, 8), (b"data", b"abcd"), (b"data", b"efgh")))
-    assert read(tmp_path / "a.wav").samples.tobytes() == b"abcd"
+def _short(content: bytes, by: int) -> bytes:
+    return content[:4] + struct.pack("<I", len(content) - 8 - by) + content[8:]
+
+
+PLAIN = riff(fmt(1, 1, 2, 16), (b"data", ramp("int16", (5,)).tobytes()))
+
+
+@pytest.mark.parametrize(
+    ("content", "message"),
+    [
+        (riff(fmt(1, 1, 1, 8), (b"data", b"abcd"), (b"data", b"efgh")), "expected one chunk 'data'"),
+        (PLAIN + b"something else", "14 bytes follow its chunks"),
+        (PLAIN * 2, "54 bytes follow its chunks"),
+        (riff(fmt(6, 1, 1, 8), (b"data", b"1234")), "its samples are A-law, expected integers or floats"),
+        (riff((b"fmt ", b"12"), (b"data", b"1234")), "expected a chunk 'fmt ' of 16 bytes or more, got 2"),
+        (PLAIN[:-3], "it is cut short: chunk b'data' should end at byte 54, got 51 bytes"),
+        (b"RIFF\x0c\0\0\0WEBPVP8 ", "it does not begin like one"),
+    ],
+)
+def test_a_part_of_a_file_is_no_recording(tmp_path, content, message):
+    (tmp_path / "a.wav").write_bytes(content)
+    with pytest.raises(ValueError, match=rf"a\.wav: cannot be read as WAV: ({message})"):
+        read(tmp_path / "a.wav")
+
+
+@pytest.mark.parametrize("by", [1, 8, 10, 18, 46, -2, -99])
+def test_a_head_that_is_wrong_about_the_size_is_a_side_remark(tmp_path, by):
+    (tmp_path / "a.wav").write_bytes(_short(PLAIN, by))
+    assert_equal_exact(read(tmp_path / "a.wav").samples, ramp("int16", (5,)))
+
+
+def test_sizes_that_nobody_knew_when_they_were_written(tmp_path):
+    unknown = bytearray(PLAIN)
+    unknown[4:8] = unknown[40:44] = b"\xff" * 4
+    (tmp_path / "a.wav").write_bytes(unknown + bytes(0))
+    assert_equal_exact(read(tmp_path / "a.wav").samples, ramp("int16", (5,)))
+
+
+def test_24_bits_in_4_bytes_are_what_these_hold(tmp_path):
+    numbers = ramp("int32", (6,)) & ~255
+    (tmp_path / "a.wav").write_bytes(riff(fmt(1, 2, 4, 24), (b"data", numbers.tobytes())))
+    signal = read(tmp_path / "a.wav")
+    assert_equal_exact(signal.samples, numbers.reshape(3, 2))
+    assert_equal_exact(wavfile.read(tmp_path / "a.wav")[1], numbers.reshape(3, 2))
+    assert_survives(tmp_path / "b.wav", signal.samples, signal.info)
+
+
+def test_chunks_of_other_meaning_travel_along(tmp_path):
+    notes = [(b"bext", b"a station"), (b"cue ", bytes(28)), (b"LIST", b"INFOIART\x05\0\0\0Name\0\0")]
+    samples = ramp("int16", (5,)).tobytes()
+    content = riff(fmt(1, 1, 2, 16), notes[0], (b"data", samples), *notes[1:])
+    (tmp_path / "a.wav").write_bytes(content)
+    signal = read(tmp_path / "a.wav")
+    assert [name for name, _, _ in signal.info["chunks"]] == ["bext", "cue ", "LIST"]
+    write(tmp_path / "b.wav", signal.samples, signal.info)
+    assert (tmp_path / "b.wav").read_bytes() == content
+    import soundfile
+
+    with soundfile.SoundFile(tmp_path / "b.wav") as file:
+        assert file.artist == "Name"
+    odd = ramp("uint8", (5,))
+    assert_survives(tmp_path / "c.wav", odd, signal.info)
 
 
 def test_wav_containers(tmp_path):
