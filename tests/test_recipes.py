@@ -598,8 +598,8 @@ def test_a_store_that_is_not_known_any_more_is_said(folder, monkeypatch):
 def test_a_compression_of_residuals(folder, monkeypatch):
     import bz2
 
-    row = residual.Codec("bzip2", bz2.compress, bz2.BZ2Decompressor)
-    monkeypatch.setattr(residual, "CODECS", {row.name: row})  # alone, so that it has the shortest stream
+    row = residual.Compression("bzip2", bz2.compress, bz2.BZ2Decompressor)
+    monkeypatch.setattr(residual, "COMPRESSIONS", {row.name: row})  # alone, so that it has the shortest stream
     assert cli.main(["fit", "image.npy", "a.inr", *FIT, "--max-steps", "1"]) == 0
     assert refinr.load("a.inr").residual.codec == "bzip2"
     assert cli.main(["verify", "image.npy", "a.inr"]) == 0

@@ -87,7 +87,7 @@ def _xz_decompressor() -> Decompressor:
 
 
 @dataclass(frozen=True)
-class Codec:
+class Compression:
     """A compression of streams of bytes.
 
     Parameters
@@ -105,11 +105,11 @@ class Codec:
     decompressor: Callable[[], Decompressor]
 
 
-CODECS = {
+COMPRESSIONS = {
     codec.name: codec
     for codec in [
-        Codec("zlib", lambda planes: zlib.compress(planes, 9), _Inflate),
-        Codec("xz", _xz, _xz_decompressor),
+        Compression("zlib", lambda planes: zlib.compress(planes, 9), _Inflate),
+        Compression("xz", _xz, _xz_decompressor),
     ]
 }
 """All of them compress, and the shortest is kept; the first of equals."""
@@ -125,7 +125,7 @@ class Residual:
     Parameters
     ----------
     codec : str
-        One of `CODECS`.
+        One of `COMPRESSIONS`.
     data : array of uint8 (bytes,)
         The streams of all blocks.
     margin : float
@@ -140,8 +140,8 @@ class Residual:
     ends: np.ndarray | None = None
 
     def __post_init__(self) -> None:
-        if self.codec not in CODECS:
-            raise ValueError(f"codec: unknown name {self.codec!r}; known are {', '.join(CODECS)}")
+        if self.codec not in COMPRESSIONS:
+            raise ValueError(f"codec: unknown name {self.codec!r}; known are {', '.join(COMPRESSIONS)}")
         if self.data.dtype != np.uint8 or self.data.ndim != 1:
             raise ValueError(f"data: expected bytes, got {self.data.dtype} {self.data.shape}")
         if not isinstance(self.margin, float) or not self.margin >= 0:
@@ -171,7 +171,7 @@ class Writer:
         self._given: list[tuple[int, int]] = []  # codes of each tile, and CRC-32 of their planes
         self._bytes = 0  # of the planes of all tiles so far
         self._planes: list[bytes] = []  # of the tiles of the block that is being filled
-        self._found: dict[str, list[bytes]] = {name: [] for name in CODECS}  # a stream for each block before it
+        self._found: dict[str, list[bytes]] = {name: [] for name in COMPRESSIONS}  # a stream for each block before it
 
     def add(self, wrong: np.ndarray) -> None:
         """Add a tile: unsigned codes of any shape, ones where bits are wrong."""
@@ -190,7 +190,7 @@ class Writer:
         self._planes.clear()
         wrong = planes.count(0) < len(planes)
         for name, streams in self._found.items():
-            streams.append(CODECS[name].compress(planes) if wrong else b"")
+            streams.append(COMPRESSIONS[name].compress(planes) if wrong else b"")
 
     def finish(self, margin: float) -> Residual | None:
         """The residual of all tiles, or None if nothing is wrong; it has been read once before it is handed out."""
@@ -295,7 +295,7 @@ def _planes(residual: Residual, number: int, sizes: Sequence[int]) -> Iterator[b
             return
         data = data[start:end]
     try:
-        stream = _Stream(CODECS[residual.codec].decompressor(), data)
+        stream = _Stream(COMPRESSIONS[residual.codec].decompressor(), data)
         for size in sizes:
             yield stream.read(size)
         stream.end()

@@ -123,7 +123,7 @@ def test_ends_out_of_order_and_out_of_bounds(monkeypatch, ends):
             list(residual.read(stream, [1, 1, 1], 1, [number]))
 
 
-@pytest.mark.parametrize("codec", residual.CODECS)
+@pytest.mark.parametrize("codec", residual.COMPRESSIONS)
 def test_large_streams_are_read_in_pieces(codec):
     content = np.random.default_rng(0).bytes(200_000) + bytes(600_000)
     sizes = [8, 80_000, 8, 500_000, 219_984]
@@ -132,7 +132,7 @@ def test_large_streams_are_read_in_pieces(codec):
     assert b"".join(np.packbits(part, bitorder="little").tobytes() for part in back) == content
 
 
-@pytest.mark.parametrize("codec", residual.CODECS)
+@pytest.mark.parametrize("codec", residual.COMPRESSIONS)
 def test_a_long_run_of_right_tiles_before_a_wrong_one(codec):
     writer = residual.Writer(bits=8)
     for _ in range(40):
@@ -157,7 +157,7 @@ def test_the_shorter_stream_is_kept():
 # --- hostile ---------------------------------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("codec", residual.CODECS)
+@pytest.mark.parametrize("codec", residual.COMPRESSIONS)
 def test_streams_too_short_too_long_or_damaged(codec):
     good = _stream(bytes(range(100)), codec)
     assert len(list(residual.read(good, [800], 1))) == 1
@@ -175,7 +175,7 @@ def test_streams_too_short_too_long_or_damaged(codec):
             list(residual.read(stream, sizes, 1))
 
 
-@pytest.mark.parametrize("codec", residual.CODECS)
+@pytest.mark.parametrize("codec", residual.COMPRESSIONS)
 @pytest.mark.parametrize("sizes", [[8, 112, 8], [112, 24], [8, 112]], ids=str)
 def test_bytes_behind_the_end_of_a_stream_are_damage(codec, sizes):
     """A stream of 15 bytes that is read in two pieces, with one more byte behind it."""
@@ -186,7 +186,7 @@ def test_bytes_behind_the_end_of_a_stream_are_damage(codec, sizes):
         list(residual.read(longer, sizes, 1))
 
 
-@pytest.mark.parametrize("codec", residual.CODECS)
+@pytest.mark.parametrize("codec", residual.COMPRESSIONS)
 def test_a_bomb_is_not_set_off(codec):
     bomb = _stream(bytes(40_000_000), codec)
     tracemalloc.start()
