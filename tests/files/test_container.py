@@ -369,6 +369,7 @@ def test_a_fit_that_is_killed_leaves_the_old_output(tmp_path):
         "fit",
         "noise.npy",
         "out.inr",
+        "--force",
         "--hidden",
         "2",
         "--max-steps",
