@@ -25,6 +25,7 @@ from refinr import (
     theory,
 )
 from refinr.certificates import certify
+from refinr.codec.verbs import compress, decompress
 from refinr.files.checksum import LosslessError
 from refinr.fitting import fit
 from refinr.inr import INR
@@ -39,8 +40,10 @@ __all__ = [
     "activations",
     "certificates",
     "certify",
+    "compress",
     "constructive",
     "coords",
+    "decompress",
     "encodings",
     "fit",
     "layers",

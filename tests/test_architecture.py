@@ -22,19 +22,19 @@ FLOORS = {
     for floor, names in enumerate(
         [
             "xp cpu version tables initialisation files.floats files.atomic files.checksum files.trits"
-            " files.journal files.format codec.rans codec.arrangement",
+            " files.journal files.format codec.rans codec.arrangement codec.varints",
             "planes coords activations layers losses metrics optim decisions tiling indexing executors completing"
-            " progress incoming files.residual files.container"
-            " files.npy files.png files.tiff files.wav files.nifti oracle.case readouts.batches"
-            " readouts.features codec.exact codec.contexts",
+            " progress incoming files.residual files.container files.npy files.png files.tiff files.wav"
+            " files.nifti oracle.case readouts.batches readouts.features codec.exact codec.contexts",
             "ternary encodings decompositions theory report files.signals files.storing oracle.compare"
-            " oracle.rounding readouts.real readouts.infeasible readouts.integer codec.network codec.mixture",
+            " oracle.rounding readouts.real readouts.infeasible readouts.integer codec.network codec.mixture"
+            " codec.values",
             "kinds balls summary oracle.leaf_operations oracle.vectors codec.symbols codec.training"
-            " readouts.quantise readouts.networks",
+            " readouts.quantise readouts.networks codec.header",
             "description readouts readouts.choosing codec.parameters codec.stream",
-            "mlp readouts.finding",
-            "chunks jobs",
-            "training perceptrons maxima memorisation",
+            "mlp readouts.finding codec.slabs",
+            "chunks jobs codec.models",
+            "training perceptrons maxima memorisation codec.verbs",
             "running layout",
             "planning tiled units decoding",
             "inr",
@@ -42,10 +42,10 @@ FLOORS = {
             "measuring loading",
             "fitting solving constructive certificates oracle.network_operations",
             "cli.demo cli.outputs oracle.bounds",
-            "oracle.operations",
+            "oracle.operations cli.compression",
             "oracle.facts oracle.making",
-            "oracle.sample_cases oracle.leaf_cases oracle.ternary_cases"
-            " oracle.network_cases oracle.result_cases oracle.reporting",
+            "oracle.sample_cases oracle.leaf_cases oracle.ternary_cases oracle.network_cases oracle.result_cases"
+            " oracle.reporting",
             "oracle.file_cases",
             "oracle.families oracle.calling",
             "oracle.expecting",

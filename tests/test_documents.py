@@ -90,7 +90,7 @@ def test_the_command_line_on_its_page_is_the_one_there_is():
     page = (ROOT / "docs" / "command-line.md").read_text()
     commands = set(re.findall(r"^    refinr (\w+)", page, re.MULTILINE))
     text = subprocess.run([sys.executable, "-m", "refinr", "--help"], capture_output=True, text=True, check=True).stdout
-    there = set(re.findall(r"^    (\w+) ", text, re.MULTILINE))
+    there = set(re.findall(r"^    (\w+)(?: |$)", text, re.MULTILINE))
     assert commands == there
 
 

@@ -10,6 +10,7 @@ from pathlib import Path
 
 from refinr import activations, decompositions, encodings, executors, losses, mlp, optim, planning, solving
 from refinr.cli import commands
+from refinr.codec.verbs import EFFORTS
 from refinr.files import signals, storing
 from refinr.files.floats import FLOAT_TYPES
 from refinr.readouts.finding import Search
@@ -77,6 +78,29 @@ def decode(parser: argparse.ArgumentParser) -> None:
     _add_trusted(parser)
 
 
+def compress(parser: argparse.ArgumentParser) -> None:
+    """``IN OUT.rinr`` and how long to train."""
+    parser.add_argument("input", metavar="IN", help=f"signal to compress: {_known()}")
+    parser.add_argument("output", metavar="OUT.rinr")
+    text = "how long networks are trained: files get smaller, and every one is exact"
+    parser.add_argument("--effort", choices=list(EFFORTS), default="normal", help=text)
+    parser.add_argument("--steps", type=int, help="training steps of a network, in place of an effort")
+    parser.add_argument("--channels", action=argparse.BooleanOptionalAction, help="last axis counts channels")
+    parser.add_argument("--seed", type=int, default=0)
+    _add_executor(parser)
+    parser.add_argument("--quiet", action="store_true", help="no progress bar")
+    _add_force(parser)
+
+
+def decompress(parser: argparse.ArgumentParser) -> None:
+    """``FILE.rinr BACK``."""
+    parser.add_argument("input", metavar="FILE.rinr")
+    parser.add_argument("output", metavar="BACK", help=f"signal to write: {_known()}")
+    _add_executor(parser)
+    _add_trusted(parser)
+    _add_force(parser)
+
+
 def expand(parser: argparse.ArgumentParser) -> None:
     """``IN OUT`` and how many bits."""
     parser.add_argument("input", metavar="IN", help="image of unsigned integers")
@@ -128,13 +152,17 @@ def _known() -> str:
 def _add_machine(parser: argparse.ArgumentParser) -> None:
     text = "keep networks as they are done in OUT.inr.part, and go on from there if it is there"
     parser.add_argument("--resume", action="store_true", help=text)
-    text = "who trains: threads or processes of this machine, Dask's workers, or MPI's"
-    parser.add_argument("--executor", choices=list(executors.EXECUTORS), default="threads", help=text)
-    parser.add_argument("--workers", type=int, help="how many processes; default: as many as cores")
-    parser.add_argument("--address", help="of Dask's scheduler: tcp://host:8786")
+    _add_executor(parser)
     parser.add_argument("--xp", default="numpy", help="array library: numpy, cupy")
     parser.add_argument("--quiet", action="store_true", help="no progress bar")
     _add_force(parser)
+
+
+def _add_executor(parser: argparse.ArgumentParser) -> None:
+    text = "who computes: threads or processes of this machine, Dask's workers, or MPI's"
+    parser.add_argument("--executor", choices=list(executors.EXECUTORS), default="threads", help=text)
+    parser.add_argument("--workers", type=int, help="how many processes; default: as many as cores")
+    parser.add_argument("--address", help="of Dask's scheduler: tcp://host:8786")
 
 
 def _add_force(parser: argparse.ArgumentParser) -> None:

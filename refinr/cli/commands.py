@@ -14,7 +14,7 @@ from pathlib import Path
 import numpy as np
 
 from refinr import certificates, executors, expansion, fitting, solving
-from refinr.cli import outputs
+from refinr.cli import compression, outputs
 from refinr.files import container, signals
 from refinr.inr import INR
 from refinr.loading import load
@@ -98,7 +98,10 @@ def decode(options: argparse.Namespace) -> int:
 def verify(options: argparse.Namespace) -> int:
     """Compare a signal with what a file decodes to."""
     original, _ = signals.read(options.original)
-    decoded = load(options.input, trusted=options.trusted).decode()
+    if compression.holds(options.input):
+        decoded = compression.decoded(options.input, trusted=options.trusted)
+    else:
+        decoded = load(options.input, trusted=options.trusted).decode()
     if (original.shape, _native(original)) != (decoded.shape, _native(decoded)):
         print(
             f"differs: {options.original} holds {original.dtype} {original.shape}, "
@@ -136,6 +139,8 @@ def certify(options: argparse.Namespace) -> int:
 
 def info(options: argparse.Namespace) -> int:
     """Say what a file holds."""
+    if compression.holds(options.input):
+        return compression.info(options)
     inr = load(options.input, trusted=options.trusted)
     layout = inr.layout
     print(f"samples        {np.dtype(layout.dtype)} {layout.shape}, {layout.channels} channel(s)")

@@ -1,4 +1,4 @@
-"""The command line: ``refinr demo | fit | decode | verify | certify | info | expand | oracle``.
+"""The command line: ``refinr demo | fit | decode | compress | decompress | verify | ...``.
 
 Exit status 0 only when what was asked holds: 1 when it does not (samples differ, a fit is not exact though bit planes
 were asked for, decoding is not certified), 2 when it could not be tried (bad arguments, unreadable files), 130 when

@@ -6,7 +6,7 @@ import argparse
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from refinr.cli import arguments, commands
+from refinr.cli import arguments, commands, compression
 
 
 @dataclass(frozen=True)
@@ -50,8 +50,20 @@ VERBS: dict[str, Verb] = {
             commands.expand,
         ),
         Verb(
+            "compress",
+            "Compress a signal without loss and write it as a .rinr file.",
+            arguments.compress,
+            compression.compress,
+        ),
+        Verb(
+            "decompress",
+            "Write the signal that a .rinr file holds.",
+            arguments.decompress,
+            compression.decompress,
+        ),
+        Verb(
             "verify",
-            "Compare a signal with what an .inr file decodes to, sample by sample.",
+            "Compare a signal with what an .inr or .rinr file decodes to, sample by sample.",
             arguments.verify,
             commands.verify,
         ),
@@ -61,7 +73,7 @@ VERBS: dict[str, Verb] = {
             arguments.certify,
             commands.certify,
         ),
-        Verb("info", "Say what an .inr file holds.", arguments.info, commands.info),
+        Verb("info", "Say what an .inr or .rinr file holds.", arguments.info, commands.info),
         Verb(
             "oracle",
             "Check somebody else's backend against the reference, or export the cases.",

@@ -85,23 +85,21 @@ def loss(z: Array, s: Array, targets: Targets, levels: int) -> tuple[Array, Arra
     weights = xp.exp(z[:, _W] - xp.max(z[:, _W], axis=1, keepdims=True))
     weights = weights / xp.sum(weights, axis=1, keepdims=True)  # (N, 3)
     rate = xp.exp(-xp.clip(z[:, _S], NARROWEST, WIDEST))
-    distance = t - s - z[:, _M]
-    side = xp.where(distance > 0, -xp.ones_like(distance), xp.ones_like(distance))  # in the lower tail nothing cancels
-    lower = (side * distance - half) * rate
-    upper = (side * distance + half) * rate
-    p_lower = _sigmoid(lower)
-    p_upper = _sigmoid(upper)
-    share = p_upper - p_lower
+    centre = (t - s - z[:, _M]) * rate
+    step = 2.0 * half * rate
+    above_lower = _sigmoid(0.5 * step - centre)
+    below_upper = _sigmoid(0.5 * step + centre)
+    share = below_upper * above_lower * -xp.expm1(-step)  # sigmoid(upper) - sigmoid(lower), where nothing cancels
     mixed = xp.sum(weights * share, axis=1, keepdims=True)
     p = (1.0 - UNIFORM) * mixed + UNIFORM / levels  # (N, 1)
 
-    factor = -(1.0 - UNIFORM) / (n * p)
-    d_lower = p_lower * (1.0 - p_lower)
-    d_upper = p_upper * (1.0 - p_upper)
+    factor = -(1.0 - UNIFORM) / (n * p) * weights
+    lean = share * (below_upper - above_lower)  # the slope at the lower end less that at the upper end
+    slopes = below_upper * (1.0 - below_upper) + above_lower * (1.0 - above_lower)
     free = xp.astype((z[:, _S] > NARROWEST) & (z[:, _S] < WIDEST), z.dtype)
-    d_weights = factor * weights * (share - mixed)
-    d_places = factor * weights * (d_lower - d_upper) * rate * side
-    d_widths = factor * weights * (lower * d_lower - upper * d_upper) * free
+    d_weights = factor * (share - mixed)
+    d_places = factor * lean * rate
+    d_widths = factor * (centre * lean - 0.5 * step * slopes) * free
     dz = xp.concat([d_weights, d_places, d_widths], axis=1)
     return -xp.mean(xp.log(p)), dz, xp.sum(d_places, axis=1, keepdims=True)
 

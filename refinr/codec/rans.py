@@ -140,7 +140,7 @@ class Decoder:
         if needed:
             taken = self._words[self._read : self._read + needed]
             if len(taken) < needed:
-                raise ValueError(f"cut short: all {len(self._words)} words are read and {needed} more are needed")
+                raise ValueError(f"damaged: all {len(self._words)} words are read and {needed} more are needed")
             x[low] = (x[low] << _WORD) | taken
             self._read += needed
         self._x[: len(s)] = x

@@ -23,15 +23,15 @@ class Model(NamedTuple):
 
     Attributes
     ----------
-    networks : sequence of dicts of float64 arrays
-        One for each of the arrangement's roles, from `refinr.codec.network.from_units`.
+    networks : sequence of dicts of float64 arrays, or None
+        One for each of the arrangement's roles, from `refinr.codec.network.from_units`; None where no sample has it.
     levels : int
         Samples are 0, 1, ..., levels - 1.
     outside : float
         What stands for samples where none is known.
     """
 
-    networks: Sequence[network.Params]
+    networks: Sequence[network.Params | None]
     levels: int
     outside: float
 
@@ -122,8 +122,11 @@ def _around(arrangement: Arrangement, role: int, places: np.ndarray) -> np.ndarr
 
 def _distribution(arrangement: Arrangement, model: Model, role: int, values: np.ndarray) -> mixture.Distribution:
     """What a network expects where its neighbours have these values."""
+    params = model.networks[role]
+    if params is None:
+        raise ValueError(f"damaged: no network for samples of role {role}")
     context = contexts.contexts(arrangement, arrangement.roles[role], values)
-    z, s = network.evaluate(model.networks[role], context.inputs, context.linear)
+    z, s = network.evaluate(params, context.inputs, context.linear)
     return mixture.distribution(z, s, context.base, context.scale, model.levels)
 
 

@@ -1,0 +1,99 @@
+"""What the command line does with `.rinr` files: compress, decompress, and say what they hold."""
+
+from __future__ import annotations
+
+import argparse
+from pathlib import Path
+
+import numpy as np
+
+from refinr import executors
+from refinr.cli import outputs
+from refinr.codec import header, models, network, verbs
+from refinr.files import signals
+from refinr.files.atomic import replace_file
+
+KINDS = {header.RAW: "as they are", header.XZ: "by xz", header.MODEL: "with networks"}
+
+
+def compress(options: argparse.Namespace) -> int:
+    """Compress a signal and write the file."""
+    if signals.format_of(options.output):  # perhaps the only copy of a signal
+        raise ValueError(f"{options.output}: the name of a signal, expected one like OUT.rinr")
+    outputs.claim(options.output, options.input, force=options.force, ours=holds)
+    samples, info = signals.read(options.input)
+    channels = info.get("channels") if options.channels is None else options.channels
+    with executors.open_executor(options.executor, workers=options.workers, address=options.address) as executor:
+        data = verbs.compress(
+            samples,
+            effort=options.effort,
+            steps=options.steps,
+            channels=channels,
+            seed=options.seed,
+            info=info,
+            executor=executor,
+            progress=not options.quiet,
+        )
+    replace_file(options.output, data)
+    print(_sizes(len(data), samples.size, samples.nbytes))
+    return 0
+
+
+def decompress(options: argparse.Namespace) -> int:
+    """Write the signal that a file holds."""
+    signals.known(options.output)
+    outputs.claim(options.output, options.input, force=options.force)
+    data = Path(options.input).read_bytes()
+    with executors.open_executor(options.executor, workers=options.workers, address=options.address) as executor:
+        samples = decoded(options.input, data, trusted=options.trusted, executor=executor)
+    signals.write(options.output, samples, header.read(data, trusted=options.trusted)[0].info)
+    return 0
+
+
+def holds(path: str | Path) -> bool:
+    """Whether a file says that it is a `.rinr` file; what cannot be read says nothing."""
+    try:
+        with open(path, "rb") as file:
+            return file.read(len(header.MAGIC)) == header.MAGIC
+    except OSError:
+        return False
+
+
+def decoded(path: str, data: bytes | None = None, **options: object) -> np.ndarray:
+    """The samples of a file, which errors name."""
+    try:
+        return verbs.decompress(Path(path).read_bytes() if data is None else data, **options)  # type: ignore[arg-type]
+    except ValueError as error:
+        raise ValueError(f"{path}: {error}") from None
+
+
+def info(options: argparse.Namespace) -> int:
+    """Say what a file holds."""
+    data = Path(options.input).read_bytes()
+    try:
+        found, _ = header.read(data, trusted=options.trusted)
+    except ValueError as error:
+        raise ValueError(f"{options.input}: {error}") from None
+    samples = int(np.prod(found.shape))
+    print(f"samples        {found.dtype} {found.shape}")
+    kinds = [slab.kind for slab in found.slabs]
+    text = ", ".join(f"{kinds.count(kind)} {name}" for kind, name in KINDS.items() if kind in kinds)
+    print(f"slabs          {len(kinds)}" + (f": {text}" if kinds else ""))
+    if found.coding is not None:
+        sizes = [s for s in models.sizes_of(found.coding, header.grid_of(found.shape)) if s is not None]
+        count = sum(map(network.count, sizes))
+        print(f"networks       {len(sizes)} with {count} parameters in {found.coding.parameters} bytes")
+        low = sum(slab.low for slab in found.slabs)
+        print(
+            f"levels         {found.coding.recipe.coded_levels()}" + (f", and {low} bytes of lower bits" if low else "")
+        )
+    print(f"file           {_sizes(len(data), samples, samples * found.dtype.itemsize)}")
+    if found.info:
+        print("carried along  " + ", ".join(f"{key} {value}" for key, value in found.info.items()))
+    return 0
+
+
+def _sizes(size: int, samples: int, raw: int) -> str:
+    share = f", {100 * size / raw:.1f} % of the samples" if raw else ""
+    bits = f", {8 * size / samples:.3f} bits a sample" if samples else ""
+    return f"{size} bytes{share}{bits}"

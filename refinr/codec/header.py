@@ -1,0 +1,305 @@
+"""What a `.rinr` file says before its streams: which samples they stand for, and how they are to be read.
+
+With this you can write a header (`Header.to_bytes`) and read one (`read`).  Nothing in it is believed: numbers have
+bounds, streams must be there, and samples may not be many times more than bytes.
+
+A file is the magic bytes, a version, the header's length, the header, a CRC-32 of all these, and the streams:
+parameters, then for each slab its samples and, where there are, its lower bits.  docs/rinr.md has every byte.
+"""
+
+from __future__ import annotations
+
+import itertools
+import json
+import math
+import zlib
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from refinr.codec.arrangement import Arrangement
+from refinr.codec.values import MOST_BITS, MOST_FRACTION, Recipe
+from refinr.codec.varints import Reader, number, text
+from refinr.planes import code_dtype
+
+MAGIC = b"RINR"
+VERSION = 1
+
+RAW, XZ, MODEL = range(3)
+"""Kinds of streams: samples as they are, compressed by xz, or coded with the networks."""
+
+SLAB = 1 << 20
+"""Samples of a slab, about: slabs can be read alone."""
+
+MOST_AXES = 32
+MOST_CHANNELS = 16
+"""Channels that have a network each."""
+
+MOST_SAMPLES = 1 << 22
+"""Samples that any file may stand for: seconds of work."""
+
+SAMPLES_A_BYTE = 4096
+"""Samples that each byte of a file may stand for; few files need more, and those can be said to be trusted."""
+
+MOST_HIDDEN = 255
+MOST_LANES = 1 << 16
+DIGEST = 8
+"""Bytes of a slab's SHA-256 that are kept."""
+
+
+class Coding(NamedTuple):
+    """What streams of the kind MODEL have in common.
+
+    Attributes
+    ----------
+    recipe : Recipe
+    axes : tuple of int
+        Of the grid, as in an `Arrangement`.
+    channels : bool
+        Whether the first of `axes` counts channels.
+    outside : int
+        The level that stands for what is outside.
+    hidden : tuple of int
+        Hidden neurons of the network of each role; 0 where no sample has that role.
+    parameters : int
+        Bytes of their stream.
+    """
+
+    recipe: Recipe
+    axes: tuple[int, ...]
+    channels: bool
+    outside: int
+    hidden: tuple[int, ...]
+    parameters: int
+
+
+class Slab(NamedTuple):
+    """A slab's streams.
+
+    Attributes
+    ----------
+    kind : int
+    size : int
+        Bytes of the stream.
+    digest : bytes
+        The first 8 of the SHA-256 of its samples, see `refinr.files.checksum`.
+    lanes : int
+        Of the coder, 0 for other kinds.
+    low : int
+        Bytes of the lower bits.
+    """
+
+    kind: int
+    size: int
+    digest: bytes
+    lanes: int = 0
+    low: int = 0
+
+
+class Header(NamedTuple):
+    """A file's header.
+
+    Attributes
+    ----------
+    dtype : dtype
+    shape : tuple of int
+    info : dict
+        Side information, as in `refinr.files.signals.Signal`.
+    coding : Coding or None
+    slabs : tuple of Slab
+    """
+
+    dtype: np.dtype
+    shape: tuple[int, ...]
+    info: dict[str, Any]
+    coding: Coding | None
+    slabs: tuple[Slab, ...]
+
+    def to_bytes(self) -> bytes:
+        """All of the file but its streams."""
+        parts = [text(self.dtype.str.encode()), number(len(self.shape)), *map(number, self.shape)]
+        parts += [text(json.dumps(self.info, allow_nan=False, separators=(",", ":")).encode() if self.info else b"")]
+        parts += [number(len(self.slabs)), number(self.coding is not None)]
+        if self.coding is not None:
+            parts += [_coding_bytes(self.coding)]
+        for slab in self.slabs:
+            parts += [number(slab.kind), number(slab.size), slab.digest]
+            if slab.kind == MODEL:
+                parts += [number(slab.lanes), number(slab.low)]
+        head = MAGIC + bytes([VERSION]) + text(b"".join(parts))
+        return head + zlib.crc32(head).to_bytes(4, "little")
+
+
+def _coding_bytes(coding: Coding) -> bytes:
+    recipe = coding.recipe
+    numbers = [recipe.fraction + 1, recipe.offset, recipe.factor, recipe.low_bits, recipe.levels - 1]
+    numbers += [*coding.axes, int(coding.channels), coding.outside, len(coding.hidden), *coding.hidden]
+    return b"".join(map(number, numbers)) + text(recipe.used) + number(coding.parameters)
+
+
+def grid_of(shape: tuple[int, ...]) -> tuple[int, ...]:
+    """The axes along which there is something to see.
+
+    Examples
+    --------
+    >>> grid_of((1, 5, 1, 7)), grid_of(())
+    ((5, 7), (1,))
+    """
+    return tuple(n for n in shape if n != 1) or (1,)
+
+
+def block_sides(grid: tuple[int, ...]) -> list[int]:
+    """The sides of a slab that is not at the grid's end."""
+    sides = list(grid)
+    while math.prod(sides) > SLAB:
+        longest = max(range(len(sides)), key=lambda axis: sides[axis])
+        sides[longest] = -(-sides[longest] // 2)
+    return sides
+
+
+def blocks(grid: tuple[int, ...]) -> list[tuple[slice, ...]]:
+    """The slabs of a grid: the longest side is halved until there are no more samples than `SLAB`.
+
+    Examples
+    --------
+    >>> blocks((5, 7))
+    [(slice(0, 5, None), slice(0, 7, None))]
+    >>> len(blocks((2000, 3000))), blocks((2, 3 << 20))[1]
+    (8, (slice(0, 2, None), slice(393216, 786432, None)))
+    """
+    sides = block_sides(grid)
+    starts = [range(0, n, max(1, side)) for n, side in zip(grid, sides, strict=True)]
+    return [
+        tuple(slice(i, min(i + side, n)) for i, side, n in zip(corner, sides, grid, strict=True))
+        for corner in itertools.product(*starts)
+    ]
+
+
+def count_blocks(grid: tuple[int, ...]) -> int:
+    """How many `blocks` a grid has, before they are made."""
+    sides = block_sides(grid)
+    return math.prod(-(-n // max(1, side)) for n, side in zip(grid, sides, strict=True))
+
+
+def read(content: bytes | memoryview, *, trusted: bool = False) -> tuple[Header, memoryview]:
+    """A header, and the streams behind it.
+
+    Parameters
+    ----------
+    content : bytes
+    trusted : bool
+        Take a short file that stands for many samples, too.
+
+    Raises
+    ------
+    ValueError
+        If it is no such file, damaged, cut short, or newer than this version; or if it is not trusted and stands for
+        more than `MOST_SAMPLES` samples and more than `SAMPLES_A_BYTE` for each of its bytes.
+    """
+    reader = Reader(content)
+    if reader.left < len(MAGIC) + 1 or bytes(reader.bytes(len(MAGIC))) != MAGIC:
+        raise ValueError("not a .rinr file")
+    version = reader.bytes(1)[0]
+    if version != VERSION:
+        raise ValueError(f"version {version}, and this refinr reads {VERSION}")
+    body = reader.text()
+    head = memoryview(content)[: len(content) - reader.left]
+    if zlib.crc32(head) != int.from_bytes(reader.bytes(4), "little"):
+        raise ValueError("damaged: the header is not what was written")
+    header = _header(Reader(body), len(content), trusted)
+    streams = reader.bytes(reader.left)
+    missing = sum(slab.size + slab.low for slab in header.slabs) - len(streams)
+    missing += header.coding.parameters if header.coding else 0
+    if missing > 0:
+        whole = _whole_slabs(header, len(streams))
+        raise ValueError(f"cut short by {missing} bytes: {whole} of {len(header.slabs)} slabs are whole")
+    if missing < 0:
+        raise ValueError(f"damaged: {-missing} bytes behind the last stream")
+    return header, streams
+
+
+def _whole_slabs(header: Header, available: int) -> int:
+    """How many slabs are within so many bytes of streams."""
+    end = header.coding.parameters if header.coding else 0
+    for count, slab in enumerate(header.slabs):
+        end += slab.size + slab.low
+        if end > available:
+            return count
+    return len(header.slabs)
+
+
+def _header(reader: Reader, size: int, trusted: bool) -> Header:
+    dtype = _dtype(bytes(reader.text()))
+    shape = tuple(reader.number() for _ in range(reader.number(most=MOST_AXES)))
+    samples = math.prod(shape)
+    if not trusted and samples > max(MOST_SAMPLES, SAMPLES_A_BYTE * size):
+        raise ValueError(
+            f"{size} bytes stand for {samples} samples: say that the file is trusted if it is, and it will be decoded"
+        )
+    if samples * dtype.itemsize >= 1 << 63:
+        raise ValueError(f"damaged: {dtype} of shape {shape}")
+    info = _info(bytes(reader.text()))
+    grid = grid_of(shape)
+    count = count_blocks(grid)
+    given = reader.number()
+    if given not in {1, count} or (given == 0) != (samples == 0):
+        raise ValueError(f"damaged: {given} slabs, where {grid} has {count}")
+    coding = _coding(reader, grid, dtype) if reader.number(most=1) else None
+    slabs = tuple(_slab(reader, coding) for _ in range(given))
+    if given != count and slabs[0].kind == MODEL:
+        raise ValueError("damaged: one slab for all, and it is coded")
+    if reader.left:
+        raise ValueError(f"damaged: {reader.left} bytes too many in the header")
+    return Header(dtype, shape, info, coding, slabs)
+
+
+def _dtype(name: bytes) -> np.dtype:
+    try:
+        dtype = np.dtype(name.decode())
+        code_dtype(dtype)
+    except (TypeError, ValueError, SyntaxError) as error:
+        raise ValueError(f"damaged: samples of {name!r:.20} ({error})") from None
+    return dtype
+
+
+def _info(content: bytes) -> dict[str, Any]:
+    try:
+        info = json.loads(content) if content else {}
+    except (ValueError, RecursionError) as error:
+        raise ValueError(f"damaged: its side information ({error})") from None
+    if not isinstance(info, dict):
+        raise ValueError(f"damaged: side information that is no object but {type(info).__name__}")
+    return info
+
+
+def _coding(reader: Reader, grid: tuple[int, ...], dtype: np.dtype) -> Coding:
+    fraction = reader.number(most=MOST_FRACTION + 1 if dtype.kind == "f" else 0) - 1
+    bits = 64 if fraction >= 0 else 8 * dtype.itemsize
+    offset = reader.number(most=(1 << bits) - 1)
+    factor = reader.number(most=(1 << bits) - 1, least=1)
+    low_bits = reader.number(most=max(0, bits - MOST_BITS))
+    levels = reader.number(most=(1 << MOST_BITS) - 1) + 1
+    largest = offset + factor * ((levels << low_bits) - 1)
+    if factor * ((levels - 1) << low_bits) + offset >= 1 << bits or (low_bits == 0 and largest >= 1 << bits):
+        raise ValueError(f"damaged: {levels} levels of {factor} from {offset} on are more than {dtype} has")
+    axes = tuple(reader.number(most=len(grid) - 1) for _ in grid)
+    channels = bool(reader.number(most=1))
+    if sorted(axes) != list(range(len(grid))) or (channels and (len(grid) < 2 or grid[axes[0]] > MOST_CHANNELS)):
+        raise ValueError(f"damaged: axes {axes} of {grid}, {'with' if channels else 'without'} channels")
+    outside = reader.number(most=levels - 1)
+    roles = len(Arrangement(grid, axes, channels).roles)
+    if (given := reader.number(most=1 << 16)) != roles:
+        raise ValueError(f"damaged: {given} networks, and {roles} are needed")
+    hidden = tuple(reader.number(most=MOST_HIDDEN) for _ in range(roles))
+    recipe = Recipe(fraction, offset, factor, low_bits, levels, bytes(reader.text()))
+    return Coding(recipe, axes, channels, outside, hidden, reader.number(most=1 << 40))
+
+
+def _slab(reader: Reader, coding: Coding | None) -> Slab:
+    kind = reader.number(most=XZ if coding is None else MODEL)
+    size = reader.number(most=1 << 48)
+    digest = bytes(reader.bytes(DIGEST))
+    if kind != MODEL:
+        return Slab(kind, size, digest)
+    lanes = reader.number(most=MOST_LANES, least=1)
+    return Slab(kind, size, digest, lanes, reader.number(most=1 << 48))

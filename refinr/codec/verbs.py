@@ -1,0 +1,286 @@
+"""Lossless compression, and back: files as long as the loss.
+
+With this you can compress samples (`compress`), and get them back, all or a region (`decompress`).
+"""
+
+from __future__ import annotations
+
+import itertools
+import math
+import operator
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from concurrent.futures import Executor
+from contextlib import contextmanager
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from refinr import cpu
+from refinr.codec import header, models, parameters, slabs
+from refinr.planes import code_dtype
+from refinr.tables import look_up
+
+EFFORTS = {"none": 0, "fast": 300, "normal": 1500, "best": 8000}
+"""Training steps of a network, by name."""
+
+LEAST_OVERHEAD = 64
+"""Bytes that a file has beside its samples at most, not counting side information."""
+
+_SMALL = 1 << 18
+"""Bytes of samples up to which files are also tried without networks, whose parameters count there."""
+
+
+class Contents(NamedTuple):
+    """What a file consists of.
+
+    Attributes
+    ----------
+    coding : header.Coding or None
+    slabs : tuple of header.Slab
+    streams : list of bytes
+    """
+
+    coding: header.Coding | None
+    slabs: tuple[header.Slab, ...]
+    streams: list[bytes]
+
+
+# --- there -----------------------------------------------------------------------------------------------------------
+
+
+def compress(
+    samples: np.ndarray,
+    *,
+    effort: str = "normal",
+    steps: int | None = None,
+    channels: bool | None = None,
+    seed: int = 0,
+    info: Mapping[str, Any] | None = None,
+    executor: Executor | None = None,
+    progress: bool = False,
+) -> bytes:
+    """Samples in as few bytes as a small network, trained on them, can predict them with: a `.rinr` file.
+
+    Parameters
+    ----------
+    samples : array of booleans, integers or floats of up to 64 bits, any shape
+        May be a memory map.
+    effort : {"none", "fast", "normal", "best"}
+        How long networks are trained; every budget is exact.
+    steps : int, optional
+        Training steps of a network, in place of an effort.
+    channels : bool, optional
+        Whether the last axis counts channels; by default, if there is another and it is at most four long.
+    seed : int
+        For the networks' first parameters.
+    info : mapping, optional
+        Side information, fit for JSON, kept with the samples.
+    executor : Executor, optional
+        Codes the slabs of a large array, of about 2^20 samples each.
+    progress : bool
+        Whether to show a bar, on standard error.
+
+    Returns
+    -------
+    bytes
+        At most 64 more than the samples' and the side information's own; what nothing is gained for is kept as it is.
+
+    Raises
+    ------
+    TypeError
+        For samples of other dtypes.
+    ValueError
+        For an unknown effort, or steps below 0.
+
+    Examples
+    --------
+    >>> y, x = np.mgrid[:64, :64]
+    >>> image = (128 + 100 * np.sin(x / 9) * np.cos(y / 7)).astype("uint8")
+    >>> data = compress(image, effort="fast")
+    >>> bool((decompress(data) == image).all()), len(data) < image.size / 4
+    (True, True)
+    """
+    samples = np.asanyarray(samples)
+    code_dtype(samples.dtype)
+    steps = look_up(EFFORTS, effort, "effort") if steps is None else operator.index(steps)
+    if steps < 0:
+        raise ValueError(f"steps: expected 0 or more, got {steps}")
+    if samples.ndim > header.MOST_AXES:
+        raise ValueError(f"samples: expected up to {header.MOST_AXES} axes, got {samples.ndim}")
+    if channels is None:
+        channels = samples.ndim > 1 and samples.shape[-1] <= 4
+    array = samples.reshape(header.grid_of(samples.shape))
+    channels = bool(channels) and array.ndim > 1 and 1 < samples.shape[-1] <= header.MOST_CHANNELS
+    with cpu.single_threaded_blas(), _bar(progress) as told:
+        contents = _contents(array, channels, steps, seed, executor, told)
+    file = _file(samples, contents, info)
+    if sum(map(len, contents.streams)) + LEAST_OVERHEAD > samples.nbytes and samples.size:
+        whole = slabs.write_raw(np.asarray(array))
+        file = min(file, _file(samples, Contents(None, (whole[0],), [whole[1]]), info), key=len)
+    return file
+
+
+def _file(samples: np.ndarray, contents: Contents, info: Mapping[str, Any] | None) -> bytes:
+    head = header.Header(samples.dtype, samples.shape, dict(info or {}), contents.coding, contents.slabs)
+    return b"".join([head.to_bytes(), *contents.streams])
+
+
+def _contents(
+    array: np.ndarray,
+    channels: bool,
+    steps: int,
+    seed: int,
+    executor: Executor | None,
+    told: Callable[[int, int], None],
+) -> Contents:
+    """The shortest of what there is."""
+    blocks = header.blocks(array.shape)
+    given = models.train(array, channels, steps, seed, told) if array.size else None
+    with_networks = None if given is None else _written(given, array, blocks, executor)
+    if with_networks is not None and with_networks.coding is not None and array.nbytes > _SMALL:
+        return with_networks
+    plain = _written(slabs.Given(None, (), array.dtype), array, blocks, executor)
+    return min((c for c in (with_networks, plain) if c), key=lambda c: sum(map(len, c.streams)))
+
+
+def _written(
+    given: slabs.Given, array: np.ndarray, blocks: Sequence[tuple[slice, ...]], executor: Executor | None
+) -> Contents:
+    written = list(_map(executor, slabs.write, given, (np.asarray(array[block]) for block in blocks)))
+    rows = tuple(slab for slab, _ in written)
+    streams = [content for _, content in written]
+    if all(slab.kind != header.MODEL for slab in rows) or given.coding is None:
+        return Contents(None, rows, streams)
+    content = parameters.write([units for units in given.networks if units is not None])
+    return Contents(given.coding._replace(parameters=len(content)), rows, [content, *streams])
+
+
+# --- and back --------------------------------------------------------------------------------------------------------
+
+
+def decompress(
+    data: bytes | memoryview,
+    *,
+    region: tuple[slice, ...] | None = None,
+    executor: Executor | None = None,
+    trusted: bool = False,
+) -> np.ndarray:
+    """The samples that `compress` was given, to the last bit, on every machine.
+
+    Parameters
+    ----------
+    data : bytes
+    region : tuple of slices, optional
+        One for each axis, without steps: only slabs that it touches are decoded.
+    executor : Executor, optional
+        Decodes the slabs of a large array.
+    trusted : bool
+        Take a short file that stands for many samples, too.
+
+    Raises
+    ------
+    ValueError
+        If it is no `.rinr` file, damaged, cut short (the error says how much is whole), or newer than this version, or
+        if the region is none of its samples'.
+
+    Examples
+    --------
+    >>> image = np.arange(12, dtype="uint16").reshape(3, 4)
+    >>> decompress(compress(image), region=(slice(1, 3), slice(0, 2))).tolist()
+    [[4, 5], [8, 9]]
+    """
+    found, streams = header.read(data, trusted=trusted)
+    bounds = _bounds(found.shape, region)
+    target = [stop - start for start, stop in bounds]
+    if math.prod(target) == 0:
+        return np.empty(target, found.dtype)
+    grid = header.grid_of(found.shape)
+    within = [b for b, n in zip(bounds, found.shape, strict=True) if n != 1] or [(0, 1)]
+    given, streams = _given(found, grid, streams)
+    blocks = header.blocks(grid) if len(found.slabs) > 1 else [tuple(slice(0, n) for n in grid)]
+    starts = itertools.accumulate((slab.size + slab.low for slab in found.slabs), initial=0)
+    jobs = []
+    parts = []
+    for i, (slab, block, start) in enumerate(zip(found.slabs, blocks, starts, strict=False)):
+        part = _overlap(block, within)
+        if part is not None:
+            content = bytes(streams[start : start + slab.size + slab.low])
+            jobs.append((f"slab {i + 1} of {len(found.slabs)}", slab, content, _shape(block)))
+            parts.append(part)
+    result = np.empty([stop - start for start, stop in within], found.dtype)
+    with cpu.single_threaded_blas():
+        for piece, (source, place) in zip(_map(executor, _read, given, jobs), parts, strict=True):
+            result[place] = piece[source]
+    return result.reshape(target)
+
+
+def _read(given: slabs.Given, job: tuple[str, header.Slab, bytes, tuple[int, ...]]) -> np.ndarray:
+    name, slab, content, shape = job
+    try:
+        return slabs.read(given, slab, content, shape)
+    except ValueError as error:
+        raise ValueError(f"{name}: {error}") from None
+
+
+def _overlap(
+    block: tuple[slice, ...], within: Sequence[tuple[int, int]]
+) -> tuple[tuple[slice, ...], tuple[slice, ...]] | None:
+    """What a region takes of a slab, and where it is in the region; None if they do not meet."""
+    ends = [(max(s.start, a), min(s.stop, b)) for s, (a, b) in zip(block, within, strict=True)]
+    if any(low >= high for low, high in ends):
+        return None
+    source = tuple(slice(low - s.start, high - s.start) for (low, high), s in zip(ends, block, strict=True))
+    place = tuple(slice(low - a, high - a) for (low, high), (a, _) in zip(ends, within, strict=True))
+    return source, place
+
+
+def _shape(block: tuple[slice, ...]) -> tuple[int, ...]:
+    return tuple(side.stop - side.start for side in block)
+
+
+def _given(found: header.Header, grid: tuple[int, ...], streams: memoryview) -> tuple[slabs.Given, memoryview]:
+    """What all slabs share, and their streams."""
+    if found.coding is None:
+        return slabs.Given(None, (), found.dtype), streams
+    size = found.coding.parameters
+    wanted = models.sizes_of(found.coding, grid)
+    read = iter(parameters.read(streams[:size], [sizes for sizes in wanted if sizes is not None]))
+    networks = tuple(None if sizes is None else next(read) for sizes in wanted)
+    return slabs.Given(found.coding, networks, found.dtype), streams[size:]
+
+
+def _bounds(shape: tuple[int, ...], region: tuple[slice, ...] | None) -> list[tuple[int, int]]:
+    """Where the region begins and ends on each axis."""
+    if region is None:
+        return [(0, n) for n in shape]
+    whole = isinstance(region, tuple) and len(region) == len(shape)
+    if not whole or not all(isinstance(s, slice) and s.step in (None, 1) for s in region):
+        raise ValueError(f"region: expected {len(shape)} slices without steps, got {region!r:.80}")
+    found = [s.indices(n)[:2] for s, n in zip(region, shape, strict=True)]
+    return [(start, max(start, stop)) for start, stop in found]
+
+
+def _map(
+    executor: Executor | None, function: Callable[..., Any], given: slabs.Given, items: Iterable[Any]
+) -> Iterable[Any]:
+    """Results in order, from the executor if there is one."""
+    if executor is None:
+        return (function(given, item) for item in items)
+    return executor.map(function, itertools.repeat(given), items)
+
+
+@contextmanager
+def _bar(visible: bool) -> Iterator[Callable[[int, int], None]]:
+    """What to tell how many steps are done, of how many: a progress bar, or nobody."""
+    if not visible:
+        yield lambda done, total: None
+        return
+    from tqdm import tqdm
+
+    with tqdm(unit="step") as bar:
+
+        def told(done: int, total: int) -> None:
+            bar.total = total
+            bar.update(done - bar.n)
+
+        yield told

@@ -1,0 +1,154 @@
+"""``refinr compress`` and ``decompress``: other programs' files there and back; verify and info know them."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+import wave
+from pathlib import Path
+
+import numpy as np
+import png
+import pytest
+
+import refinr
+from refinr import cli
+from refinr.codec import header
+
+FAST = ["--steps", "5", "--quiet"]
+
+
+@pytest.fixture
+def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A folder to be in, with signals written by other programs than ours."""
+    monkeypatch.chdir(tmp_path)
+    y, x = np.mgrid[:40, :50]
+    rng = np.random.default_rng(0)
+    smooth = 30000 + 9000 * np.sin(x / 9) * np.cos(y / 7) + rng.normal(size=x.shape) * 20
+    colour = np.stack([smooth, 0.8 * smooth, 0.6 * smooth], axis=-1).astype(np.uint16)
+    with open("colour.png", "wb") as file:
+        png.Writer(50, 40, bitdepth=16, greyscale=False).write(file, colour.reshape(40, 150).tolist())
+    np.save("volume.npy", smooth.astype(">f4").reshape(5, 8, 50))
+    sound = (9000 * np.sin(np.arange(3000) / 20) + rng.normal(size=3000) * 9).astype("<i2")
+    with wave.open("sound.wav", "wb") as writer:
+        writer.setnchannels(2)
+        writer.setsampwidth(2)
+        writer.setframerate(11025)
+        writer.writeframes(sound.tobytes())
+    return tmp_path
+
+
+def _content(path: str) -> tuple:
+    """All that a file says of its signal, read by other programs than ours."""
+    if path.endswith(".wav"):
+        with wave.open(path, "rb") as reader:
+            return reader.getparams(), reader.readframes(reader.getnframes())
+    if path.endswith(".png"):
+        width, height, rows, info = png.Reader(bytes=Path(path).read_bytes()).read()
+        return width, height, [list(row) for row in rows], info["bitdepth"], info["greyscale"], info["alpha"]
+    array = np.load(path)
+    return array.dtype, array.shape, array.tobytes()
+
+
+@pytest.mark.parametrize("name", ["colour.png", "sound.wav", "volume.npy"])
+def test_there_and_back(folder, capsys, name):
+    back = "back" + Path(name).suffix
+    assert cli.main(["compress", name, "out.rinr", *FAST]) == 0
+    said = capsys.readouterr()
+    assert said.out.startswith(f"{os.path.getsize('out.rinr')} bytes, ")
+    assert said.err == ""
+    assert cli.main(["verify", name, "out.rinr"]) == 0
+    assert capsys.readouterr().out.startswith("equal: all ")
+    assert cli.main(["decompress", "out.rinr", back]) == 0
+    assert _content(back) == _content(name)
+
+
+def test_in_processes_of_their_own(folder):
+    for arguments in (["compress", "sound.wav", "o.rinr", *FAST], ["decompress", "o.rinr", "back.wav"]):
+        command = [sys.executable, "-m", "refinr", *arguments]
+        run = subprocess.run(command, cwd=folder, capture_output=True, text=True, timeout=120, check=False)
+        assert (run.returncode, run.stderr) == (0, "")
+    assert _content("back.wav") == _content("sound.wav")
+
+
+def test_info_says_what_the_file_holds(folder, capsys):
+    cli.main(["compress", "colour.png", "out.rinr", *FAST])
+    capsys.readouterr()
+    assert cli.main(["info", "out.rinr"]) == 0
+    said = capsys.readouterr().out
+    for words in ("uint16 (40, 50, 3)", "1 with networks", "3 with ", "bitdepth 16", "bits a sample"):
+        assert words in said, words
+    np.save("noise.npy", np.random.default_rng(0).integers(0, 256, 99).astype("u1"))
+    cli.main(["compress", "noise.npy", "out.rinr", *FAST])
+    capsys.readouterr()
+    assert cli.main(["info", "out.rinr"]) == 0
+    assert "1 as they are" in capsys.readouterr().out
+
+
+def test_effort_and_channels_reach_the_codec(folder):
+    cli.main(["compress", "colour.png", "out.rinr", "--effort", "none", "--quiet"])
+    data = Path("out.rinr").read_bytes()
+    found, _ = header.read(data)
+    assert found.coding.hidden == (1, 1, 1)
+    assert data == refinr.compress(refinr.decompress(data), effort="none", info=found.info)
+    cli.main(["compress", "colour.png", "other.rinr", "--effort", "none", "--quiet", "--no-channels"])
+    assert Path("other.rinr").read_bytes() != data
+
+
+def test_a_bar_is_on_standard_error(folder, capfd):
+    cli.main(["compress", "colour.png", "out.rinr", "--steps", "3"])
+    assert "step" in capfd.readouterr().err
+
+
+def test_a_difference_is_found(folder, capsys):
+    cli.main(["compress", "volume.npy", "out.rinr", *FAST])
+    array = np.load("volume.npy")
+    array[1, 2, 3] += 1
+    np.save("other.npy", array)
+    assert cli.main(["verify", "other.npy", "out.rinr"]) == 1
+    assert "the first at [1, 2, 3]" in capsys.readouterr().out
+
+
+def test_a_damaged_file_is_named_and_writes_nothing(folder, capsys):
+    cli.main(["compress", "volume.npy", "out.rinr", *FAST])
+    content = Path("out.rinr").read_bytes()
+    Path("back.npy").write_bytes(b"old")
+    for bad in (content[:-3], content[:-1] + bytes([content[-1] ^ 1]), content[:20]):
+        Path("bad.rinr").write_bytes(bad)
+        for arguments in (["decompress", "bad.rinr", "back.npy", "--force"], ["verify", "volume.npy", "bad.rinr"]):
+            capsys.readouterr()
+            assert cli.main(arguments) == 2
+            said = capsys.readouterr().err
+            assert said.startswith("refinr: bad.rinr: ")
+            assert said.count("\n") == 1
+    assert Path("back.npy").read_bytes() == b"old"
+    Path("bad.rinr").write_bytes(content[:20])
+    assert cli.main(["info", "bad.rinr"]) == 2
+
+
+def test_no_file_is_replaced_but_our_own(folder, capsys):
+    assert cli.main(["compress", "volume.npy", "out.rinr", *FAST]) == 0
+    assert cli.main(["compress", "volume.npy", "out.rinr", *FAST]) == 0
+    assert cli.main(["decompress", "out.rinr", "sound.wav"]) == 2
+    Path("notes.txt").write_text("mine")
+    assert cli.main(["compress", "volume.npy", "notes.txt", *FAST]) == 2
+    assert "there is such a file already" in capsys.readouterr().err
+    assert Path("notes.txt").read_text() == "mine"
+
+
+@pytest.mark.parametrize(
+    ("arguments", "words"),
+    [
+        (["compress", "colour.png", "out.png"], "the name of a signal"),
+        (["compress", "missing.png", "out.rinr"], "No such file"),
+        (["compress", "colour.png", "out.rinr", "--steps", "-1"], "steps: expected 0 or more"),
+        (["decompress", "colour.png", "back.png"], "colour.png: not a .rinr file"),
+        (["decompress", "missing.rinr", "back.png"], "No such file"),
+    ],
+)
+def test_what_cannot_be_tried(folder, capsys, arguments, words):
+    before = sorted(os.listdir())
+    assert cli.main(arguments) == 2
+    assert words in capsys.readouterr().err
+    assert sorted(os.listdir()) == before
