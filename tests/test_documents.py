@@ -40,6 +40,11 @@ def test_readme_has_an_example_and_fits_a_few_screens():
     assert len((ROOT / "README.md").read_text().splitlines()) <= 150
 
 
+def test_readme_says_how_many_cases_the_oracle_has():
+    (about,) = re.findall(r"about (\d+) cases", (ROOT / "README.md").read_text())
+    assert round(len(refinr.oracle.cases()), -2) == int(about)
+
+
 @each
 def test_links_lead_somewhere(document):
     links = re.findall(r"\]\(([^)]+)\)", document.read_text())
