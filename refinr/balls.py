@@ -148,6 +148,19 @@ class Machines:
         """The same numbers in another shape (E, N, D)."""
         return Ball(z.mid.reshape(shape), z.rad.reshape(len(self.unit), *shape))
 
+    def known(self, z: Ball, which: np.ndarray, values: np.ndarray) -> Ball:
+        """The same with values that every machine has where `which` (E,) says: small whole numbers."""
+        mid = np.array(z.mid)
+        rad = np.array(z.rad)
+        mid[which] = values
+        rad[:, which] = 0.0
+        return Ball(mid, rad)
+
+    def whole(self, mid: np.ndarray, terms: np.ndarray) -> Ball:
+        """Sums of so many terms of -1, 0 and 1: exact where a type holds all whole numbers up to their count."""
+        exact = np.broadcast_to(terms <= 1.0 / self.unit, (len(self.unit), *mid.shape))
+        return Ball(mid, np.where(exact, 0.0, np.inf))
+
     def integer_linear(self, h: Ball, w: np.ndarray, bits: int) -> Ball:
         """`refinr.ternary.integer_linear`: nothing is rounded where the type holds every sum, half included."""
         mid, _ = ternary.integer_linear(h.mid, w.astype(np.float64), bits=bits)  # (E, N, O)

@@ -26,11 +26,12 @@ from refinr.encodings import Encoding
 from refinr.mlp import MLP
 from refinr.perceptrons import Perceptrons
 from refinr.readouts.networks import Readouts
+from refinr.readouts.signs import SignReadouts
 from refinr.xp import get
 
-Network = Perceptrons | Readouts
+Network = Perceptrons | Readouts | SignReadouts
 
-NETWORKS: dict[str, Any] = {"spec": Perceptrons, "readouts": Readouts}
+NETWORKS: dict[str, Any] = {"spec": Perceptrons, "readouts": Readouts, "signs": SignReadouts}
 """Kinds of networks, by the key that describes them in files; `refinr.perceptrons` says what they offer."""
 
 PORTION = 256
@@ -54,7 +55,7 @@ class Layout:
     tile : tuple of ints
         Shape of a full tile; `tiles` says where each of them is.
     cut : Planes, BitCoordinate, Direct or Integers
-    network : Perceptrons or Readouts
+    network : Perceptrons, Readouts or SignReadouts
         What the networks are.
     """
 

@@ -14,7 +14,7 @@ from typing import Any
 import numpy as np
 
 from refinr import decoding, tiling
-from refinr.files import container, storing
+from refinr.files import container
 from refinr.files.residual import Residual, blocks
 from refinr.inr import INR
 from refinr.layout import Layout
@@ -69,7 +69,7 @@ def load(path: str | os.PathLike[str], *, trusted: bool = False, damaged: str = 
         checksum = str(description["checksum"])
         info = dict(description["info"])
         store = description["store"]
-        look_up(storing.STORES, store, "store")
+        look_up(layout.network.stores, store, "store")
     with _blaming(path, "its arrays are not those that its description speaks of"):
         params = layout.network.unpack(arrays, store, layout.outputs_of_networks, harmed)
     if not trusted:

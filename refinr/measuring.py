@@ -79,7 +79,7 @@ def measure(
     report = Report(
         seconds=seconds,
         networks=layout.networks,
-        parameters=layout.network.count(params, layout.networks),
+        parameters=layout.network.count(params, layout.outputs_of_networks),
         steps=steps,
         most_steps=most_steps,
         restarts=restarts,

@@ -14,7 +14,8 @@ of `refinr.readouts.networks`, which are solved.  Each is a frozen dataclass tha
 - ``at(params, networks, extent, points, cut, tile, xp)``: their outputs at points (n, d) of one tile, in samples;
 - ``enclosed(on, params, networks, extent, cut, tile)``: their outputs as balls, some samples after others;
 - ``cast(params)``: those arrays that machines cast to the type that they compute in;
-- ``count(params, networks)``: how many parameters that many networks have;
+- ``stores``: what files can hold parameters in, by name;
+- ``count(params, samples)``: how many parameters they have, of networks with so many samples each;
 - ``check_room(networks, size)``: raises ValueError where so many cannot be in so many bytes;
 - ``packed_bytes(params, store)``: bytes that files take for them;
 - ``pack(params, store)`` and ``unpack(arrays, store, samples, harmed)``: what files hold, and back; `samples` has how
@@ -26,7 +27,7 @@ of `refinr.readouts.networks`, which are solved.  Each is a frozen dataclass tha
 from __future__ import annotations
 
 import functools
-from collections.abc import Callable, Collection, Iterator
+from collections.abc import Callable, Collection, Iterator, Mapping
 from dataclasses import asdict, dataclass
 from types import ModuleType
 from typing import Any, ClassVar
@@ -62,6 +63,8 @@ class Perceptrons:
     version: ClassVar[int] = 2
     together: ClassVar[int] = 1
     beside: ClassVar[tuple[str, ...]] = ("encoding",)
+
+    stores: ClassVar[Mapping[str, Any]] = storing.STORES
 
     spec: MLP
     encoding: Encoding | None = None
@@ -134,13 +137,13 @@ class Perceptrons:
         """All of them."""
         return params
 
-    def count(self, params: Params, networks: int) -> int:
+    def count(self, params: Params, samples: np.ndarray) -> int:
         """The same for each network, biases included; scales of ternary layers are not trained, and do not count."""
-        return networks * mlp.parameter_count(self.spec)
+        return len(samples) * mlp.parameter_count(self.spec)
 
     def check_room(self, networks: int, size: int) -> None:
         """The parameters that are spoken of must be there, before anything is made for them."""
-        if self.count({}, networks) > PARAMETERS_A_BYTE * size:
+        if networks * mlp.parameter_count(self.spec) > PARAMETERS_A_BYTE * size:
             raise ValueError(f"{networks} networks of sizes {self.spec.sizes} in {size} bytes")
 
     def packed_bytes(self, params: Params, store: str) -> int:

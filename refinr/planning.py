@@ -22,7 +22,6 @@ from refinr.layout import Layout
 from refinr.mlp import MLP, get_layer, widths
 from refinr.optim import Optimiser, Schedule
 from refinr.perceptrons import Perceptrons
-from refinr.readouts.networks import Readouts
 from refinr.tables import look_up
 
 AUTO = "auto"
@@ -98,7 +97,7 @@ def plan(
     >>> layout.cut.bits, layout.tile, layout.networks
     (6, (4, 4), 24)
     """
-    signal = _signal(samples, decomposition, bits, radix_bits, gray, channels, tile)
+    signal = signal_of(samples, decomposition, bits, radix_bits, gray, channels, tile)
     *_, shape, cut = signal
     axes = cut.axes(shape)
     lift = _encoding(encoding, layer, axes, features, seed)
@@ -114,31 +113,7 @@ def plan(
     return Layout(*signal, Perceptrons(spec, lift))
 
 
-def plan_readouts(
-    samples: np.ndarray,
-    *,
-    bits: int | None = None,
-    gray: bool = True,
-    channels: bool | None = None,
-    tile: int | Sequence[int] = 16,
-    seed: int = 0,
-) -> tuple[Layout, Readouts]:
-    """The layout for an array whose planes are readouts of fixed features, and these; as in `refinr.solve`.
-
-    Examples
-    --------
-    >>> layout, network = plan_readouts(np.arange(64, dtype="uint8").reshape(8, 8))
-    >>> layout.networks, network
-    (6, Readouts(order=2.0, seed=0))
-    """
-    signal = _signal(samples, "planes", bits, 1, gray, channels, tile)
-    *_, shape, _ = signal
-    network = Readouts(order=1.0 if len(shape) == 1 else 2.0, seed=seed)
-    network.check(shape)
-    return Layout(*signal, network), network
-
-
-def _signal(
+def signal_of(
     samples: np.ndarray,
     decomposition: str,
     bits: int | None,
@@ -147,7 +122,7 @@ def _signal(
     channels: bool | None,
     tile: int | Sequence[int],
 ) -> tuple[str, tuple[int, ...], bool, int, tuple[int, ...], Decomposition]:
-    """All that a layout says before it comes to its networks."""
+    """All that a layout says of an array, before it comes to the networks."""
     if samples.ndim == 0 or samples.size == 0:
         raise ValueError(f"samples: expected at least one axis and one sample, got shape {samples.shape}")
     planes.code_dtype(samples.dtype)  # raises for dtypes without codes

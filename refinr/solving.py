@@ -9,6 +9,7 @@ takes minutes.
 from __future__ import annotations
 
 import json
+import math
 import os
 import time
 from collections.abc import Sequence
@@ -21,23 +22,29 @@ import numpy as np
 
 from refinr import cpu
 from refinr.completing import completed
-from refinr.files import container, storing
+from refinr.files import container
 from refinr.files.checksum import LosslessError
 from refinr.incoming import as_samples
 from refinr.inr import INR
 from refinr.layout import Layout
 from refinr.measuring import measure
-from refinr.planning import plan_readouts
+from refinr.planning import signal_of
 from refinr.progress import Progress
-from refinr.readouts.finding import Found, Search, Task, find
+from refinr.readouts import choosing, packing
+from refinr.readouts.finding import SMALLEST, Found, Search, Task, find
 from refinr.readouts.networks import Readouts
+from refinr.readouts.ragged import raw_bytes
+from refinr.readouts.signs import MOST_SAMPLES, SignReadouts
 from refinr.tables import look_up
 from refinr.tiled import Tiled
 from refinr.units import Journalled, Kept, Unit, assembled, batches, units_of
 from refinr.xp import get, name_of
 
-WEIGHTS = ("real",)
+WEIGHTS = ("real", *choosing.INTEGER)
 """What weights of readouts can be."""
+
+STORES = (*packing.REAL, SMALLEST)
+"""What files can hold real weights in."""
 
 
 def solve(
@@ -50,9 +57,9 @@ def solve(
     tile: int | Sequence[int] = 16,
     # the networks
     weights: str = "real",
+    effort: str = Search.effort,
     share: float | None = None,
-    budget: float = 1.0,
-    max_steps: int = Search.max_steps,
+    budget: float = Search.budget,
     seed: int = 0,
     # the machine
     executor: Executor | None = None,
@@ -61,7 +68,7 @@ def solve(
     progress: bool = False,
     # the file
     exact: bool = False,
-    store: str = Search.store,
+    store: str | None = None,
     journal: str | os.PathLike[str] | None = None,
     info: dict[str, Any] | None = None,
 ) -> INR:
@@ -73,7 +80,7 @@ def solve(
     always are some.  The keywords stand in this order:
 
     - the signal: `bits`, `gray`, `channels`, `tile`;
-    - the networks: `weights`, `share`, `budget`, `max_steps`, `seed`;
+    - the networks: `weights`, `effort`, `share`, `budget`, `seed`;
     - the machine: `executor`, `group`, `xp`, `progress`;
     - the file: `exact`, `store`, `journal`, `info`.
 
@@ -85,15 +92,16 @@ def solve(
         Planes of the Gray code, which are smoother.
     tile : int or sequence of ints
         As for `refinr.fit`; small tiles are solved faster.
-    weights : {"real"}
-        What the weights are.
+    weights : {"real", "ternary", "binary"}
+        What the weights are.  Those of a few levels are of features of -1 and 1, so that outputs are whole numbers, the
+        same on every machine.
+    effort : {"fast", "small"}
+        Give networks more features until one number of them does; or search for the fewest.
     share : float, above 0 and at most 1, optional
-        Features a sample that every network begins with; about half a feature is the limit for random bits.  By
-        default as many as hold most of the energy of a network's plane.
+        Features a sample that every network of real weights begins with, if effort is "fast"; half a feature a sample
+        is about the limit for random bits.  By default as many as hold most of the energy of a network's plane.
     budget : float, above 0 and at most 1
-        Features a sample that a network may get at most.
-    max_steps : int
-        Steps a network may take with one number of features before it gets more.
+        Features a sample that a network of real weights may get at most.
     seed : int
         Of the order of the features.  Same seed, same bytes, whatever the executor, the threads and the group size.
     group : int, optional
@@ -101,17 +109,20 @@ def solve(
     progress : bool
         Show a progress bar.
     exact : bool
-        Keep what a budget leaves wrong as a residual, instead of raising an error.
-    store : {"float16", "bfloat16", "float32"}
-        What files hold the weights in.  They are rounded to it before margins are asked for.
+        Keep networks that stay undecided within the budget as their raw bits, instead of raising an error.
+    store : {"float16", "bfloat16", "float32", "int8", "int5", "smallest"}, optional
+        What files hold real weights in, "float16" by default.  They are rounded to it before margins are asked for, and
+        a network whose margins do not survive gets more features.  "smallest" is "int5", and raw bits where those are
+        fewer.  Weights of a few levels have a store of their own.
     journal : path, optional
         A file to keep networks in as they are solved, as for `refinr.fit`.
 
     Returns
     -------
     INR
-        Outputs are scaled to root mean squares of 1, and keep at least 1e-4 of it from 0; on larger tiles as much as
-        rounding in float32 may reach, so that `refinr.certify` can guarantee float32.
+        Outputs of real weights keep at least 1e-4 of their root mean square from 0, and on long axes as much as
+        rounding in float32 may reach, so that `refinr.certify` guarantees float32.  A network for which no readout is
+        found, or none that is smaller, is its raw bits, as features that are one-hot: `info` counts them.
 
     Raises
     ------
@@ -130,64 +141,90 @@ def solve(
     (True, True)
     """
     samples = as_samples(samples)
-    _check(weights, share, budget, max_steps, seed, group, store, info)
+    search = Search(effort, share, budget, _store(weights, store))
+    _check(weights, search, group, info)
     library = get(xp)
-    layout, network = plan_readouts(samples, bits=bits, gray=gray, channels=channels, tile=tile, seed=seed)
-    search = Search(share, budget, max_steps, store)
+    layout, network = _plan(samples, bits, gray, channels, tile, weights, effort, seed)
     start = time.perf_counter()
     tiled = Tiled(layout, samples)
     units = units_of(layout)
     kept = Kept(units)
     if journal is not None:
         identity = [container.VERSION, tiled.checksum, layout.to_json(), repr(search), name_of(library)]
-        kept = Journalled(units, journal, identity)
+        kept = Journalled(units, raw_bytes(layout.outputs_each), journal, identity)
     _run(tiled, network, units, kept, search, executor, library, group, progress)
     found = assembled(layout, units, kept)
-    if not (exact or found.solved.all()):
-        raise LosslessError(_undecided(layout, np.flatnonzero(~found.solved), budget))
+    if found.undecided.any() and not exact:
+        raise LosslessError(_undecided(layout, found, budget))
     return measure(
         tiled,
-        network.params(found.features, found.weights, layout.outputs_each),
+        network.params(found.features, found.weights, found.raw, layout.outputs_each),
         seconds=time.perf_counter() - start,
-        steps=float(found.taken.mean()),
-        most_steps=int(found.taken.max()),
-        restarts=int(found.climbed.sum()),
         info=info,
-        exact=exact,
-        store=store,
+        store=search.holds,
     )
 
 
-def _check(
-    weights: str,
-    share: float | None,
-    budget: float,
-    max_steps: int,
-    seed: int,
-    group: int | None,
-    store: str,
-    info: dict[str, Any] | None,
-) -> None:
+def _store(weights: str, store: str | None) -> str:
+    """What files hold the weights in."""
+    if weights == "real":
+        return Search.store if store is None else store
+    if store is not None:
+        raise ValueError(f"store: {weights} weights have one of their own, expected None, got {store!r}")
+    return weights
+
+
+def _check(weights: str, search: Search, group: int | None, info: dict[str, Any] | None) -> None:
     try:
         json.dumps(info, allow_nan=False)
     except (TypeError, ValueError) as error:
         raise ValueError(f"info: expected values that JSON has: {error}") from None
     if weights not in WEIGHTS:
         raise ValueError(f"weights: unknown name {weights!r}; known are {', '.join(WEIGHTS)}")
-    if not 0.0 < budget <= 1.0:
-        raise ValueError(f"budget: expected a number above 0 and at most 1, got {budget}")
-    if share is not None and not 0.0 < share <= budget:
-        raise ValueError(f"share: expected a number above 0 and at most the budget of {budget}, got {share}")
-    if max_steps < 1:
-        raise ValueError(f"max_steps: expected 1 or more, got {max_steps}")
+    look_up(choosing.EFFORTS, search.effort, "effort")  # raises for unknown names
+    if weights == "real" and search.store not in STORES:
+        raise ValueError(f"store: unknown name {search.store!r}; known are {', '.join(STORES)}")
+    if not 0.0 < search.budget <= 1.0:
+        raise ValueError(f"budget: expected a number above 0 and at most 1, got {search.budget}")
+    if search.share is not None and not 0.0 < search.share <= search.budget:
+        raise ValueError(f"share: expected above 0 and at most the budget of {search.budget}, got {search.share}")
+    if search.share is not None and search.effort != "fast":
+        raise ValueError(f"share: effort {search.effort!r} looks for the fewest features itself, expected None")
+    if weights != "real" and (search.share is not None or search.budget != 1.0):
+        raise ValueError(f"share, budget: {weights} weights take what features they need, expected neither")
     if group is not None and group < 1:
         raise ValueError(f"group: expected 1 or more, got {group}")
-    look_up(storing.STORES, store, "store")  # raises for unknown names
+
+
+def _plan(
+    samples: np.ndarray,
+    bits: int | None,
+    gray: bool,
+    channels: bool | None,
+    tile: int | Sequence[int],
+    weights: str,
+    effort: str,
+    seed: int,
+) -> tuple[Layout, Readouts | SignReadouts]:
+    """The layout for an array whose planes are readouts of fixed features, and these."""
+    signal = signal_of(samples, "planes", bits, 1, gray, channels, tile)
+    *_, shape, _ = signal
+    network: Readouts | SignReadouts
+    if weights == "real":
+        network = Readouts(order=1.0 if len(shape) == 1 else 2.0, seed=seed)
+    else:
+        samples_each = math.prod(shape)
+        if samples_each > MOST_SAMPLES:
+            raise ValueError(f"tile: expected at most {MOST_SAMPLES} samples, with {weights} weights, got {shape}")
+        first, _ = choosing.INTEGER[weights][effort]
+        network = SignReadouts(weights, samples_each, tuple(choosing.ladder(samples_each, first).tolist()))
+    network.check(shape)
+    return Layout(*signal, network), network
 
 
 def _run(
     tiled: Tiled,
-    network: Readouts,
+    network: Readouts | SignReadouts,
     units: list[Unit],
     kept: Kept,
     search: Search,
@@ -202,7 +239,7 @@ def _run(
     def task(number: int) -> Task:
         unit = units[number]
         codes = np.concatenate([tiled.codes(index) for index in unit.tiles], axis=1)  # (N, tiles C)
-        return Task(number, network, layout.cut, unit.extent, codes)
+        return Task(number, network, layout.cut, layout.tile, unit.extent, codes)
 
     tracker = Progress(layout.networks, layout.outputs_each, visible)
     for number in kept.done:
@@ -214,7 +251,7 @@ def _run(
         for job, outcomes in completed(pool, call, ([task(n) for n in numbers] for numbers in wanted)):
             for (number, *_), found in zip(job, outcomes, strict=True):
                 kept.add(number, found)
-                tracker.update(units[number].networks, ~found.solved * layout.outputs_each)
+                tracker.update(units[number].networks, np.zeros_like(found.features))
                 tracker.finish(units[number].networks)
     except KeyboardInterrupt:
         raise KeyboardInterrupt(f"interrupted: {tracker.summary()}") from None
@@ -228,12 +265,14 @@ def _find_all(tasks: list[Task], search: Search, xp: str) -> list[Found]:
     return [find(task, search, xp) for task in tasks]
 
 
-def _undecided(layout: Layout, unsolved: np.ndarray, budget: float) -> str:
+def _undecided(layout: Layout, found: Found, budget: float) -> str:
     """Which networks a budget is too small for, in words."""
-    tile, within = divmod(int(unsolved[0]), layout.networks_each)
+    networks = np.flatnonzero(found.undecided)
+    tile, within = divmod(int(networks[0]), layout.networks_each)
     channel, plane = divmod(within, layout.networks_each // layout.channels)
     return (
-        f"budget: with {budget:g} features a sample {len(unsolved)} of {layout.networks} networks are undecided, the "
-        f"first that of tile {tile}, channel {channel}, plane {plane}: give more (1 is always enough), more max_steps, "
-        "or exact=True, which keeps what is wrong as a residual"
+        f"budget: {budget:g} features a sample leave {len(networks)} of {layout.networks} networks undecided, the "
+        f"first that of tile {tile}, channel {channel}, plane {plane}; for {found.impossible.sum()} there is a proof "
+        "that no weights will do: give more features (1 a sample is always enough), effort='small', or exact=True, "
+        "which keeps those networks as raw bits"
     )

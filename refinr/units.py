@@ -71,11 +71,12 @@ class Kept:
 class Journalled(Kept):
     """The same in a file, a record a unit, filled up to the most that a unit can have."""
 
-    def __init__(self, units: list[Unit], path: str | os.PathLike[str], identity: list[Any]) -> None:
+    def __init__(self, units: list[Unit], raw_bytes: int, path: str | os.PathLike[str], identity: list[Any]) -> None:
         super().__init__(units)
         networks = max(len(unit.networks) for unit in units)
         most = max(len(unit.networks) * math.prod(unit.extent) for unit in units)
-        record = {name: np.empty((1, most if name == "weights" else networks), dtype) for name, dtype in FOUND.items()}
+        sizes = dict.fromkeys(FOUND, (networks,)) | {"weights": (most,), "raw": (networks, raw_bytes)}
+        record = {name: np.empty((1, *sizes[name]), dtype) for name, dtype in FOUND.items()}
         key = hashlib.sha256(json.dumps(identity, sort_keys=True).encode()).digest()
         self._journal = Journal(path, key, len(units), record)
 
@@ -89,25 +90,29 @@ class Journalled(Kept):
         record = {name: np.zeros((1, *p.shape[1:]), p.dtype) for name, p in self._journal.params.items()}
         for name, values in found._asdict().items():
             record[name][0, : len(values)] = values
-        self._journal.add([number], record, found.taken.sum(), found.climbed.sum())
+        self._journal.add([number], record, np.zeros(1, int), np.zeros(1, int))
 
     def take(self, number: int) -> Found:
         """What was found of a unit, as it is in the file."""
         record = {name: p[number] for name, p in self._journal.params.items()}
         networks = len(self._units[number].networks)
         sizes = dict.fromkeys(record, networks)
-        sizes["weights"] = int(record["features"][:networks].sum(dtype=np.int64))
+        features = record["features"][:networks]
+        sizes |= {"weights": int(features.sum(dtype=np.int64)), "raw": int((features == 0).sum())}
         return Found(**{name: values[: sizes[name]] for name, values in record.items()})
 
 
 def assembled(layout: Layout, units: list[Unit], kept: Kept) -> Found:
     """What was found of all networks, in their order."""
     parts = [kept.take(number) for number in range(len(units))]
-    order = np.argsort(np.concatenate([unit.networks for unit in units]))
+    numbers = np.concatenate([unit.networks for unit in units])
+    order = np.argsort(numbers)
     each = {
         name: np.concatenate([getattr(part, name) for part in parts])[order]
-        for name in ("features", "taken", "climbed", "solved")
+        for name in ("features", "undecided", "impossible")
     }
+    raw = np.concatenate([part.raw for part in parts])
+    raw_numbers = numbers[np.concatenate([part.features for part in parts]) == 0]
     ends = np.cumsum(each["features"], dtype=np.int64)
     weights = np.empty(ends[-1], np.float32)
     for number, unit in enumerate(units):
@@ -115,9 +120,9 @@ def assembled(layout: Layout, units: list[Unit], kept: Kept) -> Found:
         first = 0
         for index in unit.tiles:
             networks = layout.networks_of(index)
-            begin = ends[networks.start] - each["features"][networks.start]
-            size = ends[networks.stop - 1] - begin
+            begin = int(ends[networks.start - 1]) if networks.start else 0
+            size = int(ends[networks.stop - 1]) - begin
             weights[begin : begin + size] = part.weights[first : first + size]
             first += size
         parts[number] = part._replace(weights=part.weights[:0])
-    return Found(weights=weights, **each)
+    return Found(weights=weights, raw=raw[np.argsort(raw_numbers)], **each)

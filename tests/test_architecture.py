@@ -30,11 +30,11 @@ FLOORS = {
             " oracle.rounding readouts.real readouts.infeasible readouts.integer codec.network codec.mixture"
             " codec.values",
             "kinds balls summary oracle.leaf_operations oracle.vectors codec.symbols codec.training"
-            " readouts.quantise readouts.networks codec.header",
+            " readouts.quantise readouts.packing readouts.ragged codec.header",
             "description readouts readouts.choosing codec.parameters codec.stream",
-            "mlp readouts.finding codec.slabs",
-            "chunks jobs codec.models",
-            "training perceptrons maxima memorisation codec.verbs",
+            "mlp readouts.networks codec.slabs",
+            "chunks jobs readouts.signs codec.models",
+            "training perceptrons readouts.finding maxima memorisation codec.verbs",
             "running layout",
             "planning tiled units decoding",
             "inr",

@@ -18,6 +18,8 @@ from refinr import units
 from refinr.files import container
 from refinr.readouts import finding
 from refinr.readouts.networks import LONGEST, Readouts, certain
+from refinr.readouts.ragged import raw_bytes
+from refinr.solving import STORES
 from refinr.units import units_of
 
 DTYPES = ["?", "<u1", "<i1", ">u2", "<i2", "<u4", "<i8", "<f2", ">f4", "<f8"]
@@ -51,11 +53,21 @@ def signals(draw: st.DrawFn) -> tuple[np.ndarray, dict[str, Any]]:
     return samples, {"channels": channels, "tile": tile, "share": share, "seed": draw(st.integers(0, 2**64 - 1))}
 
 
-@FEW
-@given(signals(), st.sampled_from(["float32", "float16", "bfloat16"]), st.booleans())
-def test_every_signal_comes_back_bit_for_bit(tmp_path_factory, signal, store, gray):
+HOW: list[dict[str, Any]] = [
+    *({"store": store} for store in STORES),
+    *({"effort": "small", "store": store} for store in ("float16", "smallest")),
+    *({"weights": weights} for weights in ("binary", "ternary")),
+]
+"""Every kind of weights, and what files hold them in."""
+
+
+@settings(max_examples=40)
+@given(signals(), st.sampled_from(HOW), st.booleans())
+def test_every_signal_comes_back_bit_for_bit(tmp_path_factory, signal, how, gray):
     samples, settings = signal
-    inr = refinr.solve(samples, store=store, gray=gray, **settings)
+    if "weights" in how or how.get("effort") == "small":
+        settings |= {"share": None}
+    inr = refinr.solve(samples, gray=gray, **settings, **how)
     path = tmp_path_factory.mktemp("solved") / "a.inr"
     inr.save(path)
     again = refinr.load(path, trusted=True)
@@ -64,7 +76,6 @@ def test_every_signal_comes_back_bit_for_bit(tmp_path_factory, signal, store, gr
         assert (decoded.dtype, decoded.shape) == (samples.dtype, samples.shape)
         assert decoded.tobytes() == samples.tobytes()
     assert inr.report.lossless
-    assert inr.report.parameters == int(inr.params["features"].sum(dtype=np.int64)) == inr.params["weights"].size
     assert inr.report.margin >= 1e-4
     assert refinr.certify(inr, "float32").types["float32"].guaranteed
 
@@ -122,7 +133,8 @@ def test_a_journal_goes_on_where_it_stopped(tmp_path, monkeypatch):
 
 
 def test_regions_and_points():
-    inr = refinr.solve(IMAGE, tile=8)
+    inr = refinr.solve(IMAGE, tile=8, store="smallest")
+    assert 0 < inr.params["raw"].shape[0] < inr.report.networks
     assert inr[3:20:2, -9:].tobytes() == IMAGE[3:20:2, -9:].tobytes()
     points = np.argwhere(np.ones(IMAGE.shape, bool))
     np.testing.assert_allclose(inr.at(points), inr.logits().reshape(len(points), 1, -1), rtol=1e-4, atol=1e-4)
@@ -135,16 +147,61 @@ def test_smooth_signals_take_fewer_features_than_noise():
     assert smooth.report.parameters_per_bit < 0.5 < rough.report.parameters_per_bit < 0.75
     wanted = refinr.solve(noise("<u2", (32, 32)), share=0.7)
     assert np.mean(wanted.params["features"] == round(0.7 * 256)) > 0.95
+    fewest = refinr.solve(IMAGE, effort="small")
+    assert fewest.report.parameters < smooth.report.parameters
+    assert fewest.decode().tobytes() == IMAGE.tobytes()
 
 
 def test_a_budget_too_small_is_said_or_made_up_for():
     samples = noise("<u1", (32, 32))
-    with pytest.raises(refinr.LosslessError, match=r"budget: with 0\.4 features a sample .* networks are undecided"):
+    with pytest.raises(refinr.LosslessError, match=r"budget: 0\.4 features a sample leave 32 of 32 .* for 32 there is"):
         refinr.solve(samples, budget=0.4)
     inr = refinr.solve(samples, budget=0.4, exact=True)
-    assert inr.residual is not None
     assert inr.decode().tobytes() == samples.tobytes()
-    assert (inr.params["features"] <= 0.4 * 256).all()
+    assert inr.params["raw"].shape == (32, 32)
+    assert inr.report.parameters == inr.report.total_bits
+    assert "32 as raw bits" in repr(inr)
+
+
+def test_raw_bits_where_nothing_is_smaller():
+    inr = refinr.solve(np.concatenate([IMAGE.ravel(), noise("<u2", (823,))]), store="smallest")
+    packed = inr.layout.network.packed_bytes(inr.params, inr.store)
+    assert 0 < len(inr.params["raw"]) < inr.report.networks
+    assert 8 * packed < 1.1 * inr.report.total_bits
+
+
+@pytest.mark.parametrize("weights", ["binary", "ternary"])
+@pytest.mark.parametrize("kind", ["float32", "float64", "int32", "array-api-strict"])
+def test_weights_of_few_levels_are_the_same_numbers_in_every_arithmetic(tmp_path, weights, kind):
+    """Outputs computed by hand from the file, in several arithmetics, with sums in any order: all are equal."""
+    samples = noise("<u2", (20, 17))
+    refinr.solve(samples, weights=weights).save(tmp_path / "a.inr")
+    inr = refinr.load(tmp_path / "a.inr")
+    if kind == "array-api-strict":
+        assert inr.decode(xp=kind).tobytes() == samples.tobytes()
+        assert inr.logits(xp=kind).tobytes() == inr.logits().tobytes()
+        return
+    network = inr.layout.network
+    ragged = network.ragged(inr.params)
+    order = np.random.default_rng(1)
+    for index, where in enumerate(inr.layout.tiles):
+        numbers = inr.layout.networks_of(index)
+        logits = inr.logits()[where].reshape(-1, len(numbers))  # (N, E)
+        for number, expected in zip(numbers, logits.T, strict=True):
+            D = int(ragged.counts[number])
+            columns = order.permutation(D)
+            F = network.features(D)[: len(expected), columns].astype(kind)
+            z = F @ ragged.dense(range(number, number + 1), D)[0, columns].astype(kind)
+            assert (z == expected).all()
+            assert (z != 0).all()
+
+
+def test_signs_are_not_defined_between_samples():
+    inr = refinr.solve(IMAGE[:9, :9], weights="ternary", tile=4)
+    points = np.argwhere(np.ones((9, 9), bool))
+    assert inr.at(points).tobytes() == inr.logits().reshape(81, 1, -1).tobytes()
+    with pytest.raises(ValueError, match="points: expected samples, because features of signs are not defined between"):
+        inr.at([[0.5, 0.0]])
 
 
 @pytest.mark.parametrize(
@@ -152,8 +209,12 @@ def test_a_budget_too_small_is_said_or_made_up_for():
     [
         ({"weights": "complex"}, "weights: unknown name 'complex'"),
         ({"budget": 0.0}, "budget: expected"),
-        ({"share": 0.8, "budget": 0.7}, "share: expected a number above 0 and at most the budget of 0.7, got 0.8"),
-        ({"max_steps": 0}, "max_steps: expected 1 or more, got 0"),
+        ({"share": 0.8, "budget": 0.7}, "share: expected above 0 and at most the budget of 0.7, got 0.8"),
+        ({"effort": "none"}, "effort: unknown name 'none'"),
+        ({"effort": "small", "share": 0.5}, "share: effort 'small' looks for the fewest"),
+        ({"weights": "binary", "share": 0.5}, "share, budget: binary weights take what features they need"),
+        ({"weights": "binary", "store": "int8"}, "store: binary weights have one of their own"),
+        ({"weights": "binary", "tile": 65, "channels": False}, "tile: expected at most 4096 samples"),
         ({"group": 0}, "group: expected"),
         ({"store": "int4"}, "store: unknown name"),
         ({"seed": -1}, "seed: expected"),
@@ -164,7 +225,7 @@ def test_a_budget_too_small_is_said_or_made_up_for():
 )
 def test_wrong_settings_are_named(settings, words):
     with pytest.raises(ValueError, match=words):
-        refinr.solve(IMAGE, **settings)
+        refinr.solve(np.tile(IMAGE, (3, 3)) if "tile" in settings else IMAGE, **settings)
 
 
 def test_wrong_samples_are_named():
@@ -180,8 +241,8 @@ def test_wrong_samples_are_named():
 # --- files that are anybody's ----------------------------------------------------------------------------------------
 
 
-def _forged(folder: Path, change: Any) -> Path:
-    inr = refinr.solve(IMAGE, tile=8)
+def _forged(folder: Path, change: Any, **settings: Any) -> Path:
+    inr = refinr.solve(IMAGE, tile=8, **settings)
     inr.save(folder / "a.inr")
     arrays, description = container.read(folder / "a.inr")
     arrays = {name: a.copy() for name, a in arrays.items()}
@@ -194,12 +255,16 @@ def _one_more(arrays: dict, description: dict) -> None:
     arrays["features"][5] += 1
 
 
-def _none(arrays: dict, description: dict) -> None:
+def _raw(arrays: dict, description: dict) -> None:
     arrays["features"][5] = 0
 
 
+def _more_raw(arrays: dict, description: dict) -> None:
+    arrays["raw"] = np.zeros((1, 8), np.uint8)
+
+
 def _too_many(arrays: dict, description: dict) -> None:
-    arrays["features"][5] = 65
+    arrays["features"][5] = 64
 
 
 def _wide(arrays: dict, description: dict) -> None:
@@ -234,11 +299,34 @@ def _no_network(arrays: dict, description: dict) -> None:
     del description["layout"]["readouts"]
 
 
+def _off_the_ladder(arrays: dict, description: dict) -> None:
+    arrays["rungs"][5] = 1 + len(description["layout"]["signs"]["ladder"])
+
+
+def _huge_rung(arrays: dict, description: dict) -> None:
+    description["layout"]["signs"]["ladder"][0] = 10**12
+
+
+def _no_ladder(arrays: dict, description: dict) -> None:
+    description["layout"]["signs"]["ladder"] = []
+
+
+def _other_samples(arrays: dict, description: dict) -> None:
+    description["layout"]["signs"]["samples"] = 65
+
+
+@pytest.mark.parametrize("change", [_off_the_ladder, _huge_rung, _no_ladder, _other_samples, _shorter, _more_raw])
+def test_what_a_file_of_signs_says_is_checked_as_well(tmp_path, change):
+    with pytest.raises(ValueError, match=r"b\.inr: its (description|arrays)"):
+        refinr.load(_forged(tmp_path, change, weights="binary"), trusted=True)
+
+
 @pytest.mark.parametrize(
     "change",
     [
         _one_more,
-        _none,
+        _raw,
+        _more_raw,
         _too_many,
         _wide,
         _fewer_networks,
@@ -255,12 +343,13 @@ def test_what_a_file_says_is_checked_before_anything_is_made_of_it(tmp_path, cha
         refinr.load(_forged(tmp_path, change), trusted=True)
 
 
-def test_a_changed_weight_is_caught(tmp_path):
+@pytest.mark.parametrize("settings", [{}, {"store": "int5"}, {"weights": "binary"}])
+def test_changed_weights_are_caught(tmp_path, settings):
     def changed(arrays: dict, description: dict) -> None:
-        arrays["weights"][:40] *= -1
+        arrays["weights"][:40] = arrays["weights"][40:80]
 
     with pytest.raises(refinr.LosslessError, match="not those that were fitted"):
-        refinr.load(_forged(tmp_path, changed)).decode()
+        refinr.load(_forged(tmp_path, changed, **settings)).decode()
 
 
 def test_older_versions_are_not_handed_what_they_cannot_read(tmp_path):
@@ -278,10 +367,12 @@ def test_older_versions_are_not_handed_what_they_cannot_read(tmp_path):
 def test_a_certain_margin_is_beyond_rounding(extent, seed):
     """Of weights that are anything at all: the enclosure's radius stays below half of it."""
     rng = np.random.default_rng(seed)
+    extent[0] += 1
     N = int(np.prod(extent))
     network = Readouts(order=1.0, seed=seed)
-    counts = rng.integers(1, N + 1, 3)
-    params = network.params(counts, rng.standard_cauchy(counts.sum()).astype(np.float32), N)
+    counts = rng.integers(1, N, 3)
+    weights = rng.standard_cauchy(counts.sum()).astype(np.float32)
+    params = network.params(counts, weights, np.zeros((0, raw_bytes(N)), np.uint8), N)
     from refinr.balls import Machines
 
     (z,) = network.enclosed(Machines(["float32"]), params, range(3), tuple(extent), None, tuple(extent))

@@ -13,6 +13,7 @@ from refinr.cli import commands
 from refinr.codec.verbs import EFFORTS
 from refinr.files import signals, storing
 from refinr.files.floats import FLOAT_TYPES
+from refinr.readouts import choosing
 from refinr.readouts.finding import Search
 
 
@@ -60,13 +61,15 @@ def solve(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--tile", type=lengths, default=16, help="16 (16*16 samples in any dimension) or 16,16,8")
     parser.add_argument("--share", type=float, help="features a sample to begin with; default: as smoothness says")
     parser.add_argument("--budget", type=float, default=1.0, help="features a sample at most")
-    parser.add_argument("--max-steps", type=int, default=Search.max_steps, help="steps before there are more features")
+    text = "fast: more features until it does; small: the fewest that are found"
+    parser.add_argument("--effort", choices=list(choosing.EFFORTS), default=Search.effort, help=text)
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--gray", action=argparse.BooleanOptionalAction, default=True, help="planes of the Gray code")
     parser.add_argument("--channels", action=argparse.BooleanOptionalAction, help="last axis counts channels")
-    text = "keep what a budget leaves wrong as a residual, so that decoding is exact"
+    text = "keep as raw bits what a budget leaves undecided"
     parser.add_argument("--exact", action=argparse.BooleanOptionalAction, default=False, help=text)
-    parser.add_argument("--store", choices=list(storing.STORES), default=Search.store, help="what the file holds")
+    text = "what the file holds real weights in; default: float16"
+    parser.add_argument("--store", choices=list(solving.STORES), help=text)
     _add_machine(parser)
 
 

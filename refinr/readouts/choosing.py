@@ -173,6 +173,7 @@ def real_readouts(
     share: float | None = None,
     store: str = "float32",
     margin: float = real.MARGIN,
+    budget: float = 1.0,
 ) -> Choice:
     """Real weights for all networks; at D = N, the last rung, every one is solved.
 
@@ -188,6 +189,8 @@ def real_readouts(
         One of `quantise.STORES`: a network whose stored weights decide otherwise goes one rung up.
     margin : float
         As for `real.solve`.
+    budget : float
+        D / N at most; below 1, networks may stay unsolved.
 
     Examples
     --------
@@ -197,7 +200,7 @@ def real_readouts(
     (True, True)
     """
     growth, steps = look_up(EFFORTS, effort, "effort")
-    sizes = rungs(basis.samples, growth)
+    sizes = rungs(max(1, int(budget * basis.samples)), growth)
     xp = namespace(signs)
 
     def attempt(which: np.ndarray, features: np.ndarray) -> tuple[Array, np.ndarray]:
@@ -206,7 +209,9 @@ def real_readouts(
         solved = np.flatnonzero(found.solved)
         if store == "float32" or not solved.size:
             return found.weights, found.solved
-        stored = quantise.quantise(basis, columns(found.weights, solved), columns(S, solved), features[solved], store)
+        stored = quantise.quantise(
+            basis, columns(found.weights, solved), columns(S, solved), features[solved], store, least=margin
+        )
         kept = found.solved.copy()
         kept[solved] = stored.kept
         where = np.zeros(which.size, np.int64)
@@ -215,8 +220,10 @@ def real_readouts(
 
     if effort == "small":
         return bisect(attempt, signs.shape[1], sizes)
-    start = energy(basis, signs) if share is None else np.full(signs.shape[1], round(share * basis.samples))
-    return climb(attempt, start, sizes)
+    if share is None:
+        return climb(attempt, energy(basis, signs), sizes)
+    start = max(1, round(share * basis.samples))
+    return climb(attempt, np.full(signs.shape[1], start), np.unique(np.append(sizes, min(start, sizes[-1]))))
 
 
 # --- integer readouts ------------------------------------------------------------------------------------------------
@@ -262,7 +269,7 @@ def ladder(samples: int, first: float) -> np.ndarray:
     return np.array(sizes + primes(lowest, round(MOST * samples) + 10))
 
 
-def integer_readouts(signs: Array, weights: str = "binary", effort: str = "fast") -> Choice:
+def integer_readouts(signs: Array, weights: str = "binary", effort: str = "fast", *, tile: int | None = None) -> Choice:
     """Weights of a few levels for all networks, on Legendre features.
 
     Parameters
@@ -272,11 +279,14 @@ def integer_readouts(signs: Array, weights: str = "binary", effort: str = "fast"
     effort : {"fast", "small"}
         Binary weights come from messages, climbing from a size that nearly always does or from one that sometimes does.
         Ternary ones come from straight-through steps, which take more features, or from messages.
+    tile : int, optional
+        Samples of a full tile, of which these N are some: its features and sizes are taken.  N by default.
 
     Returns
     -------
     choice : Choice
-        A network's features are those of ``legendre(N, D)``, its weights the first D of a column; int8, and 0 beyond.
+        A network's features are the first N rows of ``legendre(tile, D)``, its weights the first D of a column; int8,
+        and 0 beyond.
         D is 0 where no size solves a network: its raw bits are its readout.
 
     Examples
@@ -288,11 +298,12 @@ def integer_readouts(signs: Array, weights: str = "binary", effort: str = "fast"
     """
     first, solver = look_up(look_up(INTEGER, weights, "weights"), effort, "effort")
     N, networks = signs.shape
-    sizes = ladder(N, first)
+    full = N if tile is None else tile
+    sizes = ladder(full, first)
 
     def attempt(which: np.ndarray, features: np.ndarray) -> tuple[Array, np.ndarray]:
         (D,) = set(features.tolist())  # who is left has failed on the same rungs
-        found = solver(legendre(N, D).matrix(), columns(signs, which))
+        found = solver(legendre(full, D).matrix()[:N], columns(signs, which))
         xp = namespace(found.weights)
         none = xp.zeros_like(xp.broadcast_to(found.weights[:1, :], (int(sizes[-1]) - D, which.size)))
         return xp.concat([found.weights, none], axis=0), found.solved

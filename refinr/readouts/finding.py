@@ -1,6 +1,6 @@
-"""How many features each network gets, and its weights as files keep them: the work of one group of tiles.
+"""Readouts for some tiles, as files keep them: the work of one group of tiles, done anywhere.
 
-With this you can describe such work (`Task`), say how it is to be done (`Search`), and do it anywhere (`find`).
+With this you can describe such work (`Task`), say how it is to be done (`Search`), and do it (`find`).
 """
 
 from __future__ import annotations
@@ -12,21 +12,21 @@ import numpy as np
 
 from refinr import cpu
 from refinr import xp as libraries
-from refinr.files import storing
-from refinr.readouts import real
+from refinr.readouts import choosing, infeasible, quantise, real
 from refinr.readouts.batches import columns
-from refinr.readouts.features import Cosines
 from refinr.readouts.networks import Readouts, by_network, certain
-from refinr.xp import Array, asarray_like, namespace, to_host
+from refinr.readouts.ragged import pack_bits, raw_bytes
+from refinr.readouts.signs import SignReadouts
+from refinr.xp import Array, to_host
 
-ENERGY = 0.62
-"""Networks begin with the features that hold this share of their signs' energy."""
+SMALLEST = "smallest"
+"""The store of real weights that takes raw bits where those are fewer."""
 
-GROWTH = 0.06
-"""A network that has no readout gets so many more features, in share of those it had."""
+INTEGERS = "int5"
+"""What the other networks are then stored in."""
 
-WIDER = 20.0
-"""How much wider than asked for margins are made that rounding to what files hold has narrowed too much."""
+PROOFS = 64
+"""Undecided networks of a task for which certificates are tried, a few milliseconds each."""
 
 
 @dataclass(frozen=True)
@@ -35,29 +35,34 @@ class Search:
 
     Parameters
     ----------
+    effort : {"fast", "small"}
     share : float or None
         Features a sample to begin with; None: as the energy of a network's signs says.
     budget : float
         Features a sample at most.
-    max_steps : int
-        Steps with one number of features.
     store : str
-        What files hold weights in.
+        What files hold real weights in, or `SMALLEST`.
     """
 
+    effort: str = "fast"
     share: float | None = None
     budget: float = 1.0
-    max_steps: int = 40
     store: str = "float16"
+
+    @property
+    def holds(self) -> str:
+        """What files hold the weights in."""
+        return INTEGERS if self.store == SMALLEST else self.store
 
 
 class Task(NamedTuple):
     """Tiles of one extent whose networks are solved together: all that a worker needs to know."""
 
     number: int
-    network: Readouts
+    network: Readouts | SignReadouts
     cut: Any
     """A decomposition; its targets are above 0 where the wanted bit is 1."""
+    tile: tuple[int, ...]
     extent: tuple[int, ...]
     codes: np.ndarray
     """(N, C) of one tile beside another: a tile more is so many channels more."""
@@ -67,16 +72,18 @@ class Found(NamedTuple):
     """What came of a `Task`: an entry for each network, in their order."""
 
     features: np.ndarray
+    """0 where it is raw."""
     weights: np.ndarray
-    """As files hold them: those of one network after another, float32."""
-    taken: np.ndarray
-    """Steps."""
-    climbed: np.ndarray
-    """How often a network got more features."""
-    solved: np.ndarray
+    """As files hold them: those of one network after another, float32; without those of raw networks."""
+    raw: np.ndarray
+    """The bits of raw networks (raw, bytes)."""
+    undecided: np.ndarray
+    """Whether a network is raw because the budget was too small."""
+    impossible: np.ndarray
+    """Whether there is a proof that it was."""
 
 
-FOUND = {"features": "u4", "weights": "f4", "taken": "u4", "climbed": "u4", "solved": "u1"}
+FOUND = {"features": "u4", "weights": "f4", "raw": "u1", "undecided": "?", "impossible": "?"}
 """The same as records of a journal."""
 
 
@@ -84,54 +91,54 @@ def find(task: Task, search: Search, xp: str = "numpy") -> Found:
     """Solve the networks of a task."""
     targets = task.cut.targets(task.codes)[:, :, 0].T  # (N, E)
     S = libraries.get(xp).asarray(np.where(targets > 0, np.float32(1), np.float32(-1)))
-    basis = task.network.basis(task.extent)
-    N, E = targets.shape
-    most = max(1, int(search.budget * N))
-    margin = certain(task.extent)
-    D = first_features(basis, S) if search.share is None else np.full(E, round(search.share * N))
-    D = np.clip(D, 1, most)
-    weights = np.zeros((N, E), np.float32)
-    taken = np.zeros(E, np.int64)
-    climbed = np.zeros(E, np.int64)
-    open_ = np.arange(E)
     with cpu.single_threaded_blas():
-        while open_.size:
-            here = columns(S, open_)
-            found = real.solve(basis, here, D[open_], steps=search.max_steps, margin=margin)
-            taken[open_] += np.where(found.solved, found.steps, search.max_steps)
-            w, good = kept(basis, found, here, D[open_], margin, search.store)
-            weights[:, open_[good]] = w[:, good]
-            left = open_[~good]
-            open_ = left[D[left] < most]
-            climbed[open_] += 1
-            D[open_] = np.minimum(most, np.maximum(D[open_] + 1, np.ceil(D[open_] * (1.0 + GROWTH)).astype(np.int64)))
-    solved = (weights != 0).any(axis=0)
-    return Found(D, by_network(basis, weights, D), taken, climbed, solved)
+        if isinstance(task.network, SignReadouts):
+            features, weights, undecided, impossible = _integer(task.network, S, search)
+        else:
+            features, weights, undecided, impossible = _real(task.network, task.extent, S, search)
+    raw = np.zeros((int((features == 0).sum()), raw_bytes(int(np.prod(task.tile)))), np.uint8)
+    bits = pack_bits(targets.T[features == 0] > 0)
+    raw[:, : bits.shape[1]] = bits
+    return Found(features, weights, raw, undecided, impossible)
 
 
-def first_features(basis: Cosines, signs: Array) -> np.ndarray:
-    """The least D whose features hold `ENERGY` of the signs' energy, (E,)."""
-    w = to_host(basis.analysis(signs))
-    energy = np.cumsum(np.square(w[np.argsort(basis.ranks)]), axis=0)  # (N, E)
-    return 1 + (energy < ENERGY * energy[-1]).sum(axis=0)
+def _integer(network: SignReadouts, S: Array, search: Search) -> tuple[np.ndarray, ...]:
+    choice = choosing.integer_readouts(S, network.weights, search.effort, tile=network.samples)
+    w = to_host(choice.weights).T  # (E, D)
+    none = np.zeros(len(w), bool)
+    weights = w[np.arange(w.shape[1]) < choice.features[:, None]]
+    return choice.features, weights.astype(np.float32), none, none
 
 
-def kept(
-    basis: Cosines, found: real.Solution, signs: Array, features: np.ndarray, margin: float, store: str
-) -> tuple[np.ndarray, np.ndarray]:
-    """Weights as files hold them, outputs of about 1 in the root mean square, and who has margins still."""
-    w, good = _rounded(basis, found.weights, signs, margin, store)
-    again = np.flatnonzero(found.solved & ~good)
-    if again.size:
-        w_again = columns(found.weights, again)
-        S = columns(signs, again)
-        wide = real.widen(basis, w_again, S, features[again], margin=WIDER * margin)
-        w[:, again], good[again] = _rounded(basis, wide.weights, S, margin, store)
-    return w, good & found.solved
+def _real(network: Readouts, extent: tuple[int, ...], S: Array, search: Search) -> tuple[np.ndarray, ...]:
+    basis = network.basis(extent)
+    smallest = search.store == SMALLEST
+    budget = min(search.budget, 1.0 / quantise.STORES[INTEGERS].bits) if smallest else search.budget
+    share = None if search.share is None else min(search.share, budget)
+    margin = certain(extent)
+    choice = choosing.real_readouts(
+        basis, S, search.effort, share=share, store=search.holds, margin=margin, budget=budget
+    )
+    unsolved = np.flatnonzero(choice.features == 0)
+    features = np.where(choice.features == basis.samples, 0, choice.features)  # no more than the bits themselves
+    undecided = np.zeros(features.size, bool)
+    impossible = np.zeros(features.size, bool)
+    if unsolved.size and not smallest:
+        undecided[unsolved] = True
+        tried = unsolved[:PROOFS]
+        impossible[tried] = _impossible(network, extent, columns(S, tried), max(1, int(budget * basis.samples)))
+    w = choice.weights / real.rms(choice.weights) if search.holds == "float32" else choice.weights
+    weights = by_network(basis, to_host(w), features) + np.float32(0)  # no -0.0, which whole numbers have not
+    return features, weights, undecided, impossible
 
 
-def _rounded(basis: Cosines, w: Array, signs: Array, margin: float, store: str) -> tuple[np.ndarray, np.ndarray]:
-    scaled = to_host(w / namespace(w).maximum(real.rms(w), real.TINY))
-    rounded = storing.nearest(scaled, store)
-    z = signs * basis.synthesis(asarray_like(rounded, signs))
-    return rounded, to_host(real.clear(z, margin))
+def _impossible(network: Readouts, extent: tuple[int, ...], S: Array, features: int) -> np.ndarray:
+    """For which networks there is a proof that they have no readout of so many features."""
+    basis = network.basis(extent)
+    found = real.solve(basis, S, features, steps=300)
+    unsolved = np.flatnonzero(~found.solved)
+    proved = np.zeros(found.solved.size, bool)
+    if unsolved.size:
+        certificates = infeasible.certify(basis, columns(S, unsolved), features, found.last)
+        proved[unsolved] = [v is not None for v in certificates]
+    return proved

@@ -1,25 +1,29 @@
 """Solved readouts as the networks of an array: each of as many features as it needs.
 
-With this you can evaluate, bound, count, pack and describe those of some tiles (`Readouts`); `refinr.perceptrons` says
-what networks of an array offer.
+With this you can evaluate, bound, count, pack and describe those of some tiles: readouts of cosines with real weights
+(`Readouts`), and of signs with weights of one bit or one trit (`SignReadouts`).  `refinr.perceptrons` says what
+networks of an array offer.
 
-Networks have different numbers of features.  Their weights stand one after another in one array, and where those of a
-network begin is the sum of the numbers before.
+Stored are the weights of one network after another, ``weights``; how many features each has, ``features`` or ``rungs``;
+and the bits of networks that are raw, ``raw``, those whose number is 0 there.
 """
 
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Collection, Iterator
+from abc import ABC, abstractmethod
+from collections.abc import Callable, Collection, Iterator, Mapping
 from dataclasses import asdict, dataclass
 from types import ModuleType
-from typing import Any, ClassVar
+from typing import Any, ClassVar, Self
 
 import numpy as np
 
-from refinr.files import storing
 from refinr.files.floats import FLOAT_TYPES
+from refinr.readouts import packing
 from refinr.readouts.features import Cosines
+from refinr.readouts.packing import REAL, Packing
+from refinr.readouts.ragged import Ragged, raw_bytes
 from refinr.readouts.real import MARGIN
 from refinr.xp import Array, asarray_like, to_host
 
@@ -29,29 +33,148 @@ LONGEST = 2048
 Params = dict[str, Array]
 
 
-@dataclass(frozen=True)
-class Readouts:
-    """Networks that sum cosines, the first D in an order that they share.
+class Solved(ABC):
+    """What all kinds of solved readouts share."""
 
-    Stored are ``features``, the D of every network, and ``weights``, float32, those of one network after another, each
-    in the order of `refinr.readouts.features.Cosines.ranks`.
+    version: ClassVar[int] = 3
+    beside: ClassVar[tuple[str, ...]] = ()
+    together: ClassVar[int] = 2**17
+    numbers: ClassVar[str]
+    """The array that says how many features networks have."""
+
+    @property
+    @abstractmethod
+    def stores(self) -> Mapping[str, Packing]:
+        """What files can hold the weights in."""
+
+    @abstractmethod
+    def sizes(self, numbers: np.ndarray) -> np.ndarray:
+        """How many features networks have, from what is stored of it; 0 where they are raw."""
+
+    @abstractmethod
+    def _check_numbers(self, numbers: np.ndarray, samples: np.ndarray) -> None:
+        """Raise for what they cannot be, in tiles of so many samples."""
+
+    @abstractmethod
+    def _outputs(self, ragged: Ragged, networks: range, extent: tuple[int, ...], xp: ModuleType) -> np.ndarray:
+        """Outputs (N, E) on the host; of anything where networks are raw."""
+
+    @abstractmethod
+    def to_json(self) -> dict[str, Any]:
+        """As JSON values."""
+
+    # --- outputs -----------------------------------------------------------------------------------------------------
+
+    def evaluator(
+        self, params: Params, cut: Any, tile: tuple[int, ...], xp: ModuleType
+    ) -> Callable[[range, tuple[int, ...]], np.ndarray]:
+        """A function of networks and an extent that gives outputs."""
+        ragged = self.ragged(params)
+
+        def outputs(networks: range, extent: tuple[int, ...]) -> np.ndarray:
+            z = self._outputs(ragged, networks, extent, xp).T
+            raw = ragged.is_raw(networks)
+            if raw.any():
+                z = np.array(z)
+                z[raw] = ragged.signs(networks, math.prod(extent))
+            return z[:, :, None]
+
+        return outputs
+
+    # --- parameters --------------------------------------------------------------------------------------------------
+
+    def ragged(self, params: Params) -> Ragged:
+        """Where the weights of each network are."""
+        return Ragged(self.sizes(params[self.numbers]), params["weights"], params["raw"])
+
+    def cast(self, params: Params) -> Params:
+        """The weights, and the largest of raw networks' weights."""
+        return {"weights": np.append(params["weights"], np.ones(1, params["weights"].dtype))}
+
+    def count(self, params: Params, samples: np.ndarray) -> int:
+        """Weights; of a raw network as many as it has samples."""
+        return int(params["weights"].size + samples[params[self.numbers] == 0].sum())
+
+    def check_room(self, networks: int, size: int) -> None:
+        """Every network has at least its number of features in a file."""
+        if networks > size:
+            raise ValueError(f"{networks} networks in {size} bytes")
+
+    def packed_bytes(self, params: Params, store: str) -> int:
+        """Bytes that files take for them."""
+        beside = int(params[self.numbers].nbytes + params["raw"].nbytes)
+        return beside + packing.packed_bytes(params["weights"].size, store)
+
+    def pack(self, params: Params, store: str) -> Params:
+        """Arrays as files hold them."""
+        return params | {"weights": packing.pack(params["weights"], store)}
+
+    def unpack(self, arrays: Params, store: str, samples: np.ndarray, harmed: Collection[str] = ()) -> Params:
+        """The inverse; numbers of features must be possible, and add up to the number of weights."""
+        if arrays.keys() != {self.numbers, "weights", "raw"}:
+            raise ValueError(f"expected {self.numbers}, weights and raw, got {', '.join(arrays)}")
+        if self.numbers in harmed:
+            raise ValueError(f"{self.numbers}: damaged, and without them nobody knows which weights are whose")
+        numbers = arrays[self.numbers]
+        kind = numbers_dtype(int(samples.max()))
+        if (numbers.dtype, numbers.shape) != (kind, samples.shape):
+            raise ValueError(f"{self.numbers}: expected {kind} {samples.shape}, got {numbers.dtype} {numbers.shape}")
+        self._check_numbers(numbers, samples)
+        raw = arrays["raw"]
+        shape = (int((numbers == 0).sum()), raw_bytes(int(samples.max())))
+        if (raw.dtype, raw.shape) != (np.dtype(np.uint8), shape):
+            raise ValueError(f"raw: expected uint8 {shape}, got {raw.dtype} {raw.shape}")
+        total = int(self.sizes(numbers).sum(dtype=np.int64))
+        return arrays | {"weights": packing.unpack(arrays["weights"], store, total)}
+
+    # --- in words ----------------------------------------------------------------------------------------------------
+
+    def words(self, params: Params) -> str:
+        """How many features, of what kind."""
+        sizes = self.sizes(params[self.numbers])
+        raw = int((sizes == 0).sum())
+        solved = sizes[sizes > 0]
+        found = f"{solved.min()} to {solved.max()} {self.kind}" if solved.size else f"no {self.kind}"
+        return found + (f" (and {raw} as raw bits)" if raw else "")
+
+    @property
+    @abstractmethod
+    def kind(self) -> str:
+        """What features are."""
+
+    def details(self, params: Params, store: str) -> dict[str, str]:
+        """How many features there are on average, and how many networks are raw bits."""
+        sizes = self.sizes(params[self.numbers])
+        raw = int((sizes == 0).sum())
+        mean = params["weights"].size / max(1, sizes.size - raw)
+        return {
+            "features": f"{mean:.1f} a network on average",
+            "raw bits": f"{raw} networks, for which nothing smaller was found" if raw else "none",
+        }
+
+    @classmethod
+    def from_json(cls, value: dict[str, Any]) -> Self:
+        """The inverse of `to_json`."""
+        return cls(**value)
+
+
+# --- real weights ----------------------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True)
+class Readouts(Solved):
+    """Networks that sum cosines, the first D in an order that they share; weights in the order of the ranks.
 
     Parameters
     ----------
     order : float
     seed : int
         Of the features, see `refinr.readouts.features.Cosines`.
-
-    Examples
-    --------
-    >>> networks = Readouts(order=1.0, seed=0)
-    >>> networks.words(networks.params(np.array([2, 1, 4]), np.ones(7, "float32"), samples=4))
-    '1 to 4 cosines'
     """
 
-    version: ClassVar[int] = 3
-    beside: ClassVar[tuple[str, ...]] = ()
-    together: ClassVar[int] = 2**17
+    numbers: ClassVar[str] = "features"
+    kind: ClassVar[str] = "cosines"
+    stores: ClassVar[Mapping[str, Packing]] = REAL
 
     order: float
     seed: int
@@ -66,20 +189,21 @@ class Readouts:
         """The features of a tile of that extent."""
         return Cosines(extent, self.order, self.seed)
 
-    # --- outputs -----------------------------------------------------------------------------------------------------
+    def params(self, features: np.ndarray, weights: np.ndarray, raw: np.ndarray, samples: int) -> Params:
+        """What is stored of networks with so many features each, in full tiles of so many samples."""
+        return {"features": features.astype(numbers_dtype(samples)), "weights": weights, "raw": raw}
 
-    def evaluator(
-        self, params: Params, cut: Any, tile: tuple[int, ...], xp: ModuleType
-    ) -> Callable[[range, tuple[int, ...]], np.ndarray]:
-        """A function of networks and an extent that gives outputs."""
-        ends = np.cumsum(params["features"], dtype=np.int64)
+    def sizes(self, numbers: np.ndarray) -> np.ndarray:
+        """They are stored as they are."""
+        return numbers
 
-        def outputs(networks: range, extent: tuple[int, ...]) -> np.ndarray:
-            basis = self.basis(extent)
-            w = xp.asarray(_dense(basis, params, ends, networks))  # (N, E)
-            return to_host(basis.synthesis(w)).T[:, :, None]
+    def _check_numbers(self, numbers: np.ndarray, samples: np.ndarray) -> None:
+        if (numbers >= samples).any():
+            raise ValueError("features: expected fewer than a tile has samples")
 
-        return outputs
+    def _outputs(self, ragged: Ragged, networks: range, extent: tuple[int, ...], xp: ModuleType) -> np.ndarray:
+        basis = self.basis(extent)
+        return to_host(basis.synthesis(xp.asarray(_in_rows(basis, ragged, networks))))
 
     def at(
         self,
@@ -91,89 +215,35 @@ class Readouts:
         tile: tuple[int, ...],
         xp: ModuleType,
     ) -> np.ndarray:
-        """Outputs at points (n, d) of a tile, in samples: cosines are at home between samples, too."""
+        """Outputs at points (n, d) of a tile: cosines are at home between samples, raw bits are the nearest ones."""
         basis = self.basis(extent)
-        w = xp.asarray(_dense(basis, params, np.cumsum(params["features"], dtype=np.int64), networks))
-        waves = asarray_like(basis.at(points), w)  # (n, N)
-        return to_host(xp.matmul(waves, w)).T[:, :, None]
+        ragged = self.ragged(params)
+        w = xp.asarray(_in_rows(basis, ragged, networks))
+        z = to_host(xp.matmul(asarray_like(basis.at(points), w), w)).T  # (E, n)
+        raw = ragged.is_raw(networks)
+        if raw.any():
+            z = np.array(z)
+            nearest = np.minimum(np.rint(points).astype(np.int64), np.asarray(extent) - 1)
+            z[raw] = ragged.signs(networks, basis.samples)[:, np.ravel_multi_index(tuple(nearest.T), extent)]
+        return z[:, :, None]
 
     def enclosed(
         self, on: Any, params: Params, networks: range, extent: tuple[int, ...], cut: Any, tile: tuple[int, ...]
     ) -> Iterator[Any]:
         """Outputs as a ball of the arithmetic `on`: of the separable transform, with sums in any order."""
         basis = self.basis(extent)
-        w = _dense(basis, params, np.cumsum(params["features"], dtype=np.int64), networks)
-        z = on.data(w[None])  # (1, N, E)
+        ragged = self.ragged(params)
+        z = on.data(_in_rows(basis, ragged, networks)[None])  # (1, N, E)
         before = 1
         for n, waves in zip(basis.tile, basis.waves, strict=True):
             z = on.transform(waves.T, on.reshaped(z, (before, n, -1)))
             before *= n
-        yield on.reshaped(z, (basis.samples, -1, 1)).turned()
-
-    # --- parameters --------------------------------------------------------------------------------------------------
-
-    def params(self, features: np.ndarray, weights: np.ndarray, samples: int) -> Params:
-        """Numbers of features (networks,) and weights as they are stored, in tiles of so many samples."""
-        return {"features": features.astype(_counts_dtype(samples)), "weights": weights}
-
-    def cast(self, params: Params) -> Params:
-        """The weights: how many they are is not cast."""
-        return {"weights": params["weights"]}
-
-    def count(self, params: Params, networks: int) -> int:
-        """Weights."""
-        return int(params["weights"].size)
-
-    def check_room(self, networks: int, size: int) -> None:
-        """Every network has at least its number of features in a file."""
-        if networks > size:
-            raise ValueError(f"{networks} networks in {size} bytes")
-
-    def packed_bytes(self, params: Params, store: str) -> int:
-        """Bytes that files take for them."""
-        return int(params["features"].nbytes) + storing.packed_bytes(self.cast(params), store)
-
-    def pack(self, params: Params, store: str) -> Params:
-        """Arrays as files hold them."""
-        return params | {"weights": storing.pack(params["weights"], store)}
-
-    def unpack(self, arrays: Params, store: str, samples: np.ndarray, harmed: Collection[str] = ()) -> Params:
-        """The inverse; numbers of features must be possible, and add up to the number of weights."""
-        if arrays.keys() != {"features", "weights"}:
-            raise ValueError(f"expected features and weights, got {', '.join(arrays)}")
-        if "features" in harmed:
-            raise ValueError("features: damaged, and without them nobody knows which weights are whose")
-        features = arrays["features"]
-        kind = _counts_dtype(int(samples.max()))
-        if (features.dtype, features.shape) != (kind, samples.shape):
-            raise ValueError(f"features: expected {kind} {samples.shape}, got {features.dtype} {features.shape}")
-        if (features < 1).any() or (features > samples).any():
-            raise ValueError("features: expected at least 1 and at most as many as a tile has samples")
-        total = int(features.sum(dtype=np.int64))
-        return {"features": features, "weights": storing.unpack(arrays["weights"], store, (total,), "float32")}
-
-    # --- in words ----------------------------------------------------------------------------------------------------
-
-    def words(self, params: Params) -> str:
-        """How many features."""
-        fewest = int(params["features"].min())
-        most = int(params["features"].max())
-        return f"{most} cosines" if fewest == most else f"{fewest} to {most} cosines"
-
-    def details(self, params: Params, store: str) -> dict[str, str]:
-        """How many features on average."""
-        return {
-            "features": f"{params['features'].mean():.1f} on average, in a mixed order: frequency counts {self.order:g}"
-        }
+        z = on.reshaped(z, (basis.samples, -1, 1)).turned()
+        yield on.known(z, ragged.is_raw(networks), ragged.signs(networks, basis.samples)[:, :, None])
 
     def to_json(self) -> dict[str, Any]:
         """As JSON values."""
         return {"readouts": asdict(self)}
-
-    @classmethod
-    def from_json(cls, value: dict[str, Any]) -> Readouts:
-        """The inverse."""
-        return cls(**value)
 
 
 def by_network(basis: Cosines, weights: np.ndarray, features: np.ndarray) -> np.ndarray:
@@ -186,6 +256,11 @@ def by_network(basis: Cosines, weights: np.ndarray, features: np.ndarray) -> np.
     """
     ranked = weights[np.argsort(basis.ranks)].T  # (E, N)
     return ranked[np.arange(basis.samples) < features[:, None]]
+
+
+def _in_rows(basis: Cosines, ragged: Ragged, networks: range) -> np.ndarray:
+    """Weights of some networks as (N, E), in the order of the basis."""
+    return np.ascontiguousarray(ragged.dense(networks, basis.samples)[:, basis.ranks].T)
 
 
 def certain(extent: tuple[int, ...]) -> float:
@@ -205,15 +280,6 @@ def certain(extent: tuple[int, ...]) -> float:
     return max(MARGIN, 2.0 * 1.01 * roundings * FLOAT_TYPES["float32"].unit * sums)
 
 
-def _counts_dtype(samples: int) -> np.dtype:
-    return np.dtype(np.uint16 if samples < 2**16 else np.uint32)
-
-
-def _dense(basis: Cosines, params: Params, ends: np.ndarray, networks: range) -> np.ndarray:
-    """Weights of some networks as (N, E), in the order of the basis, with zeros where a network has no feature."""
-    features = params["features"][networks.start : networks.stop]
-    first = int(ends[networks.start - 1]) if networks.start else 0
-    here = params["weights"][first : int(ends[networks.stop - 1])]
-    ranked = np.zeros((len(features), basis.samples), here.dtype)
-    ranked[np.arange(basis.samples) < features[:, None]] = here
-    return np.ascontiguousarray(ranked[:, basis.ranks].T)
+def numbers_dtype(samples: int) -> np.dtype[Any]:
+    """Numbers of features below that many, in a file."""
+    return np.dtype(np.uint8 if samples <= 2**8 else np.uint16 if samples <= 2**16 else np.uint32)

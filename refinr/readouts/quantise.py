@@ -59,7 +59,7 @@ class Stored(NamedTuple):
     weights : float array (N, E)
         What the store gives back: whole numbers of an integer store; 0 where a network is not kept.
     kept : bool array (E,), on the host
-        Whether all decisions are kept, with `real.MARGIN` to spare.
+        Whether all decisions are kept, with the margin that has to be left.
     """
 
     weights: Array
@@ -67,7 +67,14 @@ class Stored(NamedTuple):
 
 
 def quantise(
-    basis: Cosines, weights: Array, signs: Array, features: int | np.ndarray, store: str, *, steps: int = 60
+    basis: Cosines,
+    weights: Array,
+    signs: Array,
+    features: int | np.ndarray,
+    store: str,
+    *,
+    least: float = real.MARGIN,
+    steps: int = 60,
 ) -> Stored:
     """Weights as a store holds them.
 
@@ -79,6 +86,8 @@ def quantise(
         Those of solved networks.
     store : str
         One of `STORES`.
+    least : float
+        The margin that has to be left, in root mean squares.
     steps : int
         At most, of integers.
 
@@ -93,28 +102,52 @@ def quantise(
     """
     row = look_up(STORES, store, "store")
     features = np.broadcast_to(np.asarray(features), (signs.shape[1],))
-    wide = real.widen(basis, weights, signs, features, margin=row.margin).weights
+    if not row.top:
+        return _floats_or_wider(basis, weights, signs, features, store, least)
+    wide = real.widen(basis, weights, signs, features, margin=max(row.margin, 2.0 * least)).weights
     parts = [
-        _integers(basis, wide[:, part], signs[:, part], features[part], row.top, steps)
-        if row.top
-        else _floats(basis, wide[:, part], signs[:, part], store)
+        _integers(basis, wide[:, part], signs[:, part], features[part], row.top, least, steps)
         for part in blocks(*signs.shape)
     ]
+    return _together(parts)
+
+
+def _floats_or_wider(
+    basis: Cosines, weights: Array, signs: Array, features: np.ndarray, store: str, least: float
+) -> Stored:
+    """Rounded, and widened before that only where rounding is too much: most margins are wide enough."""
+    first = _together([_floats(basis, weights[:, part], signs[:, part], store, least) for part in blocks(*signs.shape)])
+    again = np.flatnonzero(~first.kept)
+    if not again.size:
+        return first
+    S = columns(signs, again)
+    margin = max(STORES[store].margin, 2.0 * least)
+    wide = real.widen(basis, columns(weights, again), S, features[again], margin=margin).weights
+    parts = [_floats(basis, wide[:, part], S[:, part], store, least) for part in blocks(*S.shape)]
+    second = _together(parts)
+    order = np.argsort(np.concatenate([np.flatnonzero(first.kept), again]))
+    found = namespace(signs).concat([columns(first.weights, np.flatnonzero(first.kept)), second.weights], axis=1)
+    return Stored(columns(found, order), np.concatenate([first.kept[first.kept], second.kept])[order])
+
+
+def _together(parts: list[Stored]) -> Stored:
     found, kept = zip(*parts, strict=True)
-    return Stored(namespace(signs).concat(found, axis=1), np.concatenate(kept))
+    return Stored(namespace(found[0]).concat(found, axis=1), np.concatenate(kept))
 
 
-def _floats(basis: Cosines, weights: Array, signs: Array, store: str) -> Stored:
+def _floats(basis: Cosines, weights: Array, signs: Array, store: str, least: float) -> Stored:
     """Rounded once, at a root mean square of 1."""
     w = asarray_like(storing.nearest(to_host(weights / real.rms(weights)), store), signs)
     batch = Batch(signs.shape[1])
     w = columns(w, batch.network)
     z = columns(signs, batch.network) * basis.synthesis(w)
-    batch.record(to_host(real.clear(z, real.MARGIN)), 1, w)
+    batch.record(to_host(real.clear(z, least)), 1, w)
     return Stored(batch.weights(0.0 * batch.unsolved(w)), batch.solved)
 
 
-def _integers(basis: Cosines, weights: Array, signs: Array, features: np.ndarray, top: int, steps: int) -> Stored:
+def _integers(
+    basis: Cosines, weights: Array, signs: Array, features: np.ndarray, top: int, least: float, steps: int
+) -> Stored:
     """Rounded to whole numbers up to `top`, and stepped until all decisions are right."""
     xp = namespace(signs)
     batch = Batch(signs.shape[1])
@@ -129,7 +162,7 @@ def _integers(basis: Cosines, weights: Array, signs: Array, features: np.ndarray
     for step in range(1, steps + 1):
         w = xp.clip(xp.round(u), -float(top), float(top))
         z = S * basis.synthesis(w)
-        if batch.record(to_host(real.clear(z, real.MARGIN)), step, w):
+        if batch.record(to_host(real.clear(z, least)), step, w):
             break
         velocity = MOMENTUM * velocity + PULL * mask * basis.analysis(S * xp.maximum(hinge - z, 0.0))
         u = u + velocity

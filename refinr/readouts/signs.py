@@ -1,0 +1,123 @@
+"""Readouts of signs as the networks of an array: weights of one bit or one trit, and whole numbers all the way.
+
+With this you can evaluate, bound, count, pack and describe them (`SignReadouts`).
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator, Mapping
+from dataclasses import asdict, dataclass
+from types import ModuleType
+from typing import Any, ClassVar
+
+import numpy as np
+
+from refinr.readouts.choosing import INTEGER, legendre
+from refinr.readouts.networks import Params, Solved, numbers_dtype
+from refinr.readouts.packing import LEVELS, Packing
+from refinr.readouts.ragged import Ragged
+from refinr.xp import to_host
+
+MOST_SAMPLES = 4096
+"""Samples of a tile: the matrix of its features is dense."""
+
+
+@dataclass(frozen=True)
+class SignReadouts(Solved):
+    """Networks that sum signs, with weights of one bit or one trit: whole numbers, the same on every machine.
+
+    Parameters
+    ----------
+    weights : {"binary", "ternary"}
+    samples : int
+        Of a full tile; smaller ones have its first rows.
+    ladder : tuple of ints
+        Numbers of features there are; a network has that with its number in it, counted from 1, and 0 if it is raw.
+
+    Examples
+    --------
+    >>> networks = SignReadouts("binary", 3, (7, 11))
+    >>> networks.sizes(np.array([1, 0, 2])).tolist()
+    [7, 0, 11]
+    """
+
+    numbers: ClassVar[str] = "rungs"
+    kind: ClassVar[str] = "signs"
+
+    weights: str
+    samples: int
+    ladder: tuple[int, ...]
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "ladder", tuple(self.ladder))
+        if self.weights not in INTEGER or not 1 <= self.samples <= MOST_SAMPLES:
+            raise ValueError(f"weights, samples: got {self.weights!r:.20} and {self.samples}")
+        if not 1 <= len(self.ladder) < 256 or not all(0 < size <= 2 * self.samples + 16 for size in self.ladder):
+            raise ValueError(f"ladder: expected 1 to 255 numbers of features, got {self.ladder!r:.80}")
+
+    @property
+    def stores(self) -> Mapping[str, Packing]:
+        """One."""
+        return {self.weights: LEVELS[self.weights]}
+
+    def check(self, axes: tuple[int, ...]) -> None:
+        """Raise if tiles have other numbers of samples."""
+        if math.prod(axes) != self.samples:
+            raise ValueError(f"samples: expected {math.prod(axes)} as in a tile, got {self.samples}")
+
+    def params(self, features: np.ndarray, weights: np.ndarray, raw: np.ndarray, samples: int) -> Params:
+        """What is stored of networks with so many features each, 0 if they are raw."""
+        rungs = np.searchsorted(np.array([0, *self.ladder]), features)
+        return {"rungs": rungs.astype(numbers_dtype(samples)), "weights": weights.astype(np.int8), "raw": raw}
+
+    def sizes(self, numbers: np.ndarray) -> np.ndarray:
+        """From the ladder."""
+        return np.array([0, *self.ladder])[numbers]
+
+    def _check_numbers(self, numbers: np.ndarray, samples: np.ndarray) -> None:
+        if (numbers > len(self.ladder)).any():
+            raise ValueError(f"rungs: expected at most {len(self.ladder)}, as the ladder has")
+
+    def _outputs(self, ragged: Ragged, networks: range, extent: tuple[int, ...], xp: ModuleType) -> np.ndarray:
+        w = ragged.dense(networks, max(self.ladder)).astype(np.float32)  # (E, D)
+        counts = ragged.counts[networks.start : networks.stop]
+        z = np.zeros((math.prod(extent), len(w)), np.float32)
+        for D in set(counts.tolist()) - {0}:
+            which = counts == D
+            F = xp.asarray(self.features(D)[: len(z)].astype(np.float32))  # whole numbers, exact in any order
+            z[:, which] = to_host(xp.matmul(F, xp.asarray(np.ascontiguousarray(w[which, :D].T))))
+        return z
+
+    def features(self, count: int) -> np.ndarray:
+        """The features that networks of so many have, as columns, int8 (samples, count)."""
+        return legendre(self.samples, count).matrix()
+
+    def at(
+        self,
+        params: Params,
+        networks: range,
+        extent: tuple[int, ...],
+        points: np.ndarray,
+        cut: Any,
+        tile: tuple[int, ...],
+        xp: ModuleType,
+    ) -> np.ndarray:
+        """Outputs at points (n, d) of a tile, which must be samples: signs are not defined between them."""
+        places = points.astype(np.int64)
+        if (places != points).any():
+            raise ValueError("points: expected samples, because features of signs are not defined between them")
+        z = self.evaluator(params, cut, tile, xp)(networks, extent)
+        return z[:, np.ravel_multi_index(tuple(places.T), extent)]
+
+    def enclosed(
+        self, on: Any, params: Params, networks: range, extent: tuple[int, ...], cut: Any, tile: tuple[int, ...]
+    ) -> Iterator[Any]:
+        """Outputs as a ball of the arithmetic `on`: exact while a type holds all whole numbers up to D."""
+        z = self.evaluator(params, cut, tile, np)(networks, extent)
+        counts = self.ragged(params).counts[networks.start : networks.stop]
+        yield on.whole(z.astype(np.float64), counts[:, None, None])
+
+    def to_json(self) -> dict[str, Any]:
+        """As JSON values."""
+        return {"signs": asdict(self)}
