@@ -11,6 +11,7 @@ the page ends, the nearest sample that is known stands for what is outside.
 
 from __future__ import annotations
 
+import functools
 from typing import NamedTuple
 
 import numpy as np
@@ -26,14 +27,29 @@ PAGE = (
 PAGE_AHEAD = ((0, 1), (1, 0), (1, -1), (1, 1))
 """And in a page that is known already."""
 
+_NEAR = ((0, -1), (-1, 0), (-1, 1))
+PAGE_CHANGES = (
+    tuple({p: 1, (p[0], p[1] - 1): -1} for p in _NEAR),
+    tuple({p: 1, (p[0] - 1, p[1]): -1} for p in _NEAR),
+    tuple({(r, c): 1, (r, c - 1): -1, (r - 1, c): -1, (r - 1, c - 1): 1} for r, c in (*_NEAR, (-1, -1))),
+)
+"""How much neighbours change across, down, and otherwise: weighted sums of neighbours, in three groups."""
+
 LINE = tuple((0, -j) for j in range(1, 33))
 LINE_AHEAD = ((0, 1), (0, 2))
+LINE_CHANGES = (
+    tuple({(0, -j): 1, (0, -j - 1): -1} for j in range(1, 5)),
+    tuple({(0, -j): 1, (0, -j - 1): -1} for j in range(1, 17)),
+    tuple({(0, -j): 1, (0, -j - 1): -2, (0, -j - 2): 1} for j in range(1, 9)),
+)
 _LINE_REFERENCE = 16
 
 SQUASHED_UNIT = 7
 LINEAR_UNIT = 6
 SCALE_UNIT = 7
 """Squashed, linear and scale inputs are multiples of 2^-7, 2^-6, 2^-7."""
+
+_LEAST_CHANGE = 2.0**-6
 
 MOST_LINEAR = 8.0
 """Linear inputs stay between -8 and 8, squashed ones between -1 and 1."""
@@ -52,7 +68,8 @@ class Context(NamedTuple):
     scale : array (N,)
         What it is measured in: the mean distance of the neighbours from the base, and 0.4.
     inputs : array (N, I)
-        For the hidden layer: neighbours squashed into -1 .. 1, and the logarithm of the scale.
+        For the hidden layer: neighbours squashed into -1 .. 1, the logarithm of the scale, and those of how much
+        neighbours change across, down and otherwise, in units of the scale.
     linear : array (N, L)
         For the linear part: neighbours between -8 and 8.
     """
@@ -91,11 +108,11 @@ def widths(arrangement: Arrangement, role: Role) -> tuple[int, int]:
     --------
     >>> arrangement = Arrangement((4, 5, 3), axes=(2, 0, 1), channels=True)
     >>> [widths(arrangement, role) for role in arrangement.roles]
-    [(17, 16), (38, 37), (59, 58)]
+    [(20, 16), (41, 37), (62, 58)]
     """
     found = offsets(arrangement)
     linear = len(found.page) + len(role.references) * len(found.reference)
-    return linear + 1, linear
+    return linear + 1 + len(PAGE_CHANGES), linear
 
 
 def neighbours(arrangement: Arrangement, role: Role, places: np.ndarray) -> np.ndarray:
@@ -125,7 +142,11 @@ def neighbours(arrangement: Arrangement, role: Role, places: np.ndarray) -> np.n
 
     down, right = inside(found.page)
     page = places[:, None] + down * columns + right
-    nearest = np.where(column > 0, places[:, None] - 1, np.where(row > 0, places[:, None] - columns, arrangement.size))
+    nearest = np.where(
+        column > 0,
+        places[:, None] - 1,
+        np.where(row > 0, places[:, None] - columns, arrangement.size),
+    )
     page = np.where(ROW_TIME * down + right < 0, page, nearest)
     groups = [page]
     if role.references:
@@ -164,8 +185,24 @@ def contexts(arrangement: Arrangement, role: Role, values: np.ndarray) -> Contex
     scale = scale + 0.4
     linear = np.floor(centred * (2.0**LINEAR_UNIT / scale)[:, None] + 0.5)
     linear = np.clip(linear, -MOST_LINEAR * 2.0**LINEAR_UNIT, MOST_LINEAR * 2.0**LINEAR_UNIT) / 2.0**LINEAR_UNIT
-    inputs = np.empty((len(values), values.shape[1] + 1))
-    inputs[:, :-1] = np.floor(linear * 2.0**SQUASHED_UNIT / (1.0 + np.abs(linear)) + 0.5)
-    mantissa, exponent = np.frexp(scale)
-    inputs[:, -1] = np.floor((exponent + 2.0 * mantissa - 2.0) * 2.0 ** (SCALE_UNIT - 2) + 0.5)  # about log2(scale) / 4
-    return Context(base, scale, inputs / 2.0**SQUASHED_UNIT, linear)
+    weights, groups = _changes(line)
+    changes = np.abs(centred[:, :page] @ weights) @ groups  # (N, 3), exact: whole multiples of 1/4
+    sizes = np.concatenate([scale[:, None], changes / scale[:, None] + _LEAST_CHANGE], axis=1)
+    squashed = np.floor(linear * 2.0**SQUASHED_UNIT / (1.0 + np.abs(linear)) + 0.5) / 2.0**SQUASHED_UNIT
+    return Context(base, scale, np.concatenate([squashed, _quarter_log2(sizes)], axis=1), linear)
+
+
+def _quarter_log2(x: np.ndarray) -> np.ndarray:
+    """About log2(x) / 4, on straight lines between powers of two."""
+    mantissa, exponent = np.frexp(x)
+    return np.floor((exponent + 2.0 * mantissa - 2.0) * 2.0 ** (SCALE_UNIT - 2) + 0.5) / 2.0**SCALE_UNIT
+
+
+@functools.cache
+def _changes(line: bool) -> tuple[np.ndarray, np.ndarray]:
+    """Weights of the neighbours (L, K) of all changes, and which group (K, 3) a change is of."""
+    page = LINE if line else PAGE
+    changes = LINE_CHANGES if line else PAGE_CHANGES
+    weights = [[change.get(step, 0) for step in page] for group in changes for change in group]
+    groups = [[i == j for j in range(len(changes))] for i, group in enumerate(changes) for _ in group]
+    return np.array(weights, np.float64).T, np.array(groups, np.float64)

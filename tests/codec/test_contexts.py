@@ -78,12 +78,12 @@ def test_inputs_are_the_dyadic_numbers_that_the_bounds_assume(case):
         chosen = case.arrangement.roles[role]
         near = contexts.neighbours(case.arrangement, chosen, places)
         base, scale, inputs, linear = contexts.contexts(case.arrangement, chosen, case.work[near])
-        assert inputs.shape[1], linear.shape[1] == contexts.widths(case.arrangement, chosen)
+        assert (inputs.shape[1], linear.shape[1]) == contexts.widths(case.arrangement, chosen)
         assert (base * 4 == np.rint(base * 4)).all()
         assert (scale >= 0.2).all()
         assert (inputs * 2.0**contexts.SQUASHED_UNIT == np.rint(inputs * 2.0**contexts.SQUASHED_UNIT)).all()
         assert (linear * 2.0**contexts.LINEAR_UNIT == np.rint(linear * 2.0**contexts.LINEAR_UNIT)).all()
-        assert (abs(inputs[:, :-1]) <= 1).all()
+        assert (abs(inputs[:, : linear.shape[1]]) <= 1).all()
         assert (abs(inputs) < contexts.MOST_SCALE).all()
         assert (abs(linear) <= contexts.MOST_LINEAR).all()
 
@@ -97,14 +97,28 @@ def test_brighter_and_rougher_alike_looks_alike(seed, factor):
     b = contexts.contexts(arrangement, arrangement.roles[0], values * factor + 77.0)
     assert np.allclose(b.base, a.base * factor + 77.0)
     assert np.allclose(b.linear, a.linear, atol=2**-6 + 8 * 0.4 / 20)
-    assert np.allclose(b.inputs[:, :-1], a.inputs[:, :-1], atol=2**-6 + 8 * 0.4 / 20)
+    assert np.allclose(b.inputs[:, :16], a.inputs[:, :16], atol=2**-6 + 8 * 0.4 / 20)
+    assert np.allclose(b.inputs[:, 17:], a.inputs[:, 17:], atol=2**-5)
+
+
+def test_changes_are_seen_apart_from_slopes():
+    """A slope changes across or down, and not otherwise; and a constant does not at all."""
+    arrangement = Arrangement((20, 30), axes=(0, 1), channels=False)
+    rows, columns = np.array(contexts.PAGE).T
+    values = np.stack([0 * rows, 8 * columns, 8 * rows, 8 * rows * columns]).astype(np.float64)
+    none, across, down, both = contexts.contexts(arrangement, arrangement.roles[0], values).inputs[:, 17:]
+    least = none[0]
+    assert (none == least).all()
+    assert (across > least).tolist() == [True, False, False]
+    assert (down > least).tolist() == [False, True, False]
+    assert (both > least).all()
 
 
 def test_the_scale_input_grows_by_a_quarter_each_octave():
     arrangement = Arrangement((20, 30), axes=(0, 1), channels=False)
     values = np.zeros((20, 16))
     values[:, 4:12] = np.ldexp(3.0, np.arange(12, 32))[:, None]
-    scale_input = contexts.contexts(arrangement, arrangement.roles[0], values).inputs[:, -1]
+    scale_input = contexts.contexts(arrangement, arrangement.roles[0], values).inputs[:, 16]
     assert np.allclose(np.diff(scale_input), 0.25, atol=2**-7)
     assert mixture.OUTPUTS == 9
     assert network.largest_sums(network.Sizes(17, 16, 24, 9))
