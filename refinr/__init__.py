@@ -8,6 +8,10 @@
 True
 """
 
+from refinr.endings import quiet_while_loading
+
+quiet_while_loading()  # before the rest is loaded
+# isort: split
 from refinr import (
     activations,
     certificates,

@@ -7,14 +7,14 @@ sent one by one to whatever executor there is, and an engine that loses a worker
 from __future__ import annotations
 
 import multiprocessing
-import signal
 from collections.abc import Callable, Iterator
-from concurrent.futures import Executor, ProcessPoolExecutor
+from concurrent.futures import Executor, Future, ProcessPoolExecutor
 from concurrent.futures.process import BrokenProcessPool
 from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass
+from typing import Any
 
-from refinr import cpu
+from refinr import cpu, endings
 from refinr.tables import look_up
 
 
@@ -93,7 +93,8 @@ def _processes(workers: int, address: str) -> Iterator[Executor]:
     others = multiprocessing.active_children()
     # fresh interpreters: a fork of a process with threads may hang
     context = multiprocessing.get_context("spawn")
-    pool = ProcessPoolExecutor(workers, mp_context=context, initializer=_leave_interrupts_to_the_parent)
+    with endings.interrupts_held():  # the process that counts semaphores is started here
+        pool = _Processes(workers, mp_context=context, initializer=endings.end_with_parent)
     try:
         yield pool
     except BrokenProcessPool as error:
@@ -107,8 +108,12 @@ def _processes(workers: int, address: str) -> Iterator[Executor]:
         pool.shutdown(cancel_futures=True)
 
 
-def _leave_interrupts_to_the_parent() -> None:
-    signal.signal(signal.SIGINT, signal.SIG_IGN)
+class _Processes(ProcessPoolExecutor):
+    """Starts its workers when they are needed, and none of them answers Ctrl-C."""
+
+    def submit(self, fn: Callable[..., Any], /, *args: Any, **kwargs: Any) -> Future[Any]:
+        with endings.interrupts_held():
+            return super().submit(fn, *args, **kwargs)
 
 
 @contextmanager

@@ -21,7 +21,7 @@ FLOORS = {
     name: floor
     for floor, names in enumerate(
         [
-            "xp cpu version tables initialisation files.floats files.atomic files.checksum files.trits"
+            "xp cpu version tables endings initialisation files.floats files.atomic files.checksum files.trits"
             " files.journal files.format codec.rans codec.arrangement codec.varints",
             "planes coords activations layers losses metrics optim decisions tiling indexing executors completing"
             " progress incoming files.residual files.container files.npy files.png files.tiff files.wav"
@@ -72,7 +72,18 @@ PACKED_A_FILE = 1  # tuples assigned to tuples: a swap or a recurrence, where bo
 STATEMENTS_OF_THE_METHOD = 1975
 
 # low, but of the machine and not of the mathematics: cores, files, screens; and the oracle, which has its own defects
-NOT_MUTATED = {"cpu", "version", "tables", "report", "executors", "completing", "progress", "summary", "incoming"}
+NOT_MUTATED = {
+    "cpu",
+    "version",
+    "tables",
+    "endings",
+    "report",
+    "executors",
+    "completing",
+    "progress",
+    "summary",
+    "incoming",
+}
 
 
 def _name(path: Path) -> str:

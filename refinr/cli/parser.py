@@ -1,16 +1,18 @@
 """The command line: ``refinr demo | fit | decode | compress | decompress | verify | ...``.
 
 Exit status 0 only when what was asked holds: 1 when it does not (samples differ, a fit is not exact though bit planes
-were asked for, decoding is not certified), 2 when it could not be tried (bad arguments, unreadable files), 130 when
-interrupted.
+were asked for, decoding is not certified), 2 when it could not be tried (bad arguments, unreadable files), 128 and the
+signal's number when interrupted: 130 by Ctrl-C, 143 by SIGTERM, 129 by SIGHUP.
 """
 
 from __future__ import annotations
 
 import argparse
+import signal
 import sys
 from collections.abc import Sequence
 
+from refinr import endings
 from refinr.cli.verbs import VERBS
 from refinr.files.checksum import LosslessError
 
@@ -29,12 +31,14 @@ def main(arguments: Sequence[str] | None = None) -> int:
         The exit status.
     """
     options = _parser().parse_args(arguments)
+    received: list[int] = []
     try:
-        return options.run(options)
+        with endings.signals_interrupt() as received:
+            return options.run(options)
     except LosslessError as error:
         return _complain(error, 1)
     except KeyboardInterrupt as error:
-        return _complain(str(error) or "interrupted", 130)
+        return _complain(str(error) or "interrupted", 128 + (received or [signal.SIGINT])[0])
     except (ValueError, TypeError, OSError, RuntimeError, MemoryError) as error:
         return _complain(error, 2)
 

@@ -1,0 +1,106 @@
+"""How a command ends before its time, and workers with their parent.
+
+With this you can have signals end a command as Ctrl-C does (`signals_interrupt`), say so in a sentence while modules
+are still being loaded (`quiet_while_loading`), and start workers that end with whoever started them
+(`interrupts_held`, `end_with_parent`).
+"""
+
+from __future__ import annotations
+
+import os
+import signal
+import sys
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from types import FrameType, TracebackType
+from typing import NoReturn
+
+NAMES = ("SIGTERM", "SIGHUP", "SIGBREAK")
+"""Signals that ask a process to end, besides Ctrl-C's; not every platform has all of them."""
+
+
+@contextmanager
+def signals_interrupt() -> Iterator[list[int]]:
+    """Inside, a signal that asks to end raises KeyboardInterrupt; given is a list of those that came.
+
+    Signals that whoever started the process had ignored, as ``nohup`` does, stay ignored.  Outside the main thread,
+    where Python handles no signals, nothing changes.
+
+    Examples
+    --------
+    >>> with signals_interrupt() as received:
+    ...     received
+    []
+    """
+    received: list[int] = []
+
+    def interrupt(number: int, frame: FrameType | None) -> NoReturn:
+        received.append(number)
+        raise KeyboardInterrupt
+
+    before = {}
+    if threading.current_thread() is threading.main_thread():
+        for number in (getattr(signal, name) for name in NAMES if hasattr(signal, name)):
+            if signal.getsignal(number) == signal.SIG_DFL:
+                before[number] = signal.signal(number, interrupt)
+    try:
+        yield received
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)
+
+
+def quiet_while_loading() -> None:
+    """Ctrl-C before a command has begun is a sentence and no traceback; other people's programs are left alone."""
+    program = Path(sys.argv[0]).stem if getattr(sys, "argv", None) else ""
+    if program != "refinr" and not (program == "-m" and "refinr" in sys.orig_argv):
+        return
+    show = sys.excepthook
+
+    def say(kind: type[BaseException], error: BaseException, trace: TracebackType | None) -> None:
+        if issubclass(kind, KeyboardInterrupt):
+            print("refinr: interrupted", file=sys.stderr)
+        else:
+            show(kind, error, trace)
+
+    sys.excepthook = say
+
+
+@contextmanager
+def interrupts_held() -> Iterator[None]:
+    """Processes started inside never see Ctrl-C or the end of a terminal, not even while they load their modules.
+
+    Both go to all processes of a terminal at once, and it is the parent who answers.  What arrives meanwhile reaches
+    the parent afterwards.  Where signals cannot be held, on Windows, `end_with_parent` ignores them a little later.
+    """
+    if not hasattr(signal, "pthread_sigmask"):
+        yield
+        return
+    before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT, signal.SIGHUP})
+    try:
+        yield
+    finally:
+        signal.pthread_sigmask(signal.SIG_SETMASK, before)
+
+
+def end_with_parent() -> None:
+    """In a worker: leave interrupts to the parent, and end when the parent does, however that is.
+
+    A thread watches the parent.  A signal that the kernel sends at the parent's death would come when the thread ends
+    that started the worker, which need not be the parent's last.
+    """
+    from multiprocessing import parent_process  # not before `quiet_while_loading`: it takes its time
+
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    parent = parent_process()
+    if parent is not None:
+        threading.Thread(target=_end_after, args=(parent.sentinel,), name="parent-watch", daemon=True).start()
+
+
+def _end_after(sentinel: int) -> None:
+    from multiprocessing import connection
+
+    connection.wait([sentinel])
+    os._exit(1)  # nobody is left to tell

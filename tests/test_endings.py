@@ -1,0 +1,134 @@
+"""Commands that are ended, and whoever ends them: a sentence, nothing left behind, what was there before intact."""
+
+from __future__ import annotations
+
+import os
+import random
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from refinr import cli
+from refinr.endings import signals_interrupt
+
+FIT = ["fit", "noise.npy", "out.inr", "--tile", "4", "--quiet", "--hidden", "8", "--max-steps", "300", "--resume"]
+ENGINES = {"processes": ["--executor", "processes", "--workers", "2"], "threads": []}
+GONE_WITHIN = 5.0
+
+
+@pytest.fixture(scope="module")
+def reference(tmp_path_factory: pytest.TempPathFactory) -> tuple[np.ndarray, bytes]:
+    """Samples, and the file of a run that nobody ended."""
+    folder = tmp_path_factory.mktemp("reference")
+    samples = np.random.default_rng(0).integers(0, 2**16, (20, 20)).astype(np.uint16)
+    np.save(folder / "noise.npy", samples)
+    _command(*FIT, cwd=folder).communicate()
+    return samples, (folder / "out.inr").read_bytes()
+
+
+def _command(*arguments: str, cwd: Path) -> subprocess.Popen[str]:
+    names = (signal.SIGINT, signal.SIGHUP)
+    # what is ignored here would be ignored there: have signals arrive as in a terminal
+    before = [signal.signal(name, signal.default_int_handler) for name in names]
+    try:
+        return subprocess.Popen(
+            [sys.executable, "-m", "refinr", *arguments],
+            cwd=cwd,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            text=True,
+            process_group=0,
+        )
+    finally:
+        for name, handler in zip(names, before, strict=True):
+            signal.signal(name, handler)
+
+
+def _ended(process: subprocess.Popen[str]) -> str:
+    """What it had to say; raises if any process keeps its pipes open, as all of its workers do while they live."""
+    try:
+        return process.communicate(timeout=GONE_WITHIN)[1]
+    except subprocess.TimeoutExpired:
+        os.killpg(process.pid, signal.SIGKILL)
+        raise
+
+
+@pytest.mark.parametrize("engine", ENGINES)
+@pytest.mark.parametrize("name", ["SIGINT", "SIGTERM", "SIGHUP", "SIGKILL"])
+def test_ended_while_it_works(tmp_path, reference, name, engine):
+    """At a random moment after the first networks are done; the same command then gives the same bytes."""
+    samples, expected = reference
+    np.save(tmp_path / "noise.npy", samples)
+    (tmp_path / "out.inr").write_bytes(expected[:100])
+    fit = [*FIT, *ENGINES[engine], "--force"]
+    process = _command(*fit, cwd=tmp_path)
+    journal = tmp_path / "out.inr.part"
+    while not (journal.exists() and any(journal.read_bytes()[64:])):
+        assert process.poll() is None, process.communicate()
+        time.sleep(0.01)
+    time.sleep(random.Random(name + engine).uniform(0, 0.1))
+    if name in ("SIGINT", "SIGHUP"):
+        os.killpg(process.pid, getattr(signal, name))  # as terminals do: to all at once
+    else:
+        process.send_signal(getattr(signal, name))
+    said = _ended(process)
+    assert (tmp_path / "out.inr").read_bytes() == expected[:100]
+    assert sorted(os.listdir(tmp_path)) == ["noise.npy", "out.inr", "out.inr.part"]
+    if name != "SIGKILL":
+        assert process.returncode == 128 + getattr(signal, name)
+        assert said.startswith("refinr: interrupted: ")
+        assert said.count("\n") == 1
+    again = _command(*fit, cwd=tmp_path)
+    again.communicate()
+    assert again.returncode == 0
+    assert (tmp_path / "out.inr").read_bytes() == expected
+    assert not journal.exists()
+
+
+@pytest.mark.parametrize("name", ["SIGINT", "SIGTERM", "SIGKILL"])
+@pytest.mark.parametrize("share", [0.2, 0.5, 0.8])
+def test_ended_while_modules_load(tmp_path, reference, name, share):
+    """No traceback, nothing written; how long loading takes is measured."""
+    start = time.monotonic()
+    process = _command("fit", "missing.npy", "out.inr", cwd=tmp_path)
+    process.communicate()
+    loading = time.monotonic() - start
+    process = _command("fit", "missing.npy", "out.inr", "--executor", "processes", cwd=tmp_path)
+    time.sleep(0.15 + share * max(0.0, loading - 0.3))  # the interpreter itself has begun
+    process.send_signal(getattr(signal, name))
+    said = _ended(process)
+    assert "Traceback" not in said
+    assert said.count("\n") <= 1
+    assert process.returncode in (2, -getattr(signal, name), 128 + getattr(signal, name))
+    assert os.listdir(tmp_path) == []
+
+
+def test_signals_are_the_callers_again_afterwards():
+    before = signal.getsignal(signal.SIGTERM)
+    with signals_interrupt() as received:
+        with pytest.raises(KeyboardInterrupt):
+            signal.raise_signal(signal.SIGTERM)
+        assert signal.getsignal(signal.SIGTERM) != before
+    assert received == [signal.SIGTERM]
+    assert signal.getsignal(signal.SIGTERM) == before
+
+
+def test_what_nohup_ignores_stays_ignored():
+    before = signal.signal(signal.SIGHUP, signal.SIG_IGN)
+    try:
+        with signals_interrupt() as received:
+            signal.raise_signal(signal.SIGHUP)
+        assert received == []
+    finally:
+        signal.signal(signal.SIGHUP, before)
+
+
+def test_the_status_is_the_signals(monkeypatch, capsys):
+    monkeypatch.setattr("refinr.cli.commands.load", lambda *given, **named: signal.raise_signal(signal.SIGTERM))
+    assert cli.main(["info", "out.inr"]) == 143
+    assert capsys.readouterr().err == "refinr: interrupted\n"
