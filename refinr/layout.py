@@ -184,13 +184,25 @@ class Layout:
 
         All tiles, or those whose numbers in `tiles` are given, in that order.
         """
+        each = self.networks_each
+        for run, z in self.runs(params, xp, tiles):
+            yield from ((self.tiles[index], z[i * each : (i + 1) * each]) for i, index in enumerate(run))
+
+    def runs(
+        self,
+        params: dict[str, np.ndarray],
+        xp: ModuleType | str | None = None,
+        tiles: Sequence[int] | None = None,
+    ) -> Iterator[tuple[list[int], np.ndarray]]:
+        """The same for runs of tiles that are evaluated together: ``(numbers, z)``.
+
+        Their networks follow each other, so that to a decomposition a tile more is so many channels more.
+        """
         xp = get(xp)
         evaluate = self.network.evaluator(params, self.cut, self.tile, xp)
 
-        def outputs_of(run: list[int]) -> list[tuple[tuple[slice, ...], np.ndarray]]:
-            z = evaluate(self.networks_of(run[0], len(run)), tiling.extent(self.tiles[run[0]]))
-            each = self.networks_each
-            return [(self.tiles[index], z[i * each : (i + 1) * each]) for i, index in enumerate(run)]
+        def outputs_of(run: list[int]) -> tuple[list[int], np.ndarray]:
+            return run, evaluate(self.networks_of(run[0], len(run)), tiling.extent(self.tiles[run[0]]))
 
         cpu.recycle_memory()
         together = max(1, self.network.together // (self.networks_each * self.outputs_each))
@@ -199,8 +211,7 @@ class Layout:
         quiet = partial(np.seterr, all="ignore")
         with cpu.single_threaded_blas(), ThreadPoolExecutor(cpu.workers(xp), initializer=quiet) as pool:
             while portion := list(itertools.islice(runs, max(1, PORTION // together))):
-                for found in pool.map(outputs_of, portion):
-                    yield from found
+                yield from pool.map(outputs_of, portion)
 
     def _runs(self, tiles: Sequence[int], most: int) -> Iterator[list[int]]:
         """Tiles of one extent that follow each other, at most so many together."""

@@ -63,18 +63,24 @@ def measure(
     writer = residual.Writer(cut.bits)
     checksums = []
     before = tiled.checksum
-    for index, (_, z) in enumerate(layout.outputs(params)):
-        part = tiled.part(index)
-        decoded = cut.codes(z)  # (N, C)
-        codes = part.codes.astype(decoded.dtype)
+    for run, z in layout.runs(params):
+        decoded = cut.codes(z)  # (N, tiles C)
+        codes = np.concatenate([tiled.codes(index) for index in run], axis=1).astype(decoded.dtype)
         wrong_bits += metrics.wrong_bits_per_plane(codes, decoded, cut.bits)
-        distance.add(part.samples, codes, decoded)
-        checksums.append(crc32(part.samples if exact else layout.samples(decoded).reshape(part.samples.shape)))
-        agree(crc32(layout.samples(codes)), crc32(part.samples), "samples: their codes do not give them back")
-        margins = np.minimum(margins, cut.by_sample(cut.margins(z, part.targets)).min(axis=(0, 1)))  # of (N, C, P)
+        distance.add(codes, decoded)
+        here = cut.by_sample(cut.margins(z, cut.targets(codes)))  # (N, tiles C, P)
+        margins = np.minimum(margins, here.min(axis=(0, 1)))
         if exact:
             nearest = float(np.minimum(nearest, cut.margins(z, cut.targets(decoded)).min()))
-            writer.add(codes ^ decoded)
+        for i, index in enumerate(run):
+            of_tile = slice(i * layout.channels, (i + 1) * layout.channels)
+            samples = tiled.samples[layout.tiles[index]]
+            said = crc32(samples)
+            agree(crc32(layout.samples(codes[:, of_tile])), said, "samples: their codes do not give them back")
+            right = exact or bool((codes[:, of_tile] == decoded[:, of_tile]).all())
+            checksums.append(said if right else crc32(layout.samples(decoded[:, of_tile])))
+            if exact:
+                writer.add(codes[:, of_tile] ^ decoded[:, of_tile])
     has_margins = cut.decides and bool(np.isfinite(margins).all())
     report = Report(
         seconds=seconds,
@@ -108,14 +114,14 @@ class _Distance:
         self._low = math.inf
         self._high = -math.inf
 
-    def add(self, samples: np.ndarray, codes: np.ndarray, decoded: np.ndarray) -> None:
-        if samples.dtype.kind != "f":
+    def add(self, codes: np.ndarray, decoded: np.ndarray) -> None:
+        if np.dtype(self._layout.dtype).kind != "f":
             self._squares += metrics.rmse(codes, decoded) ** 2 * codes.size
             self._count += codes.size
             return
         with np.errstate(invalid="ignore", over="ignore"):  # signalling NaNs; squares of extreme floats
-            a = samples.astype(np.float64).ravel()
-            b = self._layout.samples(decoded).astype(np.float64).ravel()
+            a = self._layout.samples(codes.reshape(-1, self._layout.channels)).astype(np.float64).ravel()
+            b = self._layout.samples(decoded.reshape(-1, self._layout.channels)).astype(np.float64).ravel()
             both = np.isfinite(a) & np.isfinite(b)
             a = a[both]
             b = b[both]

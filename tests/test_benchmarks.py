@@ -13,7 +13,9 @@ from benchmarks import gpu
 ROOT = Path(__file__).parent.parent
 
 
-@pytest.mark.parametrize("name", ["scaling", "ternary", "weight_precision", "sizes", "expansion", "large", "defaults"])
+@pytest.mark.parametrize(
+    "name", ["scaling", "ternary", "weight_precision", "sizes", "expansion", "large", "defaults", "solve"]
+)
 def test_a_benchmark_runs_in_small_and_keeps_nothing(name):
     results = ROOT / "benchmarks" / "results"
     before = {path: path.read_bytes() for path in results.iterdir()}
