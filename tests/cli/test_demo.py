@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import itertools
 import subprocess
 from pathlib import Path
 
@@ -51,7 +52,7 @@ def test_the_signals_are_always_the_same(signals):
 
 @pytest.fixture
 def tiny(signals, monkeypatch: pytest.MonkeyPatch) -> dict[str, np.ndarray]:
-    """Corners of the signals, networks for corners, and few steps of direct regression, whatever the clock says."""
+    """Corners of the signals, networks for corners, and few steps of direct regression."""
     corners = {
         "bathymetry": np.ascontiguousarray(signals["bathymetry"][:8, :8]),
         "synthetic": (signals["synthetic"][:16, :16] >> 10).astype(np.uint8),
@@ -81,6 +82,14 @@ def test_the_demonstration_ends_well(tiny, tmp_path, capsys):
         direct = refinr.load(folder / f"{name}-direct.inr")
         # as many parameters as the planes have together, at most one neuron a layer short of it
         assert 0.7 * inr.report.parameters < direct.report.parameters <= inr.report.parameters
+        for way in demo.EXACT:
+            inr_of_way = refinr.load(folder / f"{name}{demo.WAYS[way]}.inr")
+            assert inr_of_way.lossless
+            assert_equal_exact(inr_of_way.decode(), samples, bitwise=True)
+            decoded = np.load(folder / f"{name}{demo.WAYS[way]}-decoded.npy")
+            assert_equal_exact(decoded, samples, bitwise=True)
+        longer = refinr.load(folder / f"{name}-direct-longer.inr")
+        assert longer.report.parameters == direct.report.parameters
         (row,) = [line for line in said.splitlines() if line.startswith(name)]
         assert "bit planes" in row
         assert str(inr.report.parameters) in row
@@ -89,22 +98,27 @@ def test_the_demonstration_ends_well(tiny, tmp_path, capsys):
     assert str(folder) in said
 
 
-@pytest.mark.parametrize("slow", [1, 2, 3, 6])
-def test_direct_regression_gets_as_much_time_even_if_the_machine_was_busy_once(tiny, monkeypatch, slow):
+@pytest.mark.parametrize("times", [1, demo.LONGER])
+def test_direct_regression_gets_as_many_multiply_adds_whatever_the_clock_says(tiny, monkeypatch, times):
     asked = []
 
-    def timed(samples, decomposition="planes", **options):
+    def counted(samples, decomposition="planes", **options):
         inr = refinr.fit(samples, decomposition, **options | {"max_steps": 0})
-        seconds = 1.0
-        if decomposition == "none":
-            asked.append(options["max_steps"])
-            seconds = 0.01 * options["max_steps"] + (0.3 if options["max_steps"] == slow else 0.0)
-        return dataclasses.replace(inr, report=dataclasses.replace(inr.report, seconds=seconds))
+        seconds = 10.0 ** len(asked)
+        asked.append(options)
+        return dataclasses.replace(inr, report=dataclasses.replace(inr.report, seconds=seconds, steps=50.0))
 
-    monkeypatch.setattr(demo, "fit", timed)
-    demo._fit_both_ways(tiny["synthetic"])
-    # 100 steps of 0.01 s are as long as the second that the planes took; a hiccup of 0.3 s may cost some of them
-    assert 1 <= asked[-1] <= 400
+    monkeypatch.setattr(demo, "fit", counted)
+    samples = tiny["synthetic"]
+    planes = demo._represented(samples, "bit planes", {})
+    way = "direct" if times == 1 else f"direct x {times}"
+    direct = demo._represented(samples, way, {"bit planes": planes})
+    again = demo._represented(samples, way, {"bit planes": planes})
+    assert asked[1] == asked[2]
+    assert direct.report.parameters == again.report.parameters
+    weights = [sum(a * b for a, b in itertools.pairwise(inr.layout.spec.sizes)) for inr in (planes, direct)]
+    wanted = times * 50.0 * planes.layout.cut.networks(1) * weights[0]
+    assert abs(asked[1]["max_steps"] * weights[1] - wanted) <= weights[1] / 2
 
 
 def test_the_picture_is_a_picture(tiny, tmp_path, capsys):
@@ -120,6 +134,7 @@ def test_the_picture_is_a_picture(tiny, tmp_path, capsys):
 
 @pytest.mark.parametrize("damage", ["sample", "dtype", "status", "missing"])
 def test_a_file_that_decodes_otherwise_is_a_failure(tiny, tmp_path, capsys, monkeypatch, damage):
+    del tiny["bathymetry"]  # one signal is enough here
     run = subprocess.run
 
     def damaged(command, **options):
