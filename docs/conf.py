@@ -87,6 +87,7 @@ docs/ternary
 docs/constructive
 docs/expansion
 docs/container
+docs/rinr
 ```
 
 ```{toctree}

@@ -35,7 +35,7 @@ FLOORS = {
             "mlp readouts.networks codec.slabs",
             "chunks jobs readouts.signs codec.models",
             "training perceptrons readouts.finding maxima memorisation codec.verbs",
-            "running layout",
+            "running layout codec.zarr_codec",
             "planning tiled units decoding",
             "inr",
             "expansion",
