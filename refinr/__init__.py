@@ -33,7 +33,7 @@ from refinr.codec.verbs import compress, decompress
 from refinr.files.checksum import LosslessError
 from refinr.fitting import fit
 from refinr.inr import INR
-from refinr.loading import load
+from refinr.loading import load, open
 from refinr.solving import solve
 from refinr.version import __version__
 
@@ -55,6 +55,7 @@ __all__ = [
     "losses",
     "metrics",
     "mlp",
+    "open",
     "optim",
     "oracle",
     "planes",

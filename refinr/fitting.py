@@ -21,7 +21,7 @@ import numpy as np
 from refinr import mlp, optim, running
 from refinr.files import container, storing
 from refinr.files.journal import Journal, Ledger
-from refinr.incoming import as_samples, check_kinds
+from refinr.incoming import as_signal, check_kinds
 from refinr.inr import INR
 from refinr.jobs import Options
 from refinr.measuring import measure
@@ -34,7 +34,7 @@ from refinr.xp import get, name_of
 
 
 def fit(
-    samples: np.ndarray,
+    samples: np.ndarray | str | os.PathLike[str],
     decomposition: str = "planes",
     *,
     # the signal
@@ -84,8 +84,10 @@ def fit(
 
     Parameters
     ----------
-    samples : array (*grid, C) or (*grid,)
+    samples : array (*grid, C) or (*grid,), or path
         Of any boolean, integer or float dtype up to 64 bits.  NaN, infinities and -0.0 are data for bit planes.
+        A path is that of a file that `refinr.files.signals.read` takes, whose `info` and `channels` stand where none
+        are given.
     decomposition : {"planes", "bit-coordinate", "none"}
         One network for every tile, plane and channel; one for every tile and channel with the bit index as a coordinate
         (Eq. 8); one for every tile and channel for the value itself, for comparison.
@@ -190,7 +192,7 @@ def fit(
     (True, 0.0)
     """
     check_kinds(locals())
-    samples = as_samples(samples)
+    samples, info, channels = as_signal(samples, info, channels)
     try:
         json.dumps(info, allow_nan=False)
     except (TypeError, ValueError) as error:

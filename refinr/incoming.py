@@ -1,7 +1,8 @@
 """What people bring as samples, as one plain NumPy array: taken as it is, or refused with a way on.
 
-With this you can take an array of any library, an image, a table (`as_samples`), and name arguments of the wrong kind
-(`check_kinds`).  Nothing is converted on the way: what is taken has the same numbers in the same dtype.
+With this you can take an array of any library, an image, a table (`as_samples`) or a file (`as_signal`), and name
+arguments of the wrong kind (`check_kinds`).  Nothing is converted on the way: what is taken has the same numbers in the
+same dtype.
 """
 
 from __future__ import annotations
@@ -14,6 +15,7 @@ from typing import Any
 
 import numpy as np
 
+from refinr.files import signals
 from refinr.files.checksum import plain
 
 _WAYS = {
@@ -66,6 +68,21 @@ def as_samples(value: Any, kinds: str = "biuf", wanted: str = "a boolean, intege
     if array.dtype.itemsize > 8:
         raise TypeError(f"samples: {array.dtype} is wider than the 64 bits that a code can hold: {way}")
     return plain(array)
+
+
+def as_signal(
+    value: Any, info: dict[str, Any] | None, channels: bool | None
+) -> tuple[np.ndarray, dict[str, Any] | None, bool | None]:
+    """Samples, side information and what the last axis counts: as given, or where nothing is given, as a file says.
+
+    Parameters
+    ----------
+    value : array, or the path of a file with one of the suffixes in `refinr.files.signals.FORMATS`
+    """
+    if not isinstance(value, str | os.PathLike):
+        return as_samples(value), info, channels
+    samples, said = signals.read(value)
+    return samples, said if info is None else info, said["channels"] if channels is None else channels
 
 
 def _refuse_more_than_numbers(value: Any) -> None:

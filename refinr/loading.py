@@ -1,6 +1,6 @@
 """Reading `.inr` files, which may be anybody's: nothing is believed, and nothing large is made, before it is checked.
 
-With this you can get an INR back from a file (`load`).
+With this you can get an INR back from a file (`load`), and the samples of any (`open`).
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ from typing import Any
 import numpy as np
 
 from refinr import decoding, tiling
-from refinr.files import container
+from refinr.files import container, signals
 from refinr.files.residual import Residual, blocks
 from refinr.inr import INR
 from refinr.layout import Layout
@@ -29,6 +29,24 @@ OUTPUTS_A_BYTE = 64
 
 _NONSENSE = (KeyError, TypeError, ValueError, AttributeError, IndexError, ArithmeticError)
 """What a description raises that does not say what it should."""
+
+
+def open(path: str | os.PathLike[str]) -> np.ndarray:
+    """The samples of any file that refinr reads, an `.inr` file or a signal.
+
+    Parameters
+    ----------
+    path : path
+        An `.inr` file is known by its content, others by their suffix, one of those in `refinr.files.signals.FORMATS`.
+
+    Raises
+    ------
+    OSError, ValueError
+        As `load` and `refinr.files.signals.read` do.
+    """
+    if signals.format_of(path) is None and container.is_one(path):
+        return load(path).decode()
+    return signals.read(path).samples
 
 
 def load(path: str | os.PathLike[str], *, trusted: bool = False, damaged: str = "raise") -> INR:

@@ -24,14 +24,17 @@ FLOORS = {
             "xp cpu version tables endings initialisation files.floats files.atomic files.checksum files.trits"
             " files.journal files.format codec.rans codec.arrangement codec.varints",
             "planes coords activations layers losses metrics optim decisions tiling indexing executors completing"
-            " progress incoming files.residual files.container files.npy files.png files.tiff files.wav"
-            " files.nifti oracle.case readouts.batches readouts.features codec.exact codec.contexts",
-            "ternary encodings decompositions theory report files.signals files.storing oracle.compare"
+            " progress files.residual files.container files.npy files.png files.tiff files.wav"
+            " files.nifti files.images files.sound"
+            "   oracle.case readouts.batches"
+            " readouts.features codec.exact codec.contexts",
+            "ternary encodings decompositions theory report files.npz"
+            " files.storing oracle.compare"
             " oracle.rounding readouts.real readouts.infeasible readouts.integer codec.network codec.mixture"
             " codec.values",
-            "kinds balls summary oracle.leaf_operations oracle.vectors codec.symbols codec.training"
+            " files.signals kinds balls summary oracle.leaf_operations oracle.vectors codec.symbols codec.training"
             " readouts.quantise readouts.packing readouts.ragged codec.header",
-            "description readouts readouts.choosing codec.parameters codec.stream",
+            "description incoming readouts readouts.choosing codec.parameters codec.stream",
             "mlp readouts.networks codec.slabs",
             "chunks jobs readouts.signs codec.models",
             "training perceptrons readouts.finding maxima memorisation codec.verbs",
@@ -41,7 +44,7 @@ FLOORS = {
             "expansion",
             "measuring loading",
             "fitting solving constructive certificates oracle.network_operations",
-            "cli.demo cli.outputs oracle.bounds",
+            "cli.demo cli.outputs cli.hints oracle.bounds",
             "oracle.operations cli.compression",
             "oracle.facts oracle.making",
             "oracle.sample_cases oracle.leaf_cases oracle.ternary_cases oracle.network_cases oracle.result_cases"

@@ -23,9 +23,9 @@ def demo(parser: argparse.ArgumentParser) -> None:
 
 
 def fit(parser: argparse.ArgumentParser) -> None:
-    """``IN OUT.inr`` and the settings of a fit."""
+    """``IN [OUT.inr]`` and the settings of a fit."""
     parser.add_argument("input", metavar="IN", help=f"signal to fit: {_known()}")
-    parser.add_argument("output", metavar="OUT.inr")
+    parser.add_argument("output", metavar="OUT.inr", nargs="?", help="default: IN.inr, as in photo.png.inr")
     text = "bit-coordinate wants --hidden 64,64,64,64 --lr 1e-3"
     parser.add_argument("--decomposition", choices=list(decompositions.DECOMPOSITIONS), default="planes", help=text)
     parser.add_argument("--bits", type=int, help="width of the codes; default: what the samples need")
@@ -53,9 +53,9 @@ def fit(parser: argparse.ArgumentParser) -> None:
 
 
 def solve(parser: argparse.ArgumentParser) -> None:
-    """``IN OUT.inr`` and how to solve it."""
+    """``IN [OUT.inr]`` and how to solve it."""
     parser.add_argument("input", metavar="IN", help=f"signal to solve: {_known()}")
-    parser.add_argument("output", metavar="OUT.inr")
+    parser.add_argument("output", metavar="OUT.inr", nargs="?", help="default: IN.inr, as in photo.png.inr")
     parser.add_argument("--weights", choices=list(solving.WEIGHTS), default="real", help="what weights can be")
     parser.add_argument("--bits", type=int, help="width of the codes; default: what the samples need")
     parser.add_argument("--tile", type=lengths, default=16, help="16 (16*16 samples in any dimension) or 16,16,8")

@@ -14,7 +14,7 @@ from pathlib import Path
 import numpy as np
 
 from refinr import certificates, executors, expansion, fitting, solving
-from refinr.cli import compression, outputs
+from refinr.cli import compression, hints, outputs
 from refinr.files import container, signals
 from refinr.inr import INR
 from refinr.loading import load
@@ -40,12 +40,15 @@ def solve(options: argparse.Namespace) -> int:
 def _represent(options: argparse.Namespace, verb: Callable[..., INR]) -> int:
     ours = ("run", "input", "output", "force", "quiet", "resume", "executor", "workers", "address")
     settings = {k: v for k, v in vars(options).items() if k not in ours}
+    options.output = options.output or f"{options.input}.inr"
     if signals.format_of(options.output):  # perhaps the only copy of a signal
         raise ValueError(f"{options.output}: the name of a signal, expected one like OUT.inr")
     outputs.claim(options.output, options.input, force=options.force, ours=container.is_one)
     samples, info = signals.read(options.input)
     if settings["channels"] is None:
         settings["channels"] = info.get("channels")
+    for hint in [] if options.quiet else hints.hints(samples, settings["channels"]):
+        print(f"refinr: note: {hint}", file=sys.stderr)
     journal = Path(f"{options.output}.part") if options.resume else None
     try:
         with executors.open_executor(options.executor, workers=options.workers, address=options.address) as executor:

@@ -16,6 +16,14 @@ from refinr import endings
 from refinr.cli.verbs import VERBS
 from refinr.files.checksum import LosslessError
 
+FIRST = """\
+refinr fit photo.png              an exact file of networks, photo.png.inr
+refinr verify photo.png photo.png.inr
+refinr decode photo.png.inr back.png
+refinr info photo.png.inr         what it holds, and how large it is
+All commands: refinr --help"""
+"""What is said where nothing is asked: the lines most used."""
+
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run one command.
@@ -30,6 +38,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
     int
         The exit status.
     """
+    if not (sys.argv[1:] if arguments is None else arguments):
+        print(FIRST)
+        return 2  # nothing was asked, so nothing holds
     options = _parser().parse_args(arguments)
     received: list[int] = []
     try:

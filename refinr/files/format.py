@@ -44,6 +44,8 @@ class Format:
         Like `read` for files that may be larger than memory: the samples stay in the file.
     extra : str, optional
         The extra of refinr that installs the library it needs.
+    member : callable (content, name) -> (samples, info), optional
+        Like `read` for one of the arrays that a file holds: ``file.npz::name``.
     """
 
     name: str
@@ -54,6 +56,7 @@ class Format:
     keeps: tuple[str, ...] = ()
     map: Callable[[Path], tuple[np.ndarray, dict[str, Any]]] | None = None
     extra: str | None = None
+    member: Callable[[bytes, str], tuple[np.ndarray, dict[str, Any]]] | None = None
 
 
 def check_size(size: int, content: bytes) -> None:

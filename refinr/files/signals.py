@@ -21,14 +21,16 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from refinr.files import nifti, npy, png, tiff, wav
+from refinr.files import images, nifti, npy, npz, png, sound, tiff, wav
 from refinr.files.atomic import replace_file
 from refinr.files.checksum import plain
 from refinr.files.format import Format, FormatError, kind, looks_like
 
 __all__ = ["FORMATS", "Signal", "by_suffix", "format_of", "known", "read", "write"]
 
-FORMATS: dict[str, Format] = {row.name: row for row in (npy.FORMAT, png.FORMAT, tiff.FORMAT, wav.FORMAT, nifti.FORMAT)}
+_ROWS = (npy.FORMAT, png.FORMAT, tiff.FORMAT, wav.FORMAT, nifti.FORMAT, npz.FORMAT, *images.FORMATS, *sound.FORMATS)
+
+FORMATS: dict[str, Format] = {row.name: row for row in _ROWS}
 """File formats by name."""
 
 MAPPED = 1 << 26
@@ -59,7 +61,7 @@ def read(path: str | os.PathLike[str]) -> Signal:
     Parameters
     ----------
     path : str or path
-        Of a file with one of the suffixes in `FORMATS`, in any case.
+        Of a file with one of the suffixes in `FORMATS`, in any case; ``file.npz::name`` is one of several arrays.
 
     Raises
     ------
@@ -76,14 +78,17 @@ def read(path: str | os.PathLike[str]) -> Signal:
     ...     read(folder + "/a.wav")
     Signal(samples=array([-3,  5], dtype=int16), info={'format': 'wav', 'channels': False, 'rate': 8000, 'bits': 16})
     """
+    path, _, name = os.fspath(path).partition("::")
     path, row = known(path)
+    if name and row.member is None:
+        raise ValueError(f"{path}: {row.name.upper()} holds one signal, which has no name, got {name!r}")
     # all at once: an OSError is about the file, anything later about its content; but large arrays stay in their file
     mapped = row.map if path.stat().st_size > MAPPED else None
     content = b"" if mapped else path.read_bytes()
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("error", UserWarning)  # a library's doubt about the content
-            samples, info = mapped(path) if mapped else row.read(content)
+            samples, info = mapped(path) if mapped else _parsed(row, content, name)
         _check_dtype(samples)
         samples = plain(samples)
     except Exception as error:  # the libraries let struct.error, zlib.error, IndexError, MemoryError and more through
@@ -152,7 +157,7 @@ def format_of(path: str | os.PathLike[str]) -> Format | None:
     >>> format_of("scan.NII.gz").name, format_of("scan.inr")
     ('nifti', None)
     """
-    suffixes = [suffix.lower() for suffix in Path(path).suffixes[-2:]]
+    suffixes = [suffix.lower() for suffix in Path(os.fspath(path).partition("::")[0]).suffixes[-2:]]
     known = by_suffix()
     return known.get("".join(suffixes)) or known.get("".join(suffixes[-1:]))
 
@@ -171,11 +176,15 @@ def known(path: str | os.PathLike[str]) -> tuple[Path, Format]:
     return path, row
 
 
+def _parsed(row: Format, content: bytes, name: str) -> tuple[np.ndarray, dict[str, Any]]:
+    return row.member(content, name) if name and row.member else row.read(content)
+
+
 def _reason(row: Format, error: Exception, path: Path) -> str:
     """In our words: those of a library are about itself, and stay the cause of the error."""
     with path.open("rb") as file:
         found = looks_like(file.read(16))
-    if found and row.name.upper() not in found and not (row.name == "nifti" and found == "gzip"):
+    if found and row.name.upper() not in found.upper() and not (row.name == "nifti" and found == "gzip"):
         return f"it begins like {found}; give it the name of what it is"
     if isinstance(error, FormatError):
         return " ".join(str(error).split())

@@ -1,7 +1,12 @@
-"""TIFF images and stacks of images."""
+"""TIFF images and stacks of images.
+
+What the samples mean travels along: whether zero is white, a palette (the samples stay its indices), inks, resolution,
+orientation, colour profile and places on the earth.
+"""
 
 from __future__ import annotations
 
+import base64
 import io
 import struct
 from typing import Any
@@ -29,11 +34,65 @@ def read(content: bytes) -> tuple[np.ndarray, dict[str, Any]]:
     end = _tiff_end(tiff, content)
     if end > len(content) or None in series.pages:
         raise FormatError(f"expected {end} bytes or more with all pages in them, got {len(content)}")
-    samples = series.asarray()
+    try:
+        samples = series.asarray()
+    except ValueError as error:
+        if "imagecodecs" in str(error):
+            raise ImportError("imagecodecs", name="imagecodecs") from error
+        raise
     axes = series.axes
     if "S" in axes:  # colours in planes of their own: (..., C, H, W)
         samples = np.moveaxis(samples, axes.index("S"), -1)
-    return samples, {"channels": "S" in axes}
+    return samples, {"channels": "S" in axes} | _meaning(tiff.pages[0])
+
+
+_PHOTOMETRIC = ("MINISWHITE", "PALETTE", "SEPARATED", "CIELAB", "ICCLAB")
+"""What samples mean, where it is not what their number says: brightness, or red, green and blue."""
+
+_TAGS = {274: "orientation", 271: "make", 272: "model", 306: "time", 315: "artist", 33432: "copyright"}
+_TAGS |= {34675: "colour profile", 33550: "pixel scale", 33922: "tie points", 34264: "transformation"}
+_TAGS |= {34735: "geo keys", 34736: "geo numbers", 34737: "geo text", 42112: "GDAL", 42113: "no data"}
+"""Tags that mean the same beside samples that are stored another way, by their number."""
+
+
+def _meaning(page: Any) -> dict[str, Any]:
+    """Side information of the first page, which speaks for all."""
+    info: dict[str, Any] = {}
+    if page.photometric.name in _PHOTOMETRIC:
+        info["photometric"] = page.photometric.name.lower()
+    if page.photometric.name == "PALETTE":
+        info["palette"] = page.colormap.tolist()
+    tags = [page.tags[code] for code in _TAGS if code in page.tags]
+    if tags:
+        info["tags"] = [[tag.code, int(tag.dtype), tag.count, _plain(tag.value)] for tag in tags]
+    x, y, unit = (page.tags[code].value if code in page.tags else () for code in (282, 283, 296))
+    if x and y and (x, y) != ((1, 1), (1, 1)):
+        info["resolution"] = [list(x), list(y), int(unit or 2)]  # inches, where nothing is said
+    return info
+
+
+def _plain(value: Any) -> Any:
+    """Fit for JSON: bytes in base 64."""
+    if isinstance(value, bytes):
+        return {"bytes": base64.b64encode(value).decode()}
+    if isinstance(value, str):
+        return value
+    return [number.item() if hasattr(number, "item") else number for number in np.ravel(value)]
+
+
+def _tags(info: dict[str, Any]) -> dict[str, Any]:
+    """What `imwrite` is told of them."""
+    tags = []
+    for code, dtype, count, value in info.get("tags", []):
+        stored = base64.b64decode(value["bytes"]) if isinstance(value, dict) else value
+        if isinstance(stored, list):
+            stored = stored[0] if len(stored) == 1 else tuple(stored)
+        tags.append((code, dtype, 0 if isinstance(stored, str) else count, stored, True))
+    options: dict[str, Any] = {"extratags": tags}
+    if "resolution" in info:
+        x, y, unit = info["resolution"]
+        options |= {"resolution": (tuple(x), tuple(y)), "resolutionunit": unit}
+    return options
 
 
 def _tiff_end(tiff: Any, content: bytes) -> int:
@@ -85,7 +144,15 @@ def write(file: io.BytesIO, samples: np.ndarray, info: dict[str, Any]) -> None:
     colour = samples.shape[-1] in (3, 4) if info.get("channels") is None else info["channels"]
     contig = colour and samples.ndim > 2 and samples.shape[-1] > 1 and samples.dtype.kind != "b"
     photometric = "rgb" if contig and samples.shape[-1] in (3, 4) else "minisblack"
-    tifffile.imwrite(file, samples, photometric=photometric, planarconfig="contig" if contig else None)
+    options = _tags(info)
+    said = info.get("photometric")
+    if said == "palette" and samples.dtype in (np.uint8, np.uint16) and samples.ndim == 2:
+        photometric = said
+        options["colormap"] = np.array(info["palette"], np.uint16)
+    elif said == ("separated" if contig and samples.shape[-1] == 4 else "miniswhite" if not contig else "cielab"):
+        photometric = said
+    file_options = {"photometric": photometric, "planarconfig": "contig" if contig else None}
+    tifffile.imwrite(file, samples, **file_options, **options)
 
 
 FORMAT = Format(
@@ -94,4 +161,6 @@ FORMAT = Format(
     read=read,
     write=write,
     samples="(..., H, W), or (..., H, W, C) for colour; booleans, integers or floats in native byte order",
+    keeps=("photometric", "palette", "tags", "resolution"),
+    extra="images",
 )

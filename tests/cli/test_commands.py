@@ -305,10 +305,8 @@ def test_a_folder_in_the_place_of_the_output(folder, capsys):
 @pytest.mark.parametrize(
     "arguments",
     [
-        [],
         ["paint"],
         ["fit"],
-        ["fit", "image.npy"],
         ["fit", "image.npy", "out.inr", "--tile", "x"],
         ["fit", "image.npy", "out.inr", "--hidden", "16;16"],
         ["fit", "image.npy", "out.inr", "--decomposition", "digits"],
@@ -389,3 +387,59 @@ def test_a_fit_never_takes_the_name_of_a_signal(tmp_path, capsys):
     assert cli.main(["fit", str(path), str(path), "--quiet"]) == 2
     assert "the name of a signal" in capsys.readouterr().err
     assert path.read_bytes() == before
+
+
+# --- first touch -----------------------------------------------------------------------------------------------------
+
+
+def test_nothing_asked_shows_the_lines_most_used(capsys):
+    assert cli.main([]) == 2
+    said = capsys.readouterr().out.splitlines()
+    assert len(said) == 5
+    assert all(line.startswith("refinr ") for line in said[:4])
+
+
+def test_the_lines_most_used_work(folder, capsys):
+    from refinr.cli.parser import FIRST
+
+    Path("colour.png").rename("photo.png")
+    for line in FIRST.splitlines()[:4]:
+        words = line.split("  ")[0].split()
+        assert cli.main([*words[1:], *(SMALL if words[1] == "fit" else [])]) == 0
+    assert _content("back.png") == _content("photo.png")
+
+
+HINTS = {
+    "shares of 255": (np.arange(40).reshape(5, 8) / np.float32(255), "whole 255ths between 0 and 1"),
+    "shares of 65535": ((np.arange(40) * 1000).reshape(5, 8) / 65535, "whole 65535ths between 0 and 1"),
+    "a small image": (np.arange(16, dtype="u1").reshape(4, 4), "the last axis, 4 long, counts as channels"),
+    "channels first": (np.zeros((3, 5, 6), "u1"), "the first axis, 3 long, counts as depth"),
+}
+
+
+@pytest.mark.parametrize("name", HINTS)
+def test_data_that_deceive_get_one_line(folder, capsys, name):
+    samples, words = HINTS[name]
+    np.save("a.npy", samples)
+    arguments = ["fit", "a.npy", "--hidden", "4", "--max-steps", "0", "--force"]
+    assert cli.main(arguments) == 0
+    notes = [line for line in capsys.readouterr().err.splitlines() if line.startswith("refinr: note: ")]
+    assert len(notes) == 1
+    assert words in notes[0]
+    assert cli.main([*arguments, "--quiet"]) == 0
+    assert "note" not in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    "samples",
+    [
+        np.random.default_rng(0).random((5, 8)).astype("f4"),
+        np.zeros((5, 8), "f4"),
+        np.array([[0.0, 0.5, np.nan, 1.0, 0.1]]),
+        np.zeros((5, 6, 7), "u1"),
+    ],
+)
+def test_what_is_as_it_seems_gets_none(samples):
+    from refinr.cli.hints import hints
+
+    assert hints(samples, None) == []

@@ -136,3 +136,56 @@ def test_tiff_with_a_missing_page_raises(tmp_path):
     (tmp_path / "a.tif").write_bytes(more)
     with pytest.raises(ValueError, match=r"a\.tif: cannot be read as TIFF"):
         read(tmp_path / "a.tif")
+
+
+# --- what samples mean -----------------------------------------------------------------------------------------------
+
+PROFILE = b"a profile, or what stands for one"
+EXTRA = [
+    (274, 3, 1, 6, True),
+    (34675, 7, len(PROFILE), PROFILE, True),
+    (315, 2, 0, "Somebody", True),
+    (33550, 12, 3, (10.0, 10.0, 0.0), True),
+    (34735, 3, 4, (1, 1, 0, 0), True),
+    (42113, 2, 0, "-9999", True),
+]
+
+
+@pytest.mark.parametrize(
+    ("samples", "options"),
+    [
+        (ramp("uint8", (6, 8)), {"photometric": "miniswhite"}),
+        (ramp("uint16", (3, 6, 8)), {"photometric": "miniswhite"}),
+        (ramp("uint8", (6, 8)) > 99, {"photometric": "miniswhite"}),
+        (ramp("uint8", (6, 8)), {"photometric": "palette", "colormap": ramp("uint16", (3, 256))}),
+        (ramp("uint8", (6, 8, 4)), {"photometric": "separated", "planarconfig": "contig"}),
+        (ramp("uint8", (6, 8, 3)), {"photometric": "rgb", "extratags": EXTRA}),
+        (ramp("uint16", (6, 8)), {"photometric": "minisblack", "resolution": (300.5, 72), "resolutionunit": 3}),
+        (ramp("float32", (6, 8)), {"photometric": "minisblack", "extratags": EXTRA, "byteorder": ">"}),
+    ],
+)
+def test_what_the_samples_mean_travels_along(tmp_path, samples, options):
+    (tmp_path / "a.tif").write_bytes(tiff(samples, **options))
+    signal = read(tmp_path / "a.tif")
+    assert_survives(tmp_path / "b.tif", samples, signal.info)
+    with tifffile.TiffFile(tmp_path / "a.tif") as before, tifffile.TiffFile(tmp_path / "b.tif") as after:
+        for name in ("photometric", "resolution", "resolutionunit"):
+            assert getattr(before.pages[0], name) == getattr(after.pages[0], name)
+        for code, *_ in EXTRA:
+            old, new = (file.pages[0].tags.get(code) for file in (before, after))
+            assert (old and (old.dtype, old.count, old.value)) == (new and (new.dtype, new.count, new.value))
+        if "colormap" in options:
+            assert_equal_exact(after.pages[0].colormap, options["colormap"])
+
+
+def test_pictures_look_the_same_elsewhere(tmp_path):
+    from PIL import Image
+
+    for picture in (Image.fromarray(ramp("uint8", (6, 8, 3))).quantize(9), Image.new("CMYK", (8, 6), (9, 99, 200, 30))):
+        picture.save(tmp_path / "a.tif", dpi=(300, 300))
+        signal = read(tmp_path / "a.tif")
+        write(tmp_path / "b.tif", signal.samples, signal.info)
+        with Image.open(tmp_path / "a.tif") as before, Image.open(tmp_path / "b.tif") as after:
+            assert after.mode == before.mode
+            assert_equal_exact(np.asarray(after.convert("RGB")), np.asarray(before.convert("RGB")))
+            assert after.info["dpi"] == before.info["dpi"]
