@@ -15,6 +15,7 @@ NAMES = (
     "audio",
     "channels",
     "time_to_lossless",
+    "readouts",
     "ternary",
     "weight_precision",
     "expansion",
