@@ -20,7 +20,7 @@ import numpy as np
 import pytest
 
 import refinr
-from examples.backends.defects import Defect, find
+from examples.backends.planting import Defect, find
 from paper_figures import datafiles, figures, registry
 from paper_figures.__main__ import main
 from refinr import (

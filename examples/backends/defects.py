@@ -11,62 +11,14 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable
-from typing import Any, NamedTuple
+from typing import Any
 
 import numpy as np
 
-from refinr import coords, oracle, planes
+from examples.backends import deep_defects, fast_defects
+from examples.backends.planting import Defect, Result, Seen, after, before, find, found, like
+from refinr import coords, planes
 from refinr.oracle import network_operations, operations
-from refinr.oracle.check import Report
-
-Result = dict[str, Any]
-
-
-class Defect(NamedTuple):
-    """A defect: where it should be found, and the functions that have it."""
-
-    what: str
-    family: str
-    functions: dict[str, Callable[..., Result]]
-    dtype: str = "float32"
-
-
-class Broken:
-    """The reference with some of its functions replaced."""
-
-    def __init__(self, functions: dict[str, Callable]) -> None:
-        self.functions = functions
-
-    def __getattr__(self, name: str) -> Any:
-        return self.functions.get(name) or getattr(operations, name)
-
-
-def find(defect: Defect, seed: int = 0) -> Report:
-    """The report of the family that should find the defect."""
-    with np.errstate(all="ignore"):
-        return oracle.check_backend(Broken(defect.functions), defect.family, defect.dtype, seed=seed, quiet=True)
-
-
-def _after(operation: str, change: Callable[[Result, dict], Result]) -> dict[str, Callable]:
-    """The operation, its result changed: ``change(result, arguments)`` returns what is different."""
-    call = getattr(operations, operation)
-
-    def changed(**arguments: Any) -> Result:
-        result = call(**arguments)
-        return result | change(result, arguments)
-
-    return {operation: changed}
-
-
-def _before(operation: str, change: Callable[[dict], dict]) -> dict[str, Callable]:
-    """The operation on arguments that have been changed: ``change(arguments)`` returns what is different."""
-    call = getattr(operations, operation)
-    return {operation: lambda **arguments: call(**(arguments | change(arguments)))}
-
-
-def _like(value: Any, array: np.ndarray) -> np.ndarray:
-    return np.asarray(value).astype(array.dtype)
-
 
 # --- planes and coordinates ------------------------------------------------------------------------------------------
 
@@ -93,7 +45,7 @@ def _float_planes(codes: np.ndarray, bits: int, radix_bits: int, gray: bool) -> 
 
 def _pixel_centres(ends: np.ndarray, shape: list[int]) -> Result:
     axes = [(2.0 * np.arange(n) + 1.0) / n - 1.0 for n in shape]
-    return {"x": _like(np.stack(np.meshgrid(*axes, indexing="ij"), -1).reshape(-1, len(shape)), ends)}
+    return {"x": like(np.stack(np.meshgrid(*axes, indexing="ij"), -1).reshape(-1, len(shape)), ends)}
 
 
 def _columns_first(ends: np.ndarray, shape: list[int]) -> Result:
@@ -102,7 +54,7 @@ def _columns_first(ends: np.ndarray, shape: list[int]) -> Result:
 
 def _linspace(ends: np.ndarray, shape: list[int]) -> Result:
     axes = [np.linspace(-1.0, 1.0, n) for n in shape]  # an axis of one sits at -1
-    return {"x": _like(np.stack(np.meshgrid(*axes, indexing="ij"), -1).reshape(-1, len(shape)), ends)}
+    return {"x": like(np.stack(np.meshgrid(*axes, indexing="ij"), -1).reshape(-1, len(shape)), ends)}
 
 
 def _encoding(rate: Callable[[int], float], swap: bool = False) -> dict[str, Callable]:
@@ -218,18 +170,18 @@ def _sigmoid(z: np.ndarray) -> np.ndarray:
 def _bce_of_sigmoid(z: np.ndarray, targets: np.ndarray) -> Result:
     p, n = _sigmoid(z), z.shape[-1] * z.shape[-2]
     logs = targets * np.maximum(np.log(p), -100.0) + (1.0 - targets) * np.maximum(np.log(1.0 - p), -100.0)
-    return {"loss": _like(-logs.sum() / n, z)}
+    return {"loss": like(-logs.sum() / n, z)}
 
 
 def _vanishing(result: Result, arguments: dict) -> Result:
     p, t = _sigmoid(arguments["z"]), arguments["targets"]
     n = p.shape[-1] * p.shape[-2]
-    return {"dz": _like((p - t) / np.maximum(p * (1.0 - p), 1e-12) * p * (1.0 - p) / n, p)}
+    return {"dz": like((p - t) / np.maximum(p * (1.0 - p), 1e-12) * p * (1.0 - p) / n, p)}
 
 
 def _overflowing(result: Result, arguments: dict) -> Result:
     z, t = arguments["z"], arguments["targets"]
-    return {"loss": _like((np.log1p(np.exp(z)) - z * t).sum() / (z.shape[-1] * z.shape[-2]), z)}
+    return {"loss": like((np.log1p(np.exp(z)) - z * t).sum() / (z.shape[-1] * z.shape[-2]), z)}
 
 
 def _hidden(change: Callable[[dict, str], np.ndarray]) -> Callable[[dict], dict]:
@@ -261,9 +213,9 @@ def _first_network(arguments: dict) -> dict:
 
 def _bound(factor: Callable[[int, dict], float], kind: str = "w") -> dict[str, Callable]:
     def change(result: Result, arguments: dict) -> Result:
-        return {n: _like(p * factor(int(n[1:]), arguments), p) for n, p in result.items() if n[0] == kind}
+        return {n: like(p * factor(int(n[1:]), arguments), p) for n, p in result.items() if n[0] == kind}
 
-    return _after("init", change)
+    return after("init", change)
 
 
 # --- optimiser and training ------------------------------------------------------------------------------------------
@@ -279,7 +231,7 @@ def _adam(
     old: bool = False,
 ) -> dict[str, Callable]:
     def adam(p: np.ndarray, g: np.ndarray, lr: float, beta1: float, beta2: float, eps: float) -> Result:
-        m, v = np.zeros_like(p), np.zeros_like(p)
+        m, v = np.zeroslike(p), np.zeroslike(p)
         b1, b2 = (beta2, beta1) if swap else (beta1, beta2)
         for t, gradient in enumerate(g, start=1 + late):
             before = m
@@ -346,17 +298,17 @@ def _reversed_codes(result: Result, arguments: dict) -> Result:
     return {"codes": planes.from_planes(digits, bits, dtype=codes.dtype)}
 
 
-DEFECTS = [
+MATHEMATICS = [
     Defect(
-        "most significant plane first", "planes", _after("to_planes", lambda r, a: {"planes": r["planes"][..., ::-1]})
+        "most significant plane first", "planes", after("to_planes", lambda r, a: {"planes": r["planes"][..., ::-1]})
     ),
     Defect(
         "planes read in the other order",
         "planes",
-        _before("from_planes", lambda a: {"planes": a["planes"][..., :: -1 if a["radix_bits"] == 1 else 1]}),
+        before("from_planes", lambda a: {"planes": a["planes"][..., :: -1 if a["radix_bits"] == 1 else 1]}),
     ),
     Defect("planes cut from floats", "planes", {"to_planes": _float_planes}),
-    Defect("Gray code forgotten", "planes", _before("to_planes", lambda a: {"gray": False})),
+    Defect("Gray code forgotten", "planes", before("to_planes", lambda a: {"gray": False})),
     Defect("two's complement and raw floats taken for codes", "planes", {"to_codes": _raw_bits}),
     Defect("-0.0 taken for 0.0", "planes", {"to_codes": _zeros_merged}),
     Defect("payload of not-a-number lost", "planes", {"to_codes": _payload_lost}),
@@ -366,28 +318,28 @@ DEFECTS = [
     Defect("octaves off by one", "encodings", _encoding(lambda k: 2.0 ** (k + 1) * math.pi)),
     Defect("pi forgotten", "encodings", _encoding(lambda k: 2.0**k)),
     Defect("cosine before sine", "encodings", _encoding(lambda k: 2.0**k * math.pi, swap=True)),
-    Defect("sorted by coordinate, not by octave", "encodings", _after("positional_encoding", _by_coordinate)),
-    Defect("2^k missing in the gradient", "encodings", _after("positional_encoding", _rate_lost)),
+    Defect("sorted by coordinate, not by octave", "encodings", after("positional_encoding", _by_coordinate)),
+    Defect("2^k missing in the gradient", "encodings", after("positional_encoding", _rate_lost)),
     Defect(
         "2 pi in frequencies that are angular",
         "encodings",
-        _before("fourier_features", lambda a: {"frequencies": _like(2 * math.pi * a["frequencies"], a["x"])}),
+        before("fourier_features", lambda a: {"frequencies": like(2 * math.pi * a["frequencies"], a["x"])}),
     ),
-    Defect("omega forgotten", "activations", _before("sine", lambda a: {"omega": 1.0})),
-    Defect("omega missing in the gradient", "activations", _after("sine", lambda r, a: {"dz": r["dz"] / a["omega"]})),
-    Defect("sign of the cosine's gradient", "activations", _after("wire", lambda r, a: {"dz": -r["dz"]})),
-    Defect("scale outside the square", "activations", _before("gauss", lambda a: {"scale": math.sqrt(a["scale"])})),
-    Defect("FINER's factor always without gradient", "activations", _before("finer", lambda a: {"stopped": True})),
+    Defect("omega forgotten", "activations", before("sine", lambda a: {"omega": 1.0})),
+    Defect("omega missing in the gradient", "activations", after("sine", lambda r, a: {"dz": r["dz"] / a["omega"]})),
+    Defect("sign of the cosine's gradient", "activations", after("wire", lambda r, a: {"dz": -r["dz"]})),
+    Defect("scale outside the square", "activations", before("gauss", lambda a: {"scale": math.sqrt(a["scale"])})),
+    Defect("FINER's factor always without gradient", "activations", before("finer", lambda a: {"stopped": True})),
     Defect(
         "gradient 1 of ReLU at zero",
         "activations",
-        _after("relu", lambda r, a: {"dz": np.where(a["z"] >= 0, a["dy"], r["y"] * 0)}),
+        after("relu", lambda r, a: {"dz": np.where(a["z"] >= 0, a["dy"], r["y"] * 0)}),
     ),
     Defect("tanh formula for the exact GELU", "activations", {"gelu": _tanh_gelu}),
     Defect(
         "density missing in GELU's gradient",
         "activations",
-        _after(
+        after(
             "gelu",
             lambda r, a: {"dz": np.where(a["z"] == 0, r["dz"], r["y"] / np.where(a["z"] == 0, 1, a["z"]) * a["dy"])},
         ),
@@ -395,114 +347,112 @@ DEFECTS = [
     Defect(
         "logistic gradient for tanh",
         "activations",
-        _after("tanh", lambda r, a: {"dz": r["y"] * (1 - r["y"]) * a["dy"]}),
+        after("tanh", lambda r, a: {"dz": r["y"] * (1 - r["y"]) * a["dy"]}),
     ),
     Defect(
         "sine in half precision",
         "activations",
-        _after("sine", lambda r, a: {"y": _like(np.sin((a["omega"] * a["z"]).astype(np.float16)), a["z"])}),
+        after("sine", lambda r, a: {"y": like(np.sin((a["omega"] * a["z"]).astype(np.float16)), a["z"])}),
     ),
-    Defect("sign of the weights' gradient", "layers", _after("linear", lambda r, a: {"dw": -r["dw"]})),
+    Defect("sign of the weights' gradient", "layers", after("linear", lambda r, a: {"dw": -r["dw"]})),
     Defect(
         "weights read in transposed order",
         "layers",
-        _before(
+        before(
             "linear", lambda a: {"w": np.swapaxes(a["w"].reshape(*a["w"].shape[:-2], *a["w"].shape[:-3:-1]), -1, -2)}
         ),
     ),
     Defect(
         "mean instead of sum in the bias's gradient",
         "layers",
-        _after("linear", lambda r, a: {"db": _like(r["db"] / max(a["dy"].shape[-2], 1), r["db"])}),
+        after("linear", lambda r, a: {"db": like(r["db"] / max(a["dy"].shape[-2], 1), r["db"])}),
     ),
-    Defect("bias added twice", "layers", _after("linear", lambda r, a: {"y": r["y"] + a["b"]})),
+    Defect("bias added twice", "layers", after("linear", lambda r, a: {"y": r["y"] + a["b"]})),
     Defect(
         "gradient of shared inputs from one network",
         "layers",
-        _after("linear", lambda r, a: {"dx": a["dy"][0] @ a["w"][0].T} if a["x"].ndim == 2 else {}),
+        after("linear", lambda r, a: {"dx": a["dy"][0] @ a["w"][0].T} if a["x"].ndim == 2 else {}),
     ),
     Defect("sums in half precision", "layers", {"linear": _half_sums}),
-    Defect("products cut to ten bits", "layers", _before("linear", _cut_short)),
+    Defect("products cut to ten bits", "layers", before("linear", _cut_short)),
     Defect("sums in single precision in float64", "layers", {"linear": _single_sums}, "float64"),
     Defect("stale cache", "layers", {"linear": _Stale()}),
-    Defect("one not-a-number", "layers", _after("linear", _one_nan)),
-    Defect("result in float64", "layers", _after("linear", lambda r, a: {"y": r["y"].astype(np.float64)})),
-    Defect(
-        "axis dropped from the bias's gradient", "layers", _after("linear", lambda r, a: {"db": r["db"][..., 0, :]})
-    ),
+    Defect("one not-a-number", "layers", after("linear", _one_nan)),
+    Defect("result in float64", "layers", after("linear", lambda r, a: {"y": r["y"].astype(np.float64)})),
+    Defect("axis dropped from the bias's gradient", "layers", after("linear", lambda r, a: {"db": r["db"][..., 0, :]})),
     Defect(
         "last row left out of the sum",
         "layers",
-        _after("linear", lambda r, a: {"db": a["dy"][..., :-1, :].sum(-2, keepdims=True)}),
+        after("linear", lambda r, a: {"db": a["dy"][..., :-1, :].sum(-2, keepdims=True)}),
     ),
     Defect(
         "sum instead of mean",
         "losses",
-        _after("mse", lambda r, a: {"loss": _like(r["loss"] * a["z"][..., :, :].shape[-1] * a["z"].shape[-2], a["z"])}),
+        after("mse", lambda r, a: {"loss": like(r["loss"] * a["z"][..., :, :].shape[-1] * a["z"].shape[-2], a["z"])}),
     ),
     Defect(
         "mean over the networks too",
         "losses",
-        _after("bce_with_logits", lambda r, a: {"loss": _like(r["loss"] / math.prod(a["z"].shape[:-2]), a["z"])}),
+        after("bce_with_logits", lambda r, a: {"loss": like(r["loss"] / math.prod(a["z"].shape[:-2]), a["z"])}),
     ),
     Defect("logarithm of a rounded sigmoid", "losses", {"bce_with_logits": _bce_of_sigmoid}),
-    Defect("no gradient for the confidently wrong", "losses", _after("bce_with_logits", _vanishing)),
-    Defect("exponential that overflows", "losses", _after("bce_with_logits", _overflowing)),
-    Defect("2 missing in the gradient of the square", "losses", _after("mse", lambda r, a: {"dz": 0.5 * r["dz"]})),
+    Defect("no gradient for the confidently wrong", "losses", after("bce_with_logits", _vanishing)),
+    Defect("exponential that overflows", "losses", after("bce_with_logits", _overflowing)),
+    Defect("2 missing in the gradient of the square", "losses", after("mse", lambda r, a: {"dz": 0.5 * r["dz"]})),
     Defect(
         "gradient of |z - t| at zero",
         "losses",
-        _after(
+        after(
             "mae", lambda r, a: {"dz": np.where(a["z"] == a["targets"], abs(r["dz"]).max() + (r["dz"] * 0), r["dz"])}
         ),
     ),
     Defect("half rounded up, not to even", "ternary", {"weight_codes": _half_up}),
-    Defect("quantised values quantised again", "ternary", _after("weight_codes", _twice)),
+    Defect("quantised values quantised again", "ternary", after("weight_codes", _twice)),
     Defect(
-        "levels up to 2^(b-1), not one less", "ternary", _after("activation_codes", lambda r, a: {"s": r["s"] * 7 / 8})
+        "levels up to 2^(b-1), not one less", "ternary", after("activation_codes", lambda r, a: {"s": r["s"] * 7 / 8})
     ),
     Defect("variance over n - 1", "ternary", {"layer_norm": _sample_variance}),
     Defect("eps of the norm outside the root", "ternary", {"layer_norm": _eps_outside}, "float64"),
     Defect(
         "no gradient through the rounding",
         "ternary",
-        _after("ternary_linear", lambda r, a: {"dw": np.zeros_like(r["dw"])}),
+        after("ternary_linear", lambda r, a: {"dw": np.zeroslike(r["dw"])}),
     ),
     Defect(
-        "normalisation taken for a constant", "ternary", _after("ternary_linear", lambda r, a: {"dx": a["x"] * 0 + 1})
+        "normalisation taken for a constant", "ternary", after("ternary_linear", lambda r, a: {"dx": a["x"] * 0 + 1})
     ),
     Defect(
-        "half of the fixed point left out", "ternary", _after("integer_linear", lambda r, a: {"y": np.floor(r["y"])})
+        "half of the fixed point left out", "ternary", after("integer_linear", lambda r, a: {"y": np.floor(r["y"])})
     ),
-    Defect("quantised again from the second layer on", "ternary", _before("ternary_mlp", _later_twice)),
+    Defect("quantised again from the second layer on", "ternary", before("ternary_mlp", _later_twice)),
     Defect(
         "gradient of a network's weights at their codes",
         "ternary",
-        _after("ternary_mlp", lambda r, a: {"dw0": r["dw0"] * abs(operations.weight_codes(a["w0"])["t"])}),
+        after("ternary_mlp", lambda r, a: {"dw0": r["dw0"] * abs(operations.weight_codes(a["w0"])["t"])}),
     ),
-    Defect("omega forgotten in the network", "mlp", _before("mlp", lambda a: {"omega": 1.0})),
+    Defect("omega forgotten in the network", "mlp", before("mlp", lambda a: {"omega": 1.0})),
     Defect(
         "omega on the bias only",
         "mlp",
-        _before("mlp", _sines_only(_hidden(lambda a, n: a[n] / a["omega"] if n[0] == "w" else a[n]))),
+        before("mlp", _sines_only(_hidden(lambda a, n: a[n] / a["omega"] if n[0] == "w" else a[n]))),
     ),
     Defect(
         "omega on the weights only",
         "mlp",
-        _before("mlp", _sines_only(_hidden(lambda a, n: a[n] / a["omega"] if n[0] == "b" else a[n]))),
+        before("mlp", _sines_only(_hidden(lambda a, n: a[n] / a["omega"] if n[0] == "b" else a[n]))),
     ),
-    Defect("activation behind the last layer", "mlp", _after("mlp", _last_activated)),
-    Defect("omega missing in the first layer's gradient", "mlp", _after("mlp", _gain_lost)),
-    Defect("hidden biases left out", "mlp", _before("mlp", _hidden(lambda a, n: a[n] * (n[0] == "w")))),
+    Defect("activation behind the last layer", "mlp", after("mlp", _last_activated)),
+    Defect("omega missing in the first layer's gradient", "mlp", after("mlp", _gain_lost)),
+    Defect("hidden biases left out", "mlp", before("mlp", _hidden(lambda a, n: a[n] * (n[0] == "w")))),
     Defect(
         "first network's weights for all",
         "mlp",
-        _before("mlp", lambda a: _first_network({k: v for k, v in a.items() if k[0] == "w" and k[1:].isdigit()})),
+        before("mlp", lambda a: _first_network({k: v for k, v in a.items() if k[0] == "w" and k[1:].isdigit()})),
     ),
     Defect(
         "encoding left out of the input's gradient",
         "mlp",
-        _after("mlp", lambda r, a: {"dx": r["dx"] * 0 + 1} if a["octaves"] else {}),
+        after("mlp", lambda r, a: {"dx": r["dx"] * 0 + 1} if a["octaves"] else {}),
     ),
     Defect("bound of the hidden weights without omega", "mlp", _bound(lambda i, a: a["omega"] if i else 1.0)),
     Defect("first layer drawn like the others", "mlp", _bound(lambda i, a: 1.0 if i else 0.5)),
@@ -514,51 +464,77 @@ DEFECTS = [
     Defect("betas swapped", "optim", _adam(swap=True)),
     Defect("step with the moment before", "optim", _adam(old=True)),
     Defect("gradients never set back to zero", "training", {"train": _accumulated}),
-    Defect("losses shifted by a step", "training", _after("train", lambda r, a: {"losses": np.roll(r["losses"], -1)})),
+    Defect("losses shifted by a step", "training", after("train", lambda r, a: {"losses": np.roll(r["losses"], -1)})),
     Defect(
         "one step too few",
         "training",
-        _after("train", lambda r, a: {"z": operations.train(**(a | {"steps": a["steps"] - 1}))["z"]}),
+        after("train", lambda r, a: {"z": operations.train(**(a | {"steps": a["steps"] - 1}))["z"]}),
     ),
     Defect("unsigned differences that wrap around", "metrics", {"rmse": _wrapping}),
-    Defect("peak 2^n instead of 2^n - 1", "metrics", _after("psnr", _psnr_peak)),
-    Defect("SSIM's constants of another bit depth", "metrics", _after("ssim", _ssim_constants)),
+    Defect("peak 2^n instead of 2^n - 1", "metrics", after("psnr", _psnr_peak)),
+    Defect("SSIM's constants of another bit depth", "metrics", after("ssim", _ssim_constants)),
     Defect(
         "planes counted from the top",
         "metrics",
-        _after("bit_error_rate", lambda r, a: {"per_plane": r["per_plane"][::-1]}),
+        after("bit_error_rate", lambda r, a: {"per_plane": r["per_plane"][::-1]}),
     ),
     Defect("rounded sigmoid for a decision", "inr", _changed_bits(lambda z: np.nan_to_num(np.rint(_sigmoid(z))))),
     Defect("half rounded up", "inr", _changed_bits(lambda z: np.nan_to_num(np.floor(_sigmoid(z) + z.dtype.type(0.5))))),
     Defect("ones at zero", "inr", _changed_bits(lambda z: z >= 0)),
-    Defect("planes of a code in the other order", "inr", _after("decode", _reversed_codes)),
-    Defect("bytes of the samples in the other order", "container", _after("decode_file", _swapped_bytes)),
-    Defect("samples widened", "container", _after("decode_file", _widened)),
+    Defect("planes of a code in the other order", "inr", after("decode", _reversed_codes)),
+    Defect("bytes of the samples in the other order", "container", after("decode_file", _swapped_bytes)),
+    Defect("samples widened", "container", after("decode_file", _widened)),
     Defect(
         "inputs cropped to what the weights take",
         "refused",
-        _before("linear", lambda a: {"x": a["x"][..., : a["w"].shape[-2]], "w": a["w"][..., : a["x"].shape[-1], :]}),
+        before("linear", lambda a: {"x": a["x"][..., : a["w"].shape[-2]], "w": a["w"][..., : a["x"].shape[-1], :]}),
     ),
 ]
 
 
+GROUPS: dict[str, list[Defect]] = {
+    "mathematics": MATHEMATICS,
+    "sizes": fast_defects.SIZES,
+    "options": fast_defects.OPTIONS,
+    "state": fast_defects.STATE,
+    "strides": fast_defects.STRIDES,
+    "races": fast_defects.RACES,
+    "dtypes": deep_defects.DTYPES,
+    "precision": deep_defects.PRECISION,
+    "files": deep_defects.FILES,
+    "optimiser": deep_defects.OPTIMISER,
+    "ternary": deep_defects.TERNARY,
+}
+DEFECTS = [defect for group in GROUPS.values() for defect in group]
+
+
 def table() -> tuple[str, int]:
-    """A line a defect, and how many were missed."""
-    lines = [f"{'defect':50}  {'family':11}  {'cases':>7}  found first in"]
+    """A line a group, then a line a defect; and how many were missed."""
+    seen = {id(defect): (report := find(defect), found(report)) for defect in DEFECTS}
+    lines = [f"{'group':12}  defects  found  by values  around a call"]
     missed = 0
-    for defect in DEFECTS:
-        report = find(defect)
-        found = [result for result in report.results if result.state == "differ"]
-        missed += not found
-        where = "MISSED"
-        if found:
-            tensor = found[0].text.split(": ")[1].partition(" differs")[0]
-            share = found[0].share
-            where = f"{found[0].case}, {tensor}" + (f", {share:.2g} times its bound" if np.isfinite(share) else "")
-        lines.append(
-            f"{defect.what:50}  {defect.family:11}  {len(found):3} / {len(report.results):3}"[:74] + f"  {where}"
-        )
+    for name, group in GROUPS.items():
+        caught = [seen[id(defect)][1] for defect in group]
+        values = sum(any(not result.case.startswith("call.") for result in results) for results in caught)
+        around = sum(bool(results) and all(result.case.startswith("call.") for result in results) for results in caught)
+        missed += sum(not results for results in caught)
+        lines.append(f"{name:12}  {len(group):7}  {values + around:5}  {values:9}  {around:13}")
+    for name, group in GROUPS.items():
+        lines.append(f"\n{name:58}  {'family':11}  {'cases':>7}  found first in")
+        for defect in group:
+            report, results = seen[id(defect)]
+            lines.append(
+                f"{defect.what:58}  {defect.family:11}  {len(results):3} / {len(report.results):3}  {_where(results)}"
+            )
     return "\n".join(lines), missed
+
+
+def _where(results: list[Seen]) -> str:
+    if not results:
+        return "MISSED"
+    case, _, what = results[0].text.partition(": ")
+    share = f", {results[0].share:.2g} times its bound" if np.isfinite(results[0].share) else ""
+    return f"{case}, {what.partition(' differs')[0]}{share}" if " differs" in what else case
 
 
 def main() -> int:

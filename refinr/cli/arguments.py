@@ -143,6 +143,27 @@ def oracle(parser: argparse.ArgumentParser) -> None:
     )
     parser.add_argument("--dtype", choices=list(FLOAT_TYPES), default="float32")
     parser.add_argument("--cases", metavar="FOLDER", help="check the cases exported there")
+    parser.add_argument("--seed", type=int, default=0, help="other numbers in the same places")
+    parser.add_argument("--repeat", type=int, default=0, metavar="N", help="the same call N times more: the same bits")
+    text = "families or patterns of which every operation and every tensor must be there"
+    parser.add_argument("--require", type=lambda text: text.split(","), metavar="FAMILIES", help=text)
+    parser.add_argument("--complete", action="store_true", help="require all")
+    parser.add_argument("--xfail", metavar="FILE", help="known failures, 'CASE: REASON' a line; one that passes fails")
+    text = "wider bounds, for a reason that the report shows"
+    parser.add_argument("--loosen", type=_wider, action="append", metavar="CASE=FACTOR:REASON", help=text)
+    parser.add_argument("--json", metavar="FILE", help="the report for programs")
+    parser.add_argument("--junit", metavar="FILE", help="the report for continuous integration")
+    parser.add_argument("--traceback", action="store_true", help="show where exceptions come from")
+    parser.add_argument("--times", action="store_true", help="show the times of a second call beside refinr's")
+
+
+def _wider(text: str) -> tuple[str, float, str]:
+    """``layers.*=2:sums in bfloat16``."""
+    pattern, equals, rest = text.partition("=")
+    factor, colon, reason = rest.partition(":")
+    if not (pattern and equals and colon and reason):
+        raise argparse.ArgumentTypeError(f"expected CASE=FACTOR:REASON, got {text!r}")
+    return pattern, float(factor), reason
 
 
 # --- shared ----------------------------------------------------------------------------------------------------------

@@ -9,6 +9,7 @@ import argparse
 import math
 import sys
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -182,7 +183,26 @@ def _check(options: argparse.Namespace) -> int:
 
     backend = oracle.find_backend(options.target)
     given = oracle.load(options.cases) if options.cases else None
-    return 0 if oracle.check_backend(backend, options.families, options.dtype, given=given) else 1
+    expect = oracle.Expectations(
+        require=("*",) if options.complete else tuple(options.require or ()),
+        known=oracle.read_known(options.xfail) if options.xfail else {},
+        loosen={case: oracle.Wider(factor, reason) for case, factor, reason in options.loosen or ()},
+    )
+    report = oracle.check_backend(
+        backend,
+        options.families,
+        options.dtype,
+        seed=options.seed,
+        given=given,
+        quiet=True,
+        expect=expect,
+        repeat=options.repeat,
+    )
+    print(replace(report, traceback=options.traceback, timed=options.times))
+    for path, text in ((options.json, report.to_json), (options.junit, report.to_junit)):
+        if path:
+            Path(path).write_text(text(), encoding="utf-8")
+    return 0 if report else 1
 
 
 ORACLE: dict[str, Callable[[argparse.Namespace], int]] = {"check": _check, "export": _export}

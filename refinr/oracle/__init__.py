@@ -7,7 +7,7 @@ A backend is a module or an object with functions named and called like those of
 """
 
 from refinr.oracle.check import assert_matches, check_backend, find_backend, parametrize_cases
-from refinr.oracle.expecting import Expectations, Wider
+from refinr.oracle.expecting import Expectations, Wider, read_known
 from refinr.oracle.families import cases
 from refinr.oracle.making import make
 from refinr.oracle.reporting import Report, Result
@@ -26,4 +26,5 @@ __all__ = [
     "load",
     "make",
     "parametrize_cases",
+    "read_known",
 ]

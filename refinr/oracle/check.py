@@ -69,7 +69,7 @@ def check_backend(
     given: Iterable[Case] | None = None,
     quiet: bool = False,
     expect: Expectations | None = None,
-    repeat: int = 1,
+    repeat: int = 0,
     take: Take | None = None,
 ) -> Report:
     """Run a backend through the cases, look at what surrounds its calls, and print the table.
@@ -91,7 +91,7 @@ def check_backend(
     expect : Expectations, optional
         What is required, what is known to fail, and where bounds are wider.
     repeat : int
-        How often the same call is made again and must give the same bits; many times find races.
+        How often the same call is made again and must give the same bits: many times find races.
     take : callable, optional
         From NumPy arrays to what the backend is given: ``torch.asarray``, ``jax.numpy.asarray``, ``cupy.asarray``.
 

@@ -48,7 +48,7 @@ def generate(family: str, seed: int = 0) -> tuple[Case, ...]:
 
     Examples
     --------
-    >>> len({case.name for case in generate("layers")}) == len(generate("layers")) == 46
+    >>> len({case.name for case in generate("layers")}) == len(generate("layers")) == 47
     True
     """
     draw = look_up(FAMILIES, family, "family")

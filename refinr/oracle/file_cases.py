@@ -21,6 +21,7 @@ from refinr.inr import INR
 from refinr.oracle.case import Case
 from refinr.oracle.making import Draw, make, make_refused, short, uniform
 from refinr.oracle.result_cases import signals
+from refinr.solving import solve
 
 ROOM = 2.0**-8
 """Outputs must be further from their thresholds: whatever rounds differently decides alike."""
@@ -36,7 +37,19 @@ def container(rng: Draw) -> Iterator[Case]:
     codes = rng.integers(0, 64, (5, 3), dtype="uint8")
     yield _decoded("written-down", constructive.exact(codes))
     yield _decoded("written-down-int16", constructive.exact(codes.astype("int16") - 40, 2))
+    for gray in (False, True):
+        samples = rng.integers(0, 8, (9, 7), dtype="uint8")
+        yield _decoded("solved" + "-gray" * gray, _solved(samples, gray, int(rng.integers(2**31))))
     yield from _damaged(rng)
+
+
+def _solved(samples: np.ndarray, gray: bool, seed: int) -> INR:
+    """Solved from one seed after the other, until every output is far from its threshold."""
+    for again in range(100):
+        inr = solve(samples, gray=gray, tile=8, seed=seed + again, exact=True)
+        if inr.lossless and inr.margin > 2.0**-16:
+            return inr
+    raise ValueError(f"seed: no readout with room in a hundred from {seed}")
 
 
 def _signals(rng: Draw) -> Iterator[tuple[str, str, np.ndarray, dict[str, Any]]]:

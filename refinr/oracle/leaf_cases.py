@@ -32,7 +32,7 @@ def encodings(rng: Draw) -> Iterator[Case]:
     for rows, d, octaves in ((70, 3, 5), (300, 2, 4), (33, 1, 10), (17, 5, 1)):
         arrays = {"x": uniform(rng, rows, d), "dy": uniform(rng, rows, d * (1 + 2 * octaves))}
         yield make(f"encodings.positional_encoding.{rows}x{d}-{octaves}", arrays, octaves=octaves)
-    for rows, d, waves, scale in ((70, 3, 37, 20.0), (300, 1, 4, 5.0), (17, 2, 65, 1.0)):
+    for rows, d, waves, scale in ((70, 3, 37, 20.0), (300, 1, 4, 5.0), (17, 2, 65, 1.0), (18, 2, 65, 1.0)):
         arrays = {"x": uniform(rng, rows, d), "frequencies": uniform(rng, d, waves, scale=scale)}
         arrays["dy"] = uniform(rng, rows, 2 * waves)
         yield make(f"encodings.fourier_features.{rows}x{d}-{waves}", arrays)
@@ -132,6 +132,7 @@ LARGER_LAYERS = [
     (17, 5, 3, 4, False, 8),
     (5, 70, 67, 37, True, 24),
     (33, 1, 2, 1, True, 8),
+    (1, 3, 5, 2, True, 24),  # small, after larger ones: what those left behind shows
 ]
 """E, N, I, O, shared, significant bits: on both sides of the sizes that fast kernels take at a time."""
 

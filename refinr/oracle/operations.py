@@ -11,8 +11,8 @@ computes stands in its docstring, in `refinr.oracle.leaf_operations` and `refinr
   together, names that are not known.  Never crop, cast or stretch.  The family `refused` and cases "refused" of
   `container` have such calls; all others are valid.
 - **Results** are a dict of arrays by name, in any order, that NumPy can read (``np.asarray``); numbers are arrays
-  without axes.  They must stay as they are when the operation is called again, and the same call gives the same bits.
-  Gradients are in the same call as the forward.
+  without axes.  They must stay as they are when the operation is called again.  Gradients are in the same call as the
+  forward.  Whether the same call gives the same bits is only looked at if you ask for it (``--repeat``).
 - **Dtypes**: float arguments come in the dtype that is checked, and float results must be in it.  Integers, and all
   arrays of an operation whose row is `fixed`, keep the dtypes that its docstring names, whatever is checked.  Inside
   you may compute in a wider dtype.

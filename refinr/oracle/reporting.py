@@ -80,8 +80,8 @@ class Report:
         return self.ok
 
     def __str__(self) -> str:
-        head = f"{self.backend}, checked against refinr {__version__} in {self.dtype}: {self.source}"
-        lines = [head, "", *self._table()]
+        head = [f"{self.backend}, checked against refinr in {self.dtype}", f"refinr {__version__}, {self.source}"]
+        lines = [*head, "", *self._table()]
         wrong = self._by_operation(*FAILED)
         for operation, failures in wrong.items():
             lines.append(f"\n{failures[0].text}")

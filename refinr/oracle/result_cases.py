@@ -40,6 +40,7 @@ def metrics(rng: Draw) -> Iterator[Case]:
         (1, "uint8", (33,)),
         (7, "uint16", (17, 5)),
         (33, "uint64", (3, 23)),
+        (9, "uint16", (37, 35)),
         (24, "uint32", (67,)),
     ):
         a, b = rng.integers(0, 2**bits - 1, (2, *shape), dtype=dtype, endpoint=True)

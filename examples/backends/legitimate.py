@@ -1,0 +1,411 @@
+"""Ways to be right: backends that compute in another order, wider, or with other functions, and must pass.
+
+    python -m examples.backends.legitimate 20
+
+`Alternative` writes the operations that have room for it straight from their formulas, on a product, a sum, functions
+and a form of results that can be chosen; all others are the reference.  A difference found in one is a false alarm.
+"""
+
+from __future__ import annotations
+
+import math
+import sys
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+from scipy import special
+
+from refinr import oracle
+from refinr.oracle import operations
+
+Result = dict[str, Any]
+
+
+class Alternative:
+    """A backend on chosen means.
+
+    Parameters
+    ----------
+    name : str
+    product : callable
+        Of stacks of matrices.
+    total : callable
+        ``total(array, axes)``: a sum, axes kept.
+    function : callable
+        ``function(name, x)``: sin, cos, exp, tanh, log1p, erf.
+    wide : dtype, optional
+        Compute in this one.
+    form : callable, optional
+        What becomes of every result.
+    """
+
+    def __init__(
+        self,
+        name: str,
+        product: Callable[[np.ndarray, np.ndarray], np.ndarray] = np.matmul,
+        total: Callable[[np.ndarray, Any], np.ndarray] = lambda a, axes: a.sum(axes, keepdims=True),
+        function: Callable[[str, np.ndarray], np.ndarray] | None = None,
+        wide: Any = None,
+        form: Callable[[np.ndarray], np.ndarray] | None = None,
+        folded: bool = False,
+    ) -> None:
+        self.__name__ = name
+        self.chosen = product
+        self.total = total
+        self.function = function or _function
+        self.wide = wide
+        self.form = form or (lambda a: a)
+        self.folded = folded
+
+    def product(self, a: np.ndarray, b: np.ndarray) -> np.ndarray:
+        if a.shape[-1] != b.shape[-2]:
+            raise ValueError(f"expected {a.shape[-1]} rows, got {b.shape[-2]}")
+        return self.chosen(a, b)
+
+    def __getattr__(self, operation: str) -> Any:
+        if operation not in WRITTEN:
+            return _reference(operation)
+        return lambda **arguments: self._run(operation, arguments)
+
+    def _run(self, operation: str, arguments: dict[str, Any]) -> Result:
+        dtype = next(a.dtype for a in arguments.values() if isinstance(a, np.ndarray))
+        wide = self.wide or (dtype if dtype.name != "bfloat16" else np.float32)
+        taken = {k: a.astype(wide) if isinstance(a, np.ndarray) else a for k, a in arguments.items()}
+        result = getattr(self, f"_{operation}")(**taken)
+        return {name: self.form(np.asarray(a).astype(dtype)) for name, a in result.items()}
+
+    # --- formulas ---
+
+    def _activate(self, name: str, z: np.ndarray, omega: float, scale: float) -> tuple[np.ndarray, np.ndarray]:
+        """Value and slope."""
+        f = self.function
+        if name == "sine":
+            return f("sin", omega * z), omega * f("cos", omega * z)
+        if name in ("finer", "finer-stopped"):
+            slope = abs(z) + 1 if name == "finer-stopped" else 2 * abs(z) + 1
+            return f("sin", omega * (abs(z) + 1) * z), omega * f("cos", omega * (abs(z) + 1) * z) * slope
+        if name == "gauss":
+            y = f("exp", -scale * scale * z * z)
+            return y, -2 * scale * scale * z * y
+        if name == "wire":
+            e = f("exp", -((scale * z) ** 2))
+            c = f("cos", omega * z)
+            return c * e, -(omega * f("sin", omega * z) + 2 * scale * scale * z * c) * e
+        if name == "tanh":
+            y = f("tanh", z)
+            return y, (1 - y) * (1 + y)
+        if name == "gelu":
+            cdf = (1 + f("erf", z / math.sqrt(2))) / 2
+            return z * cdf, cdf + z * f("exp", -z * z / 2) / math.sqrt(2 * math.pi)
+        if name != "relu":
+            raise ValueError(f"activation: unknown name {name!r}")
+        return np.where(z > 0, z, 0 * z), np.where(z > 0, 1.0, 0.0).astype(z.dtype)
+
+    def _single(self, name: str, z: np.ndarray, dy: np.ndarray, omega: float = 1.0, scale: float = 1.0) -> Result:
+        y, slope = self._activate(name, z, omega, scale)
+        return {"y": y, "dz": slope * dy}
+
+    def _sine(self, **a: Any) -> Result:
+        return self._single("sine", **a)
+
+    def _finer(self, stopped: bool, **a: Any) -> Result:
+        return self._single("finer-stopped" if stopped else "finer", **a)
+
+    def _gauss(self, **a: Any) -> Result:
+        return self._single("gauss", **a)
+
+    def _wire(self, **a: Any) -> Result:
+        return self._single("wire", **a)
+
+    def _tanh(self, **a: Any) -> Result:
+        return self._single("tanh", **a)
+
+    def _gelu(self, **a: Any) -> Result:
+        return self._single("gelu", **a)
+
+    def _linear(self, x: np.ndarray, w: np.ndarray, b: np.ndarray, dy: np.ndarray) -> Result:
+        xs = np.broadcast_to(x, (len(w), *x.shape[-2:]))
+        dx = self.product(dy, w.swapaxes(-1, -2))
+        return {
+            "y": self.product(xs, w) + b,
+            "dw": self.product(xs.swapaxes(-1, -2), dy),
+            "db": self.total(dy, 1),
+            "dx": self.total(dx, 0)[0] if x.ndim == 2 else dx,
+        }
+
+    def _mean(self, a: np.ndarray) -> np.ndarray:
+        return self.total(self.total(a, (-2, -1)) / (a.shape[-1] * a.shape[-2]), tuple(range(a.ndim))).reshape(())
+
+    def _mse(self, z: np.ndarray, targets: np.ndarray) -> Result:
+        if z.shape != targets.shape:
+            raise ValueError(f"targets: expected shape {z.shape}, got {targets.shape}")
+        d = z - targets
+        return {"loss": self._mean(d * d), "dz": d * 2 / (z.shape[-1] * z.shape[-2])}
+
+    def _mae(self, z: np.ndarray, targets: np.ndarray) -> Result:
+        d = z - targets
+        return {"loss": self._mean(abs(d)), "dz": np.sign(d) / (z.shape[-1] * z.shape[-2])}
+
+    def _bce_with_logits(self, z: np.ndarray, targets: np.ndarray) -> Result:
+        e = self.function("exp", -abs(z))
+        loss = np.where(z > 0, z * (1 - targets), -z * targets) + self.function("log1p", e)
+        p = np.where(z > 0, 1 / (1 + e), e / (1 + e))
+        return {"loss": self._mean(loss), "dz": (p - targets) / (z.shape[-1] * z.shape[-2])}
+
+    def _encode(self, x: np.ndarray, octaves: int) -> np.ndarray:
+        waves = [self.function(f, 2.0**k * math.pi * x) for k in range(octaves) for f in ("sin", "cos")]
+        return np.concatenate([x, *waves], -1)
+
+    def _decoded(self, x: np.ndarray, dy: np.ndarray, octaves: int) -> np.ndarray:
+        d = x.shape[-1]
+        dx = dy[..., :d]
+        for k in range(octaves):
+            rate = 2.0**k * math.pi
+            sines = dy[..., d * (1 + 2 * k) : d * (2 + 2 * k)]
+            cosines = dy[..., d * (2 + 2 * k) : d * (3 + 2 * k)]
+            slope = sines * self.function("cos", rate * x) - cosines * self.function("sin", rate * x)
+            dx = dx + rate * slope
+        return dx
+
+    def _positional_encoding(self, x: np.ndarray, dy: np.ndarray, octaves: int) -> Result:
+        return {"y": self._encode(x, octaves), "dx": self._decoded(x, dy, octaves)}
+
+    def _fourier_features(self, x: np.ndarray, frequencies: np.ndarray, dy: np.ndarray) -> Result:
+        u = self.product(x[None], frequencies[None])[0]
+        m = frequencies.shape[-1]
+        c, s = self.function("cos", u), self.function("sin", u)
+        du = dy[:, m:] * c - dy[:, :m] * s
+        return {"y": np.concatenate([c, s], -1), "dx": self.product(du[None], frequencies.T[None])[0]}
+
+    def _mlp(self, x: np.ndarray, targets: np.ndarray, activation: str, omega: float, scale: float, loss: str,
+             octaves: int, **params: np.ndarray) -> Result:  # fmt: skip
+        depth = len(params) // 2
+        h = h0 = self._encode(x, octaves) if octaves else x
+        result: Result = {"h0": h0} if octaves else {}
+        kept = []
+        for i in range(depth):
+            hs = np.broadcast_to(h, (len(params["w0"]), *h.shape[-2:]))
+            z = result[f"z{i}"] = self.product(hs, params[f"w{i}"]) + params[f"b{i}"]
+            y, slope = self._activate(activation, z, omega, scale) if i < depth - 1 else (z, np.ones_like(z))
+            kept.append((hs, slope))
+            h = y
+            if i < depth - 1:
+                result[f"h{i + 1}"] = h
+        losses = {"bce": self._bce_with_logits, "mse": self._mse, "mae": self._mae}
+        result |= losses[loss](z, targets)
+        dz = result["dz"]
+        for i in reversed(range(depth)):
+            hs, slope = kept[i]
+            dz = dz * slope
+            result[f"dw{i}"] = self.product(hs.swapaxes(-1, -2), dz)
+            result[f"db{i}"] = self.total(dz, 1)
+            dz = self.product(dz, params[f"w{i}"].swapaxes(-1, -2))
+        dx = self.total(dz, 0)[0] if x.ndim == 2 else dz
+        return result | {"dx": self._decoded(x, dx, octaves) if octaves else dx}
+
+    def _adam(self, p: np.ndarray, g: np.ndarray, lr: float, beta1: float, beta2: float, eps: float) -> Result:
+        kind = p.dtype.type
+        m = v = np.zeros_like(p)
+        for t, gradient in enumerate(g, start=1):
+            if self.folded:  # constants rounded to the dtype first, and the corrections folded into the step
+                m = kind(beta1) * m + (kind(1) - kind(beta1)) * gradient
+                v = kind(beta2) * v + (kind(1) - kind(beta2)) * gradient * gradient
+                root = np.sqrt(v) / kind(math.sqrt(1 - beta2**t)) + kind(eps)
+                p = p - kind(lr / (1 - beta1**t)) * (m / root)
+            else:
+                m = m + (1 - beta1) * (gradient - m)
+                v = beta2 * v + (1 - beta2) * gradient**2
+                p = p - lr * (m / (1 - beta1**t)) / (np.sqrt(v / (1 - beta2**t)) + eps)
+        return {"m": m, "v": v, "p": p}
+
+
+WRITTEN = {"sine", "finer", "gauss", "wire", "tanh", "gelu", "linear", "mse", "mae", "bce_with_logits", "mlp", "adam"}
+WRITTEN |= {"positional_encoding", "fourier_features"}
+"""Operations that an `Alternative` computes itself."""
+
+
+# --- products, sums, functions ---------------------------------------------------------------------------------------
+
+
+def _reference(operation: str) -> Callable[..., Result]:
+    call = getattr(operations, operation)
+
+    def run(**arguments: Any) -> Result:
+        if any(getattr(a, "dtype", None) == "bfloat16" for a in arguments.values()):
+            raise NotImplementedError  # NumPy alone does not compute in it
+        return call(**arguments)
+
+    return run
+
+
+def _function(name: str, x: np.ndarray) -> np.ndarray:
+    return (special.erf(x.astype(np.float64)) if name == "erf" else getattr(np, name)(x)).astype(x.dtype)
+
+
+def _off(ulp: float, rng: np.random.Generator | None = None) -> Callable[[str, np.ndarray], np.ndarray]:
+    """Functions that are off by so many units in the last place, or by up to so many."""
+
+    def function(name: str, x: np.ndarray) -> np.ndarray:
+        y = _function(name, x.astype(np.float64))
+        share = ulp if rng is None else rng.uniform(-abs(ulp), abs(ulp), y.shape)
+        return (y * (1 + share * np.finfo(x.dtype).eps / 2)).astype(x.dtype)
+
+    return function
+
+
+def _one_by_one(a: np.ndarray, b: np.ndarray) -> np.ndarray:
+    """Sums in order, each product rounded."""
+    y = np.zeros((*np.broadcast_shapes(a.shape[:-2], b.shape[:-2]), a.shape[-2], b.shape[-1]), a.dtype)
+    for k in range(a.shape[-1]):
+        y = y + a[..., :, k, None] * b[..., k, None, :]
+    return y
+
+
+def _fused(a: np.ndarray, b: np.ndarray) -> np.ndarray:
+    """Every product exact, every sum rounded once: what FMA does, but for float64."""
+    y = np.zeros((*np.broadcast_shapes(a.shape[:-2], b.shape[:-2]), a.shape[-2], b.shape[-1]), a.dtype)
+    for k in range(a.shape[-1]):
+        exact = a[..., :, k, None].astype(np.longdouble) * b[..., k, None, :].astype(np.longdouble)
+        y = (y + exact).astype(a.dtype)
+    return y
+
+
+def _blocks(size: int) -> Callable[[np.ndarray, np.ndarray], np.ndarray]:
+    def product(a: np.ndarray, b: np.ndarray) -> np.ndarray:
+        y = np.matmul(a[..., :0], b[..., :0, :])
+        for k in range(0, a.shape[-1], size):
+            y = y + np.matmul(a[..., k : k + size], b[..., k : k + size, :])
+        return y
+
+    return product
+
+
+def _any_order(rng: np.random.Generator) -> Callable[[np.ndarray, np.ndarray], np.ndarray]:
+    """As atomic additions do: another order in each call."""
+
+    def product(a: np.ndarray, b: np.ndarray) -> np.ndarray:
+        order = rng.permutation(a.shape[-1])
+        return _one_by_one(a[..., order], b[..., order, :])
+
+    return product
+
+
+def _reversed(a: np.ndarray, b: np.ndarray) -> np.ndarray:
+    return _one_by_one(a[..., ::-1], b[..., ::-1, :])
+
+
+def _transposed(a: np.ndarray, b: np.ndarray) -> np.ndarray:
+    return np.matmul(b.swapaxes(-1, -2), a.swapaxes(-1, -2)).swapaxes(-1, -2)
+
+
+def _in_turn(a: np.ndarray, axes: Any) -> np.ndarray:
+    """Sums in order, one axis after the other."""
+    for axis in axes if isinstance(axes, tuple) else (axes,):
+        n = a.shape[axis]
+        a = np.take(np.cumsum(a, axis, dtype=a.dtype), [n - 1], axis) if n else a.sum(axis, keepdims=True)
+    return a
+
+
+def _flushed(a: np.ndarray) -> np.ndarray:
+    """Numbers below the normal ones are zero, as on many machines; halves are not flushed."""
+    if a.dtype not in (np.float32, np.float64):
+        return a
+    return np.where(abs(a) < np.finfo(a.dtype).tiny, np.copysign(np.zeros_like(a), a), a)
+
+
+def _strided(a: np.ndarray) -> np.ndarray:
+    if a.ndim == 0:
+        return a
+    wide = np.full((*a.shape[:-1], 2 * a.shape[-1]), 7, a.dtype)
+    wide[..., ::2] = a
+    return wide[..., ::2]
+
+
+def _read_only(a: np.ndarray) -> np.ndarray:
+    a = a.copy()
+    a.flags.writeable = False
+    return a
+
+
+def variants(seed: int = 0) -> list[Alternative]:
+    """All of them."""
+    rng = np.random.default_rng(seed)
+    return [
+        Alternative("formulas as they stand"),
+        Alternative("sums in order", _one_by_one, _in_turn),
+        Alternative("sums from the end", _reversed, _in_turn),
+        Alternative("sums in any order, another each time", _any_order(rng), _in_turn),
+        Alternative("sums in blocks of 4", _blocks(4)),
+        Alternative("sums in blocks of 16", _blocks(16)),
+        Alternative("sums in blocks of 64", _blocks(64), _in_turn),
+        Alternative("fused multiply and add", _fused, _in_turn),
+        Alternative("products of transposes", _transposed),
+        Alternative("all in float64", wide=np.float64),
+        Alternative("all in long double", wide=np.longdouble, product=_one_by_one),
+        Alternative("products in float64", lambda a, b: np.matmul(a.astype(float), b.astype(float)).astype(a.dtype)),
+        Alternative("functions off by up to 4 ulp", function=_off(4.0, rng)),
+        Alternative("functions 4 ulp too large", function=_off(4.0)),
+        Alternative("functions 4 ulp too small", function=_off(-4.0)),
+        Alternative("functions off, sums in any order", _any_order(rng), _in_turn, _off(4.0, rng)),
+        Alternative("constants rounded first", folded=True),
+        Alternative("small results flushed to zero", form=_flushed),
+        Alternative("flushed, in any order", _any_order(rng), _in_turn, form=_flushed),
+        Alternative("results with gaps", form=_strided),
+        Alternative("results in column-major order", form=lambda a: np.asfortranarray(a) if a.ndim else a),
+        Alternative("results that are read-only", form=_read_only),
+        Alternative("results backwards in memory", form=lambda a: np.flip(np.flip(a).copy()) if a.ndim else a),
+        Alternative(
+            "functions off, constants rounded, flushed",
+            _reversed,
+            _in_turn,
+            _off(-4.0, rng),
+            form=_flushed,
+            folded=True,
+        ),
+    ]
+
+
+DTYPES = ("float64", "float32", "float16", "bfloat16")
+
+
+def alarms(
+    seeds: range, dtypes: tuple[str, ...] = DTYPES, families: Any = None
+) -> dict[str, tuple[int, int, float, list]]:
+    """By variant: cases, those that differ, the largest error over its bound, and the first few reports."""
+    found: dict[str, tuple[int, int, float, list]] = {}
+    for seed in seeds:
+        for variant in variants(seed):
+            for dtype in dtypes:
+                with np.errstate(all="ignore"):
+                    report = oracle.check_backend(variant, families, dtype, seed=seed, quiet=True)
+                cases, wrong, largest, texts = found.get(variant.__name__, (0, 0, 0.0, []))
+                bad = [result for result in report.results if result.state in ("differ", "raised")]
+                shares = [result.share for result in report.results if result.state == "passed"]
+                texts = [*texts, *(f"seed {seed}, {dtype}: {result.text}" for result in bad)][:3]
+                found[variant.__name__] = (
+                    cases + len(shares) + len(bad),
+                    wrong + len(bad),
+                    max(largest, *shares),
+                    texts,
+                )
+    return found
+
+
+def main() -> int:
+    """Print the table; 1 if there was an alarm."""
+    seeds = range(int(sys.argv[1]) if len(sys.argv) > 1 else 20)
+    found = alarms(seeds)
+    print(f"{len(seeds)} seeds, {', '.join(DTYPES)}\n")
+    print(f"{'variant':44}  {'cases':>8}  false alarms  error / bound")
+    for name, (cases, wrong, largest, texts) in found.items():
+        print(f"{name:44}  {cases:8}  {wrong:12}  {largest:13.2g}")
+        for text in texts:
+            print(f"    {text}")
+    wrong = sum(row[1] for row in found.values())
+    print(f"\n{len(found)} variants, {sum(row[0] for row in found.values())} cases, {wrong} false alarms")
+    return int(wrong > 0)
+
+
+if __name__ == "__main__":
+    raise SystemExit(main())
