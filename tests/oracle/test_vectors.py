@@ -61,7 +61,7 @@ def test_the_files_are_small_and_the_wheel_has_none_of_them(folder, tmp_path):
             if path.is_file() and path.suffix != ".pyc":
                 assert path.suffix == ".py"
                 wheel.write(path, path.relative_to(ROOT))
-    assert (tmp_path / "like.whl").stat().st_size < 300_000  # of modules alone
+    assert (tmp_path / "like.whl").stat().st_size < 400_000  # of modules alone
 
 
 def test_the_manifest_names_format_version_classes_and_checksums(folder):
