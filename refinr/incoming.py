@@ -142,7 +142,7 @@ KINDS: dict[str, tuple[Callable[[Any], bool], str]] = {
     "patience": (lambda v: isinstance(v, str) or _is_whole(v), "a whole number of steps, None or 'auto'"),
     "seed": (_is_whole, "a whole number"),
     "executor": (lambda v: hasattr(v, "submit"), "a concurrent.futures.Executor or None"),
-    "group": (lambda v: _is_whole(v) and v > 0, "1 or more"),
+    "group": (_is_whole, "a whole number of networks or None"),
     "progress": (_is_flag, "True or False"),
     "exact": (_is_flag, "True or False"),
     "journal": (lambda v: isinstance(v, str | os.PathLike), "a path or None"),
@@ -164,7 +164,7 @@ def check_kinds(given: Mapping[str, Any]) -> None:
     Raises
     ------
     ValueError
-        If it is a number out of range.
+        If `group` is out of range.
     TypeError
         If it is something else.
 
@@ -179,5 +179,6 @@ def check_kinds(given: Mapping[str, Any]) -> None:
             continue
         right, wanted = KINDS[name]
         if not right(value):
-            error = ValueError if _is_number(value) and int(value) == value else TypeError
-            raise error(f"{name}: expected {wanted}, got {value!r:.80}")
+            raise TypeError(f"{name}: expected {wanted}, got {value!r:.80}")
+    if (group := given.get("group")) is not None and group < 1:
+        raise ValueError(f"group: expected 1 or more, got {group}")

@@ -41,7 +41,7 @@ def solve(options: argparse.Namespace) -> int:
 def _represent(options: argparse.Namespace, verb: Callable[..., INR]) -> int:
     ours = ("run", "input", "output", "force", "quiet", "resume", "executor", "workers", "address")
     settings = {k: v for k, v in vars(options).items() if k not in ours}
-    options.output = options.output or f"{options.input}.inr"
+    options.output = f"{options.input}.inr" if options.output is None else options.output
     if signals.format_of(options.output):  # perhaps the only copy of a signal
         raise ValueError(f"{options.output}: the name of a signal, expected one like OUT.inr")
     outputs.claim(options.output, options.input, force=options.force, ours=container.is_one)
