@@ -206,22 +206,22 @@ plt.show()
 
 # %% [markdown]
 # ## An image
-# `refinr.solve` does this for arrays, with real weights: tiles of 16 x 16 samples, a readout for every tile and plane,
-# each with as many features as it turns out to need. At D = N there always is a readout, so it cannot fail. Planes of
-# an image are not noise: high ones take few features. What comes back is an INR as from `refinr.fit`: files, regions,
-# values between samples. The networks of tutorial 04 have more than twice the parameters. But exact does still not mean
-# compressed: a file has 16 bits for every parameter.
+# `refinr.solve` does this for arrays, with any of these weights: tiles of 16 x 16 samples, a readout for every tile and
+# plane, each with as many features as it turns out to need. At D = N there always is a real one, so it cannot fail.
+# Planes of an image are not noise: high ones take few real weights. What comes back is an INR as from `refinr.fit`:
+# files, regions. The networks of tutorial 04 have more than twice the parameters. But exact still is not compressed.
 
 # %%
 image = demo.demo_signals()["elevation"][100:148, 100:148]  # int16
-inr = refinr.solve(image)
-assert np.array_equal(inr.decode(), image)
+for weights in ("binary", "real"):
+    inr = refinr.solve(image, weights=weights)
+    print(f"{weights}: {inr.report.parameters_per_bit:.2f} parameters a bit")
+    assert np.array_equal(inr.decode(), image)
 with tempfile.TemporaryDirectory() as folder:
     inr.save(f"{folder}/image.inr")
     again = refinr.load(f"{folder}/image.inr")
 assert np.array_equal(again[10:20, ::2], image[10:20, ::2])  # evaluates the tiles it touches
 assert inr.report.parameters_per_bit < 881 / 1024 / 2  # tutorial 04: 881 parameters for the 1024 bits of a plane
-print(f"{inr.report.parameters_per_bit:.2f} parameters a bit")
 
 # %% [markdown]
 # ## Exercises
