@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import math
 import os
+import re
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from typing import Any
@@ -14,18 +15,20 @@ from typing import Any
 import numpy as np
 
 from refinr import decoding, tiling
+from refinr import limits as limits_of
 from refinr.files import container, signals
 from refinr.files.residual import Residual, blocks
 from refinr.inr import INR
 from refinr.layout import Layout
+from refinr.limits import Limits
 from refinr.report import Report
 from refinr.tables import look_up
 
-MOST_OUTPUTS = 1 << 22
-"""Outputs that any file may ask for: seconds of work.  A larger array must come in a larger file, or be trusted."""
+LISTS = ("wrong_bits", "margin_per_plane")
+"""Fields of a report that have a number for each plane."""
 
-OUTPUTS_A_BYTE = 64
-"""Outputs that each byte of a file's arrays may ask for: refinr's own files stay far below."""
+WHOLE = ("networks", "parameters", "most_steps", "restarts", "samples", "wrong_bits")
+"""Fields of a report that are whole numbers."""
 
 _NONSENSE = (KeyError, TypeError, ValueError, AttributeError, IndexError, ArithmeticError)
 """What a description raises that does not say what it should."""
@@ -49,14 +52,19 @@ def open(path: str | os.PathLike[str]) -> np.ndarray:
     return signals.read(path).samples
 
 
-def load(path: str | os.PathLike[str], *, trusted: bool = False, damaged: str = "raise") -> INR:
+def load(
+    path: str | os.PathLike[str], *, trusted: bool = False, limits: Limits | None = None, damaged: str = "raise"
+) -> INR:
     """Read an `.inr` file.
 
     Parameters
     ----------
     path : path
     trusted : bool
-        Take a small file that stands for a large array, too: a few numbers may ask for gigabytes, or for hours.
+        Take a file that asks for any amount of memory and time, too: a few numbers may ask for gigabytes, or for hours.
+    limits : Limits, optional
+        What a file may ask for that is not trusted; by default 500 MB or 64 bytes for each of its own, and time in
+        proportion to its size, see `refinr.limits.Limits`.
     damaged : {"raise", "mask"}
         What becomes of a file whose arrays are damaged: raise an error that names them; or give an INR that says so
         (`INR.damaged`) and of which all tiles can be had that still decode to what was saved: by index, or all of them
@@ -67,8 +75,8 @@ def load(path: str | os.PathLike[str], *, trusted: bool = False, damaged: str = 
     OSError
         If it cannot be read.
     ValueError
-        If it is not an `.inr` file, is damaged, or newer than this version; or if it is not trusted and has more than
-        `MOST_OUTPUTS` outputs and more than `OUTPUTS_A_BYTE` for each byte of its arrays.
+        If it is not an `.inr` file, is damaged, or newer than this version; or if it is not trusted and decoding
+        it would take more than the limits.
     """
     if damaged not in ("raise", "mask"):
         raise ValueError(f"damaged: expected 'raise' or 'mask', got {damaged!r}")
@@ -80,18 +88,24 @@ def load(path: str | os.PathLike[str], *, trusted: bool = False, damaged: str = 
     size = sum(array.nbytes for array in arrays.values())
     with _blaming(path, "its description is damaged", with_kind=True):
         layout = Layout.from_json(description["layout"])
+        if not isinstance(layout.channel_axis, bool):
+            raise ValueError(f"channel_axis: expected true or false, got {layout.channel_axis!r:.80}")
         layout.network.check_room(layout.networks, size)
+    if not trusted:
+        try:
+            limits_of.check(layout, size, limits)
+        except ValueError as error:
+            raise ValueError(f"{path}: {error}") from None
+    with _blaming(path, "its description is damaged", with_kind=True):
         report = _report(description["report"], layout)
         checksums = _checksums(description, arrays, layout)
         residual = _residual(description, arrays, layout, harmed)
-        checksum = str(description["checksum"])
-        info = dict(description["info"])
+        checksum = _text(description["checksum"], "[0-9a-f]{64}", "checksum")
+        info = _object(description["info"], "info")
         store = description["store"]
         look_up(layout.network.stores, store, "store")
     with _blaming(path, "its arrays are not those that its description speaks of"):
         params = layout.network.unpack(arrays, store, layout.outputs_of_networks, harmed)
-    if not trusted:
-        _check_work(path, layout, size)
     return INR(layout, params, report, checksum, info, residual, store, checksums, harmed)
 
 
@@ -105,8 +119,26 @@ def _blaming(path: str | os.PathLike[str], what: str, *, with_kind: bool = False
         raise ValueError(f"{path}: {what} ({kind}{error})") from None
 
 
+def _text(value: Any, pattern: str, name: str) -> str:
+    if not isinstance(value, str) or not re.fullmatch(pattern, value):
+        raise ValueError(f"{name}: expected {pattern}, got {value!r:.80}")
+    return value
+
+
+def _object(value: Any, name: str) -> dict[str, Any]:
+    if not isinstance(value, dict):
+        raise ValueError(f"{name}: expected an object, got {value!r:.80}")
+    return value
+
+
 def _report(value: dict[str, Any], layout: Layout) -> Report:
-    fields: dict[str, Any] = {key: tuple(v) if isinstance(v, list) else v for key, v in value.items()}
+    for name, entry in value.items():
+        if isinstance(entry, list) != (name in LISTS):
+            raise ValueError(f"{name}: expected a number, or a list of one for each plane, got {entry!r:.80}")
+        kinds = (int,) if name in WHOLE else (int, float)
+        if not all(type(number) in kinds for number in (entry if name in LISTS else [entry])):
+            raise ValueError(f"{name}: expected {'whole ' if name in WHOLE else ''}numbers, got {entry!r:.80}")
+    fields: dict[str, Any] = {key: tuple(v) if key in LISTS else v for key, v in value.items()}
     report = Report(seconds=math.nan, **fields)
     said = (report.samples, report.networks, len(report.wrong_bits))
     if said != (math.prod(layout.shape), layout.networks, layout.cut.bits):
@@ -138,12 +170,3 @@ def _checksums(description: dict[str, Any], arrays: dict[str, np.ndarray], layou
     if (checksums.dtype, checksums.shape) != (np.dtype(np.uint32), (tiles,)):
         raise ValueError(f"checksums: expected {tiles} of uint32, got {checksums.dtype} {checksums.shape}")
     return checksums
-
-
-def _check_work(path: str | os.PathLike[str], layout: Layout, size: int) -> None:
-    """A few hundred bytes can ask for any amount of time."""
-    if layout.outputs_in_all > max(MOST_OUTPUTS, OUTPUTS_A_BYTE * size):
-        raise ValueError(
-            f"{path}: {size} bytes of arrays stand for {layout.outputs_in_all} outputs: say that it is trusted if it "
-            "is, and it will be decoded"
-        )

@@ -1,7 +1,8 @@
 """What an INR is, in a few lines, and with a picture where there is one to see.
 
 With this you can say how many networks there are (`networks`), how large (`cost`) and how exact (`exactness`) they are,
-and put lines and picture into a page (`html`), as notebooks show them.
+and put lines and picture into a page (`html`), as notebooks show them; and show text from anybody's file on a terminal
+(`printable`, `carried`).
 """
 
 from __future__ import annotations
@@ -9,7 +10,8 @@ from __future__ import annotations
 import base64
 import html as markup
 import io
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from typing import Any
 
 import numpy as np
 
@@ -47,6 +49,28 @@ def exactness(report: Report, margin: float, residual: int) -> str:
     if residual:
         return f"exact with the residual{margin_in_words}; the networks alone have {wrong}"
     return f"not exact: {wrong}"
+
+
+def printable(text: str) -> str:
+    r"""Text as a terminal may show it: what moves its cursor, colours it or turns its direction is spelled out.
+
+    Examples
+    --------
+    >>> printable("a caf\u00e9 \x1b[2J\u202e")
+    'a café \\x1b[2J\\u202e'
+    """
+    return "".join(c if c.isprintable() else c.encode("unicode_escape").decode() for c in text)
+
+
+def carried(info: Mapping[str, Any]) -> str:
+    """Side information, as anybody's file has it, in a line.
+
+    Examples
+    --------
+    >>> carried({"rate": 8000, "channels": False})
+    'rate 8000, channels False'
+    """
+    return printable(", ".join(f"{key} {value}" for key, value in info.items()))
 
 
 def _bytes(count: int) -> str:

@@ -39,7 +39,7 @@ FLOORS = {
             "chunks jobs readouts.signs codec.models",
             "training perceptrons readouts.finding maxima memorisation codec.verbs",
             "running layout codec.zarr_codec",
-            "planning tiled units decoding",
+            "planning tiled units decoding limits",
             "inr",
             "expansion",
             "measuring loading",

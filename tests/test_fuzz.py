@@ -15,8 +15,8 @@ import numpy as np
 import pytest
 
 import refinr
-from refinr import loading
 from refinr.files import container, signals
+from refinr.limits import Limits
 from tests import fuzz
 
 
@@ -131,16 +131,15 @@ def test_a_forged_tile_larger_than_the_grid_is_refused(tmp_path):
         refinr.load(tmp_path / "a.inr")
 
 
-@pytest.mark.parametrize(("outputs", "a_byte", "refused"), [(4096, 0, False), (4095, 0, True), (0, 1e4, False)])
-def test_a_small_file_for_a_large_array_must_be_trusted(tmp_path, monkeypatch, outputs, a_byte, refused):
+@pytest.mark.parametrize(("outputs", "a_byte", "refused"), [(4096, 0, False), (4095, 0, True), (0, 10_000, False)])
+def test_a_small_file_for_a_large_array_must_be_trusted(tmp_path, outputs, a_byte, refused):
     inr = refinr.fit(np.zeros((4, 1024), np.uint8), tile=(4, 1024), hidden=(2,), max_steps=0, exact=True)
     inr.save(tmp_path / "a.inr")
-    monkeypatch.setattr(loading, "MOST_OUTPUTS", outputs)
-    monkeypatch.setattr(loading, "OUTPUTS_A_BYTE", a_byte)
+    allowed = Limits(outputs=outputs, outputs_a_byte=a_byte)
     if refused:
         with pytest.raises(ValueError, match=r"a\.inr: \d+ bytes of arrays stand for 4096 outputs"):
-            refinr.load(tmp_path / "a.inr")
-    assert not refinr.load(tmp_path / "a.inr", trusted=refused).decode().any()
+            refinr.load(tmp_path / "a.inr", limits=allowed)
+    assert not refinr.load(tmp_path / "a.inr", limits=allowed, trusted=refused).decode().any()
 
 
 def test_wav_whose_two_widths_differ_is_refused(tmp_path):

@@ -14,7 +14,7 @@ from pathlib import Path
 
 import numpy as np
 
-from refinr import certificates, executors, expansion, fitting, solving
+from refinr import certificates, executors, expansion, fitting, solving, summary
 from refinr.cli import compression, hints, outputs
 from refinr.files import container, signals
 from refinr.inr import INR
@@ -162,7 +162,7 @@ def info(options: argparse.Namespace) -> int:
     print(f"file           {all_of_it} bytes: networks {network} ({inr.store}), residual {rest}")
     print(f"               {larger}, which are {alone} bytes")
     if inr.info:
-        print("carried along  " + ", ".join(f"{key} {value}" for key, value in inr.info.items()))
+        print(f"carried along  {summary.carried(inr.info)}")
     return 0
 
 

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import numpy as np
 
-from refinr import executors
+from refinr import executors, summary
 from refinr.cli import outputs
 from refinr.codec import header, models, network, verbs
 from refinr.files import signals
@@ -89,7 +89,7 @@ def info(options: argparse.Namespace) -> int:
         )
     print(f"file           {_sizes(len(data), samples, samples * found.dtype.itemsize)}")
     if found.info:
-        print("carried along  " + ", ".join(f"{key} {value}" for key, value in found.info.items()))
+        print(f"carried along  {summary.carried(found.info)}")
     return 0
 
 

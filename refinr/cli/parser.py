@@ -15,6 +15,7 @@ from collections.abc import Sequence
 from refinr import endings
 from refinr.cli.verbs import VERBS
 from refinr.files.checksum import LosslessError
+from refinr.summary import printable
 
 FIRST = """\
 refinr fit photo.png              an exact file of networks, photo.png.inr
@@ -58,7 +59,7 @@ def _complain(what: object, status: int) -> int:
     text = "not enough memory" if isinstance(what, MemoryError) else str(what)
     if isinstance(what, OSError) and what.strerror:
         text = f"{what.filename}: {what.strerror}" if what.filename else what.strerror
-    print(f"refinr: {' '.join(text.split())}", file=sys.stderr)
+    print(f"refinr: {printable(' '.join(text.split()))}", file=sys.stderr)
     return status
 
 

@@ -1,0 +1,190 @@
+"""What a file may ask for: work and memory, counted from its description before either is spent.
+
+With this you can count what decoding a layout takes (`cost`) and refuse what is out of proportion to the file that asks
+for it (`check`).
+
+Memory is an upper bound on what decoding holds at once, beside the file and what was loaded before: the samples, lists
+of tiles, inputs, and in every thread parameters as they are computed with and activations of a chunk.  Operations are
+multiply-adds, and what takes as long as so many: so the same file is taken by fast machines and slow ones.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+from dataclasses import dataclass
+from itertools import pairwise
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from refinr import cpu
+from refinr.chunks import chunk_length
+from refinr.layout import PORTION, Layout
+from refinr.perceptrons import Perceptrons
+from refinr.readouts.networks import Readouts
+from refinr.readouts.signs import SignReadouts
+
+TILE = 200_000
+"""Operations: what a tile takes besides its networks, a fifth of a millisecond of calls."""
+
+VALUE = 20
+"""Operations: a sine, or what turns an output into a sample."""
+
+
+ACTIVATIONS = 10
+"""Arrays of the size of a layer's outputs that an evaluation holds for it at most; GELU has most."""
+
+WEIGHTS = 3
+"""Arrays of the size of the parameters that a thread makes of them."""
+
+COORDINATE = 12
+"""Bytes that a bare coordinate takes while it is made, and `ENCODED`, those of an encoded one."""
+
+ENCODED = 28
+
+
+@dataclass(frozen=True)
+class Limits:
+    """What a file may ask for.
+
+    Parameters
+    ----------
+    memory : float
+        Bytes that any file may ask for.
+    memory_a_byte : float
+        Bytes that each byte of a file's arrays may ask for, where that is more.
+    operations : float
+        Operations that any file may ask for: a core does one to four in a nanosecond.
+    operations_a_byte : float
+        Operations that each byte of a file's arrays may ask for besides.
+    outputs, outputs_a_byte : int
+        Outputs of networks, in the same way as memory: refinr's own files stay far below.
+    """
+
+    memory: float = 5e8
+    memory_a_byte: float = 64.0
+    operations: float = 5e9
+    operations_a_byte: float = 2e4
+    outputs: int = 1 << 22
+    outputs_a_byte: int = 64
+
+
+class Cost(NamedTuple):
+    """What decoding takes at most: bytes at once, and operations."""
+
+    memory: float
+    operations: float
+
+
+def check(layout: Layout, size: int, limits: Limits | None = None) -> None:
+    """Refuse what is out of proportion to `size`, the bytes of a file's arrays.
+
+    Raises
+    ------
+    ValueError
+        If more is asked for than `limits`, by default `Limits()`.
+    """
+    allowed = limits or Limits()
+    needed = cost(layout)
+    asked = (
+        (layout.outputs_in_all, max(allowed.outputs, allowed.outputs_a_byte * size), "{:.0f} outputs"),
+        (needed.memory, max(allowed.memory, allowed.memory_a_byte * size), "up to {:.3g} bytes of memory"),
+        (needed.operations, allowed.operations + allowed.operations_a_byte * size, "{:.3g} operations"),
+    )
+    for wanted, most, words in asked:
+        if wanted > most:
+            raise ValueError(
+                f"{size} bytes of arrays stand for {words.format(min(wanted, 1e300))}, expected at most {most:.3g}: "
+                "say that the file is trusted if it is, and it will be decoded"
+            )
+
+
+def cost(layout: Layout, threads: int | None = None) -> Cost:
+    """What decoding all of a layout takes at most.
+
+    Parameters
+    ----------
+    layout : Layout
+    threads : int, optional
+        As many as decoding would have, by default.
+    """
+    tiles = math.prod(-(-n // t) for n, t in zip(layout.grid, layout.tile, strict=True))
+    each = layout.networks_each
+    outputs = each * layout.outputs_each  # of a tile
+    samples = math.prod(layout.shape)
+    # no more tiles are under way than there are
+    at_once = min(threads or cpu.workers(), tiles)
+    ragged = sum(n % t > 0 for n, t in zip(layout.grid, layout.tile, strict=True))
+    extents = min(tiles, 2**ragged)
+    job = Job(layout.cut.axes(layout.tile), each, tiles, extents, at_once)
+    work_memory, work_operations = COSTS[type(layout.network)](layout.network, job)
+    axes = len(layout.grid)
+    memory = (
+        samples * np.dtype(layout.dtype).itemsize
+        + tiles * (400 + 120 * axes)  # slices, sizes, and what is under way
+        + 40 * tiles * each  # numbers of every network
+        + 4 * outputs * min(PORTION, tiles)  # evaluated ahead
+        + 24 * outputs  # decisions, digits
+        + (64 + 3 * layout.cut.bits) * math.prod(layout.tile) * layout.channels  # codes, and the residual's planes
+        + work_memory
+    )
+    operations = tiles * TILE + VALUE * layout.outputs_in_all + work_operations
+    return Cost(memory, operations)
+
+
+# --- kinds of networks -----------------------------------------------------------------------------------------------
+
+
+class Job(NamedTuple):
+    """What networks are to be evaluated on."""
+
+    axes: tuple[int, ...]
+    """Of a full tile."""
+    each: int
+    """Networks of a tile."""
+    tiles: int
+    extents: int
+    """Different extents of tiles."""
+    at_once: int
+    """Tiles, or runs of them, that are under way at any time."""
+
+
+def _perceptrons(network: Perceptrons, job: Job) -> Cost:
+    widths = network.spec.sizes
+    samples = math.prod(job.axes)
+    chunk = min(samples, chunk_length(network.spec))
+    products = sum(a * b for a, b in pairwise(widths))
+    evaluated = WEIGHTS * (products + sum(widths)) + ACTIVATIONS * chunk * sum(widths) + 2 * samples
+    inputs = samples * widths[0]
+    made = (COORDINATE if network.encoding is None else ENCODED) * inputs
+    memory = job.at_once * (4 * job.each * evaluated + made) + job.extents * 4 * inputs  # float32
+    operations = job.tiles * job.each * samples * (products + VALUE * sum(widths)) + job.extents * VALUE * inputs
+    return Cost(memory, operations)
+
+
+def _readouts(network: Readouts, job: Job) -> Cost:
+    samples = math.prod(job.axes)
+    outputs = job.each * samples
+    together = max(outputs, min(network.together, job.tiles * outputs))  # tiles that are evaluated side by side
+    waves = sum(n * n for n in job.axes) * 40 + samples * 80  # angles, cosines and ranks while they are made
+    memory = job.at_once * (24 * together + waves)
+    return Cost(memory, job.tiles * outputs * (sum(job.axes) + VALUE) + job.extents * waves)
+
+
+def _signs(network: SignReadouts, job: Job) -> Cost:
+    most = max(network.ladder)
+    together = max(job.each, min(network.together // network.samples, job.tiles * job.each))  # networks, side by side
+    matrix = network.samples * most
+    memory = job.at_once * (24 * matrix + 16 * together * (most + network.samples))
+    calls = -(-job.tiles * job.each // together)
+    rungs = min(len(network.ladder), together)
+    return Cost(memory, job.tiles * job.each * matrix + VALUE * calls * rungs * matrix)
+
+
+COSTS: dict[type, Callable[[Any, Job], Cost]] = {
+    Perceptrons: _perceptrons,
+    Readouts: _readouts,
+    SignReadouts: _signs,
+}
+"""What evaluating each kind of `refinr.layout.NETWORKS` takes."""
