@@ -127,6 +127,10 @@ def _are(kind: Callable[[Any], bool]) -> Callable[[Any], bool]:
     )
 
 
+def _flat(value: Any) -> Any:
+    return np.ravel(value) if isinstance(value, Sequence | np.ndarray) else value
+
+
 KINDS: dict[str, tuple[Callable[[Any], bool], str]] = {
     "bits": (_is_whole, "a whole number of bits or None"),
     "radix_bits": (_is_whole, "a whole number of bits"),
@@ -134,7 +138,11 @@ KINDS: dict[str, tuple[Callable[[Any], bool], str]] = {
     "channels": (_is_flag, "True, False or None"),
     "hidden": (_are(_is_whole), "widths, one for each hidden layer, such as (16, 16), or None"),
     "omega": (_is_number, "a number or None"),
-    "first_scale": (lambda v: isinstance(v, str) or _is_number(v) or _are(_is_number)(v), "'auto', None or numbers"),
+    # how many numbers there must be is known where the axes are
+    "first_scale": (
+        lambda v: isinstance(v, str) or _is_number(v) or _are(_is_number)(_flat(v)),
+        "'auto', None or numbers",
+    ),
     "features": (_is_whole, "a whole number or None"),
     "lr": (lambda v: _is_number(v) or callable(v), "a step size, a schedule of refinr.optim, or None"),
     "margin": (_is_number, "a number"),
