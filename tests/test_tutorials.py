@@ -85,7 +85,7 @@ def run(script: Path, monkeypatch: pytest.MonkeyPatch) -> int:
 
 
 def test_there_are_tutorials():
-    assert {script.name[:2] for script in SCRIPTS} >= {f"0{i}" for i in range(1, 10)}
+    assert {script.name[:2] for script in SCRIPTS} >= {f"{i:02}" for i in range(1, 11)}
 
 
 @each

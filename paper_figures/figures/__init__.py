@@ -19,4 +19,5 @@ NAMES = (
     "ternary",
     "weight_precision",
     "expansion",
+    "compression",
 )
