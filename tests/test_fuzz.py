@@ -25,12 +25,16 @@ def seeds() -> list[fuzz.Seed]:
     return fuzz.make_seeds()
 
 
+FUZZED = {".npy", ".png", ".tif", ".wav", ".nii", ".nii.gz"}
+"""What refinr reads by code of its own, or bounds before a library reads it; other formats are their libraries'."""
+
+
 def test_no_hostile_file_of_two_thousand_does_harm():
     found = list(fuzz.campaign(2000))
     assert [one for one in found if one.outcome in fuzz.BAD] == []
     assert [one.index for one in found] == list(range(2000))
     counts = Counter(one.kind.partition(" ")[2] for one in found)
-    assert all(counts[suffix] > 50 for suffix in signals.by_suffix() if suffix != ".tiff")
+    assert all(counts[suffix] > 50 for suffix in FUZZED)
     assert counts[".inr"] > 500
     assert Counter(one.outcome for one in found)["samples"] > 100  # some harm is none
 
@@ -158,18 +162,23 @@ def test_wav_whose_two_widths_differ_is_refused(tmp_path):
                 signals.read(tmp_path / "a.wav")
 
 
-def test_wav_that_ends_within_its_samples_is_refused(tmp_path):
+def test_wav_whose_head_is_wrong_about_its_length_has_all_its_samples(tmp_path):
     signals.write(tmp_path / "a.wav", np.arange(9, dtype=np.int16), {"rate": 8000})
     content = bytearray((tmp_path / "a.wav").read_bytes())
     (whole,) = struct.unpack("<I", content[4:8])
-    for size, good in ((whole, True), (whole - 1, False), (40, False), (0, False), (2**32 - 1, True)):
+    for size in (whole, whole - 1, 40, 0, 2**32 - 1):
         content[4:8] = struct.pack("<I", size)
         (tmp_path / "a.wav").write_bytes(content)
-        if good:
-            assert signals.read(tmp_path / "a.wav").samples.tolist() == list(range(9))
-        else:
-            with pytest.raises(ValueError, match=r"expected a chunk b'fmt ' and \d+ bytes"):
-                signals.read(tmp_path / "a.wav")
+        assert signals.read(tmp_path / "a.wav").samples.tolist() == list(range(9))
+
+
+def test_wav_that_ends_within_its_samples_is_refused(tmp_path):
+    signals.write(tmp_path / "a.wav", np.arange(9, dtype=np.int16), {"rate": 8000})
+    content = (tmp_path / "a.wav").read_bytes()
+    for missing in range(1, 19):
+        (tmp_path / "a.wav").write_bytes(content[:-missing])
+        with pytest.raises(ValueError, match="it is cut short: chunk b'data' should end at byte"):
+            signals.read(tmp_path / "a.wav")
 
 
 def test_a_tiff_strip_without_bytes_is_refused(tmp_path):
