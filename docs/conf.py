@@ -115,6 +115,7 @@ docs/oracle-format
 docs/api/index
 ARCHITECTURE
 CONTRIBUTING
+SECURITY
 CHANGELOG
 ```
 """

@@ -5,6 +5,7 @@ from __future__ import annotations
 import subprocess
 import sys
 from concurrent.futures import ProcessPoolExecutor, ThreadPoolExecutor
+from multiprocessing import get_context
 from pathlib import Path
 from typing import Any
 
@@ -104,7 +105,7 @@ def test_the_same_bytes_whoever_computes_them(tmp_path, monkeypatch):
     for threads in (1, 3):
         with ThreadPoolExecutor(threads) as executor:
             assert _saved(tmp_path, executor=executor) == expected
-    with ProcessPoolExecutor(1) as executor:
+    with ProcessPoolExecutor(1, mp_context=get_context("spawn")) as executor:  # threads do not survive a fork
         assert _saved(tmp_path, executor=executor) == expected
 
 

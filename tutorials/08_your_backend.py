@@ -137,8 +137,11 @@ class Clipped(Mine):
 def results(backend, dtype):
     """What a backend returns and the `Output` that is expected, tensor by tensor."""
     for case in oracle.cases(families):
-        if dtype in case.dtypes and not case.name.endswith("-mse"):
+        try:
             got = getattr(backend, case.operation)(**case.inputs(dtype), **case.options)
+        except NotImplementedError:
+            continue
+        if dtype in case.dtypes:
             yield from ((np.asarray(got[name]), output) for name, output in case.outputs.items())
 
 

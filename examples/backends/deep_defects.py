@@ -332,6 +332,11 @@ def _spec(**changes: Any) -> Callable[[Any], Any]:
     return change
 
 
+def _activation(inr: Any) -> str | None:
+    spec = getattr(inr.layout.network, "spec", None)
+    return None if spec is None else spec.activation
+
+
 def _cut(**changes: Any) -> Callable[[Any], Any]:
     def change(inr: Any) -> Any:
         held = {name: value for name, value in changes.items() if hasattr(inr.layout.cut, name)}
@@ -398,11 +403,15 @@ FILES = [
     Defect("Gray code of a file ignored", "container", _reader(_cut(gray=False))),
     Defect("residual ignored", "container", _reader(lambda inr: replace(inr, residual=None))),
     Defect("omega of a file is 30", "container", _reader(_spec(omega=30.0))),
-    Defect("activation of a file is the sine", "container", _reader(_spec(activation="sine", experimental=True))),
+    Defect(
+        "activation of a file is the sine",
+        "container",
+        _reader(lambda inr: inr if _activation(inr) == "relu" else _spec(activation="sine")(inr)),
+    ),
     Defect(
         "tanh read as ReLU",
         "container",
-        _reader(lambda inr: _spec(activation="relu")(inr) if inr.layout.network.spec.activation == "tanh" else inr),
+        _reader(lambda inr: _spec(activation="relu")(inr) if _activation(inr) == "tanh" else inr),
     ),
     Defect("scale of a file is 30", "container", _reader(_spec(scale=30.0))),
     Defect("bits of ternary layers are 2", "container", _reader(_spec(bits=2))),

@@ -231,7 +231,7 @@ def _adam(
     old: bool = False,
 ) -> dict[str, Callable]:
     def adam(p: np.ndarray, g: np.ndarray, lr: float, beta1: float, beta2: float, eps: float) -> Result:
-        m, v = np.zeroslike(p), np.zeroslike(p)
+        m, v = np.zeros_like(p), np.zeros_like(p)
         b1, b2 = (beta2, beta1) if swap else (beta1, beta2)
         for t, gradient in enumerate(g, start=1 + late):
             before = m
@@ -416,7 +416,7 @@ MATHEMATICS = [
     Defect(
         "no gradient through the rounding",
         "ternary",
-        after("ternary_linear", lambda r, a: {"dw": np.zeroslike(r["dw"])}),
+        after("ternary_linear", lambda r, a: {"dw": np.zeros_like(r["dw"])}),
     ),
     Defect(
         "normalisation taken for a constant", "ternary", after("ternary_linear", lambda r, a: {"dx": a["x"] * 0 + 1})

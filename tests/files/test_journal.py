@@ -257,12 +257,12 @@ def test_a_disk_that_takes_no_more_is_said_and_the_same_command_goes_on(folder, 
     expected = Path("out.inr").read_bytes()
     Path("out.inr").write_bytes(b"old")
     with _disk_of(1000):
-        assert cli.main([*COMMAND, "--resume"]) == 2
+        assert cli.main([*COMMAND, "--resume", "--force"]) == 2
     said = capsys.readouterr().err
     assert said == f"refinr: out.inr.part: {os.strerror(errno.EFBIG)}\n"
     assert Path("out.inr").read_bytes() == b"old"
     with _disk_of(Path("out.inr.part").stat().st_size + 50_000):
-        assert cli.main([*COMMAND, "--resume"]) == 0
+        assert cli.main([*COMMAND, "--resume", "--force"]) == 0
     assert Path("out.inr").read_bytes() == expected
     assert sorted(os.listdir()) == ["image.npy", "out.inr"]
 

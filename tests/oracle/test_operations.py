@@ -25,7 +25,9 @@ def test_the_reference_passes_with_room_to_spare(dtype, spare, seed):
     assert max(result.share for result in report.results) <= 1 / spare
     assert report.count("passed") + report.count("not offered") == len(report.results)
     if dtype != "float16":  # rounding to levels is a matter of chance where the bound is as wide as a level
-        assert {r.case.partition(".")[0] for r in report.results if r.state == "not offered"} <= {"ternary"}
+        left_out = {r.case for r in report.results if r.state == "not offered"}
+        left_out -= {"mlp.mlp.relu-wide"}  # so many units that one may be nearer to its kink than its bound
+        assert {case.partition(".")[0] for case in left_out} <= {"ternary"}
 
 
 def test_forward_comes_before_the_loss_and_that_before_gradients_from_the_last_layer_to_the_first():

@@ -59,7 +59,7 @@ def test_the_files_are_small_and_the_wheel_has_none_of_them(folder, tmp_path):
     with zipfile.ZipFile(tmp_path / "like.whl", "w", zipfile.ZIP_DEFLATED) as wheel:
         for path in (ROOT / "refinr").rglob("*"):
             if path.is_file() and path.suffix != ".pyc":
-                assert path.suffix == ".py"
+                assert path.suffix == ".py" or path.name == "py.typed"
                 wheel.write(path, path.relative_to(ROOT))
     assert (tmp_path / "like.whl").stat().st_size < 400_000  # of modules alone
 
