@@ -16,6 +16,7 @@ from refinr import oracle
 from refinr.oracle import compare
 
 plt.style.use(["tableau-colorblind10", {"figure.dpi": 80}])
+np.seterr(all="ignore")  # cases hold the ends of their ranges, too
 
 # %% [markdown]
 # ## A backend
@@ -202,7 +203,7 @@ for a, dtype in zip(axes, ("float32", "float16"), strict=True):
     a.set(title=dtype, xlabel="bound", ylabel="error", xlim=(1e-9, 10), ylim=(5e-11, 100))
 axes[1].legend(loc="upper left")
 plt.show()
-assert not any("float16" in case.dtypes for case in oracle.cases("optim"))
+assert not any("float16" in case.dtypes for case in oracle.cases("optim.adam.*step*"))
 
 # %% [markdown]
 # ## In your own tests
@@ -248,6 +249,6 @@ assert not any("float16" in case.dtypes for case in oracle.cases("optim"))
 # for case in oracle.cases("layers"):
 #     if "float16" in case.dtypes:
 #         oracle.assert_matches(Mine().linear(**case.inputs("float16")), case.expected("float16"), case)
-# assert sum("float16" in case.dtypes for case in oracle.cases("layers")) == 14
+# assert sum("float16" in case.dtypes for case in oracle.cases("layers")) == 24
 # ```
 # </details>
