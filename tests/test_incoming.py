@@ -110,10 +110,23 @@ def test_arrays_of_other_libraries_are_taken():
     import jax.numpy as jnp
 
     samples = ramp("uint16", (4, 5))
-    torch = pytest.importorskip("torch")
-    for other in (torch.from_numpy(samples.astype("int16")), jnp.asarray(samples), Image.fromarray(samples)):
+    for other in (jnp.asarray(samples), Image.fromarray(samples)):
         assert_equal_exact(as_samples(other), np.asarray(other))
     assert_equal_exact(as_samples(samples.tolist()), samples.astype("int64"))
+
+
+def test_tensors_are_taken_as_numpy_takes_them_and_refused_while_gradients_are_kept():
+    class Tensor:  # what matters of a PyTorch tensor
+        requires_grad = False
+
+        def __array__(self, dtype=None, copy=None):
+            return np.arange(3)
+
+    tensor = Tensor()
+    assert_equal_exact(as_samples(tensor), np.arange(3))
+    tensor.requires_grad = True
+    with pytest.raises(TypeError, match="gradient"):
+        as_samples(tensor)
 
 
 def test_device_arrays_are_copied_to_the_host(monkeypatch):
