@@ -38,9 +38,13 @@ def signals_interrupt() -> Iterator[list[int]]:
 
     def interrupt(number: int, frame: FrameType | None) -> NoReturn:
         received.append(number)
+        threading.excepthook = lambda arguments: (
+            None
+        )  # threads of an executor lose their workers
         raise KeyboardInterrupt
 
     before = {}
+    say = threading.excepthook
     if threading.current_thread() is threading.main_thread():
         for number in (getattr(signal, name) for name in NAMES if hasattr(signal, name)):
             if signal.getsignal(number) == signal.SIG_DFL:
@@ -50,6 +54,7 @@ def signals_interrupt() -> Iterator[list[int]]:
     finally:
         for number, handler in before.items():
             signal.signal(number, handler)
+        threading.excepthook = say
 
 
 def quiet_while_loading() -> None:

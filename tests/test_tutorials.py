@@ -11,6 +11,7 @@ from typing import Any, NamedTuple
 
 import matplotlib
 import matplotlib.pyplot as plt
+import numpy as np
 import pytest
 
 FOLDER = Path(__file__).parent.parent / "tutorials"
@@ -71,7 +72,7 @@ def run(script: Path, monkeypatch: pytest.MonkeyPatch) -> int:
     backend = matplotlib.get_backend()
     plt.switch_backend("agg")
     try:
-        with matplotlib.rc_context():
+        with matplotlib.rc_context(), np.errstate():
             namespace = runpy.run_path(str(script))
             for code in solutions(script_cells(script.read_text(encoding="utf-8"))):
                 exec(compile(code, f"a solution in {script.name}", "exec"), dict(namespace))
