@@ -38,9 +38,7 @@ def signals_interrupt() -> Iterator[list[int]]:
 
     def interrupt(number: int, frame: FrameType | None) -> NoReturn:
         received.append(number)
-        threading.excepthook = lambda arguments: (
-            None
-        )  # threads of an executor lose their workers
+        threading.excepthook = lambda arguments: None  # threads of an executor lose their workers
         raise KeyboardInterrupt
 
     before = {}
