@@ -23,7 +23,8 @@ FLOORS = {
         [
             "xp cpu version tables endings initialisation files.floats files.atomic files.checksum files.trits"
             " files.journal files.format codec.rans codec.arrangement codec.varints",
-            "planes coords activations layers losses metrics optim decisions tiling indexing executors completing"
+            "planes coords activations layers lookups losses metrics optim decisions tiling indexing executors"
+            " completing"
             " progress files.residual files.container files.npy files.png files.tiff files.wav"
             " files.nifti files.images files.sound"
             "   oracle.case readouts.batches"

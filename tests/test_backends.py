@@ -14,7 +14,21 @@ from typing import Any
 import numpy as np
 import pytest
 
-from refinr import activations, coords, description, kinds, layers, losses, metrics, mlp, optim, planes, ternary, xp
+from refinr import (
+    activations,
+    coords,
+    description,
+    kinds,
+    layers,
+    lookups,
+    losses,
+    metrics,
+    mlp,
+    optim,
+    planes,
+    ternary,
+    xp,
+)
 from tests.helpers import assert_close, assert_equal_exact
 from tests.strategies import net
 
@@ -89,6 +103,16 @@ def _network(activation: str, layer: str = "linear", inputs: int = 2) -> tuple[C
     return both, (case.params, case.x, case.dz)
 
 
+def _looked_up(grid: lookups.Grid, features: int) -> tuple[Callable, tuple]:
+    tables = lookups.init(grid, features, nets=2, dtype="float64")
+
+    def both(tables: dict, dy: Any) -> tuple:
+        y, cache = lookups.forward(tables, lookups.beside(grid, dy))
+        return y, lookups.backward(dy, cache)
+
+    return both, (tables, _rng.standard_normal((2, len(grid[0].rows), features * len(grid))))
+
+
 FLOAT_CASES: dict[str, tuple[Callable, tuple]] = {
     "positional_encoding": (lambda x: coords.positional_encoding(x, 3), (_x,)),
     "positional_encoding_backward": (
@@ -131,6 +155,8 @@ FLOAT_CASES: dict[str, tuple[Callable, tuple]] = {
     ),
     "sgd": (_momentum, (_params["w0"], _grads["w0"])),
     "pack, unpack": _packing(),
+    "hash grid": _looked_up(lookups.hash_grid((4, 5), levels=2, coarsest=2, growth=2.0, length=12), 2),
+    "a row a sample": _looked_up(lookups.per_sample(6), 3),
     **{f"network, {name}": _network(name) for name in activations.ACTIVATIONS},
 }
 
@@ -232,7 +258,7 @@ def test_metrics_are_numbers_on_the_host(name, backend):
 
 # --- nothing is forgotten --------------------------------------------------------------------------------------------
 
-MODULES = [planes, coords, activations, losses, metrics, optim, layers, ternary, kinds, description, mlp]
+MODULES = [planes, coords, activations, losses, metrics, optim, layers, lookups, ternary, kinds, description, mlp]
 ON_THE_HOST = {
     "between",
     "grid",
@@ -246,6 +272,9 @@ ON_THE_HOST = {
     "narrowest",
     "anything",
     "check_bits",
+    "hash_grid",
+    "lookup",
+    "per_sample",
     "cost",
     "largest_sum",
     "pack_trits",
