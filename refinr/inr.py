@@ -13,12 +13,14 @@ import math
 import os
 from collections.abc import Iterator
 from dataclasses import asdict, dataclass, field
+from functools import partial
 from types import ModuleType
 from typing import Any
 
 import numpy as np
 
-from refinr import decoding, indexing, summary, tiling
+from refinr import decoding, drawing, indexing, scenes, summary
+from refinr.drawing import Scene
 from refinr.files import container
 from refinr.files.checksum import LosslessError, checksum, crc32
 from refinr.files.residual import Residual
@@ -115,7 +117,35 @@ class INR(indexing.OnDemand):
         return "\n  ".join(self._lines())
 
     def _repr_html_(self) -> str:
-        return summary.html(self._lines(), self._preview())
+        return summary.html(self._lines(), scenes.preview(self.layout, self.region))
+
+    def scene(self, original: np.ndarray | None = None) -> Scene:
+        """What `plot` draws, see `refinr.scenes.of_networks`; as text, `refinr.drawing.table` has it."""
+        self.refuse_damage()
+        evaluate = partial(decoding.evaluate, self.layout, self.params, self.residual)
+        return scenes.of_networks(self.layout, self.report, evaluate, self._lines(), original)
+
+    def plot(self, original: np.ndarray | None = None) -> Any:
+        """Draw the signal, its planes, and where outputs are near their thresholds or wrong.
+
+        Of large signals it is the middle that is drawn, of volumes three sections through it.
+
+        Parameters
+        ----------
+        original : array, optional
+            The samples that were fitted: where networks are wrong is known of them, or of a residual (``exact=True``).
+
+        Returns
+        -------
+        matplotlib.figure.Figure
+            Notebooks show it, and ``inr.plot().savefig("picture.png")`` writes it.
+
+        Raises
+        ------
+        ValueError
+            If `original` has another dtype or shape, or the networks come from a damaged file.
+        """
+        return drawing.figure(self.scene(original))
 
     def _lines(self) -> list[str]:
         layout = self.layout
@@ -127,17 +157,6 @@ class INR(indexing.OnDemand):
             summary.exactness(self.report, self.margin, rest),
             *([f"damaged in the file: {', '.join(self.damaged)}"] if self.damaged else []),
         ]
-
-    def _preview(self) -> np.ndarray | None:
-        """The middle of an image, at most `refinr.summary.PREVIEW` samples high and wide; None of other signals."""
-        layout = self.layout
-        if len(layout.grid) != 2 or layout.channels not in (1, 3):
-            return None
-        middle = tuple(slice(*summary.middle(length)) for length in layout.grid)
-        try:
-            return self[middle].reshape(*tiling.extent(middle), layout.channels)
-        except (LosslessError, ValueError):
-            return None  # damaged: what it is can be said all the same
 
     # --- samples -----------------------------------------------------------------------------------------------------
 

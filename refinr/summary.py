@@ -20,6 +20,9 @@ from refinr.report import Report
 PREVIEW = 192
 """Samples on a side of a picture at most: what a notebook shows must not take long to decode."""
 
+HEIGHT = 48
+"""Of the picture of a recording."""
+
 
 def networks(count: int, tiles: int, tile: Sequence[int], words: str) -> str:
     """How many networks there are, for what, and of what kind.
@@ -93,6 +96,25 @@ def middle(length: int) -> tuple[int, int]:
     """
     start = max(0, (length - PREVIEW) // 2)
     return start, min(length, start + PREVIEW)
+
+
+def line(samples: np.ndarray) -> np.ndarray:
+    """The line of a recording, uint8 (48, n, 1): its first channel, dark on white.
+
+    Parameters
+    ----------
+    samples : array (n, C)
+
+    Examples
+    --------
+    >>> line(np.array([[0], [3]], "uint8"))[[0, -1], :, 0].tolist()
+    [[255, 0], [0, 0]]
+    """
+    heights = HEIGHT - 1 - np.rint(grey_levels(samples[:, 0]) * ((HEIGHT - 1) / 255.0)).astype(int)  # (n,) from the top
+    before = np.concatenate([heights[:1], heights[:-1]])
+    rows = np.arange(HEIGHT)[:, None]
+    drawn = (rows >= np.minimum(heights, before)) & (rows <= np.maximum(heights, before))  # (HEIGHT, n)
+    return np.where(drawn, 0, 255).astype(np.uint8)[..., None]
 
 
 def html(lines: Sequence[str], picture: np.ndarray | None) -> str:

@@ -35,19 +35,19 @@ FLOORS = {
             " codec.values",
             " files.signals kinds balls summary oracle.leaf_operations oracle.vectors codec.symbols codec.training"
             " readouts.quantise readouts.packing readouts.ragged codec.header",
-            "description incoming readouts readouts.choosing codec.parameters codec.stream",
+            "description drawing incoming readouts readouts.choosing codec.parameters codec.stream",
             "mlp readouts.networks codec.slabs",
             "chunks jobs readouts.signs codec.models",
             "training perceptrons readouts.finding maxima memorisation codec.verbs",
             "running layout codec.zarr_codec",
-            "planning tiled units decoding limits",
+            "planning tiled units decoding limits scenes",
             "inr",
             "expansion",
             "measuring loading",
             "fitting solving constructive certificates oracle.network_operations",
             "cli.demo cli.outputs cli.hints oracle.bounds",
             "oracle.operations cli.compression",
-            "oracle.facts oracle.making",
+            "oracle.facts oracle.making cli.viewing",
             "oracle.sample_cases oracle.leaf_cases oracle.ternary_cases oracle.network_cases oracle.result_cases"
             " oracle.reporting",
             "oracle.file_cases",
@@ -69,7 +69,14 @@ FLOORS = {
 """Modules by their name below `refinr`; a package's own name is its ``__init__``, the face it shows to others."""
 
 LAZY = {"cupy", "torch", "jax", "scipy", "matplotlib", "tqdm"}
-SCREENS = {"progress", "indexing", "summary", "incoming"}  # what faces users, beside all of refinr.files
+SCREENS = {
+    "progress",
+    "indexing",
+    "summary",
+    "incoming",
+    "drawing",
+    "scenes",
+}  # what faces users, beside all of refinr.files
 LINES_A_FILE = 200
 STATEMENTS_A_FILE = 165
 PACKED_A_FILE = 1  # tuples assigned to tuples: a swap or a recurrence, where both values must be the old ones

@@ -253,9 +253,30 @@ def test_notebooks_see_a_picture(shape, grey):
     assert_equal_exact(image, np.rint(255 * (shown - shown.min()) / np.ptp(shown)).astype(np.uint8))
 
 
-@pytest.mark.parametrize("shape", [(20,), (3, 4, 5), (3, 4, 2)], ids=str)
-def test_other_signals_have_no_picture(shape):
-    assert "<img" not in _rough(np.zeros(shape, np.uint8), tile=2)._repr_html_()
+@pytest.mark.parametrize("shape", [(3, 4, 5), (2, 7, 6, 5), (6, 5, 2), (6, 5, 4)], ids=str)
+def test_of_volumes_and_other_channels_they_see_one_section(shape):
+    original = (np.arange(np.prod(shape)).reshape(shape) * 3).astype(np.uint16)
+    image, grey = _picture(_rough(original, exact=True))
+    section = original[tuple(n // 2 for n in shape[:-2])] if shape[-1] == 5 else original[..., : 4 - 1]
+    section = section[..., :1] if shape[-1] == 2 else section
+    shown = section.reshape(len(section), -1).astype(float)
+    assert grey is (shape[-1] != 4)
+    assert_equal_exact(image, np.rint(255 * (shown - shown.min()) / np.ptp(shown)).astype(np.uint8))
+
+
+def test_of_recordings_they_see_the_line():
+    sound = np.array([0, 47, 47, 0], np.uint8)
+    image, grey = _picture(_rough(sound, exact=True))
+    assert grey
+    assert (image == 0).sum(axis=0).tolist() == [1, 48, 1, 48]
+    assert [int(np.flatnonzero(column == 0)[0]) for column in image.T] == [47, 0, 0, 0]
+
+
+def _picture(inr: refinr.INR) -> tuple[np.ndarray, bool]:
+    """What a notebook shows of it, uint8 (height, width times channels), and whether it is grey."""
+    content = base64.b64decode(inr._repr_html_().split("base64,")[1].split('"')[0])
+    *_, rows, about = png.Reader(io.BytesIO(content)).read()
+    return np.array([list(row) for row in rows], np.uint8), about["greyscale"]
 
 
 def test_pictures_of_floats_that_are_not_finite():

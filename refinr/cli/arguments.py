@@ -115,6 +115,15 @@ def expand(parser: argparse.ArgumentParser) -> None:
     _add_force(parser)
 
 
+def view(parser: argparse.ArgumentParser) -> None:
+    """``FILE`` and where the picture goes."""
+    parser.add_argument("input", metavar="FILE", help=f".inr, .rinr, or a signal: {_known()}")
+    parser.add_argument("--out", metavar="PICTURE", help="write a picture: .png, .pdf, .svg")
+    parser.add_argument("--against", metavar="IN", help="the signal, to show where networks without residual are wrong")
+    _add_trusted(parser)
+    _add_force(parser)
+
+
 def verify(parser: argparse.ArgumentParser) -> None:
     """``IN FILE.inr``."""
     parser.add_argument("original", metavar="IN")

@@ -6,7 +6,7 @@ import argparse
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from refinr.cli import arguments, commands, compression
+from refinr.cli import arguments, commands, compression, viewing
 
 
 @dataclass(frozen=True)
@@ -72,6 +72,12 @@ VERBS: dict[str, Verb] = {
             "Say whether an .inr file decodes to the same bits on every machine.",
             arguments.certify,
             commands.certify,
+        ),
+        Verb(
+            "view",
+            "Show a signal, its planes, and where its networks are near their thresholds or wrong.",
+            arguments.view,
+            viewing.view,
         ),
         Verb("info", "Say what an .inr or .rinr file holds.", arguments.info, commands.info),
         Verb(
