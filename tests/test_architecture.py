@@ -50,9 +50,10 @@ FLOORS = {
             "oracle.facts oracle.making cli.viewing",
             "oracle.sample_cases oracle.leaf_cases oracle.ternary_cases oracle.network_cases oracle.result_cases"
             " oracle.reporting",
-            "oracle.file_cases",
+            "oracle.file_cases oracle.judging oracle.backends",
             "oracle.families oracle.calling",
-            "oracle.expecting",
+            "oracle.expecting oracle.around",
+            "oracle.isolation",
             "oracle.check",
             "oracle",
             "__init__",

@@ -154,6 +154,13 @@ def oracle(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--cases", metavar="FOLDER", help="check the cases exported there")
     parser.add_argument("--seed", type=int, default=0, help="other numbers in the same places")
     parser.add_argument("--repeat", type=int, default=0, metavar="N", help="the same call N times more: the same bits")
+    text = "in which arrays the backend is given numbers"
+    parser.add_argument("--arrays", choices=["numpy", "torch", "jax", "cupy"], default="numpy", help=text)
+    text = "call the backend in this process, where debuggers see it, and a crash ends the check"
+    parser.add_argument("--no-isolate", dest="isolate", action="store_false", help=text)
+    text = "a call that takes longer has failed (default: %(default)g)"
+    parser.add_argument("--timeout", type=_seconds, default=120.0, metavar="SECONDS", help=text)
+    parser.add_argument("--progress", action="store_true", help="name each case on standard error before its call")
     text = "families or patterns of which every operation and every tensor must be there"
     parser.add_argument("--require", type=lambda text: text.split(","), metavar="FAMILIES", help=text)
     parser.add_argument("--complete", action="store_true", help="require all")
@@ -164,6 +171,13 @@ def oracle(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--junit", metavar="FILE", help="the report for continuous integration")
     parser.add_argument("--traceback", action="store_true", help="show where exceptions come from")
     parser.add_argument("--times", action="store_true", help="show the times of a second call beside refinr's")
+
+
+def _seconds(text: str) -> float:
+    seconds = float(text)
+    if not seconds > 0.0:
+        raise argparse.ArgumentTypeError(f"expected a number of seconds above 0, got {text}")
+    return seconds
 
 
 def _wider(text: str) -> tuple[str, float, str]:

@@ -181,7 +181,6 @@ def _export(options: argparse.Namespace) -> int:
 def _check(options: argparse.Namespace) -> int:
     from refinr import oracle
 
-    backend = oracle.find_backend(options.target)
     given = oracle.load(options.cases) if options.cases else None
     expect = oracle.Expectations(
         require=("*",) if options.complete else tuple(options.require or ()),
@@ -189,7 +188,7 @@ def _check(options: argparse.Namespace) -> int:
         loosen={case: oracle.Wider(factor, reason) for case, factor, reason in options.loosen or ()},
     )
     report = oracle.check_backend(
-        backend,
+        options.target,
         options.families,
         options.dtype,
         seed=options.seed,
@@ -197,12 +196,20 @@ def _check(options: argparse.Namespace) -> int:
         quiet=True,
         expect=expect,
         repeat=options.repeat,
+        take=options.arrays,
+        isolate=options.isolate,
+        timeout=options.timeout if options.isolate else None,
+        notify=_say if options.progress else None,
     )
     print(replace(report, traceback=options.traceback, timed=options.times))
     for path, text in ((options.json, report.to_json), (options.junit, report.to_junit)):
         if path:
             Path(path).write_text(text(), encoding="utf-8")
     return 0 if report else 1
+
+
+def _say(name: str) -> None:
+    print(name, file=sys.stderr, flush=True)  # before the call, which may be the last
 
 
 ORACLE: dict[str, Callable[[argparse.Namespace], int]] = {"check": _check, "export": _export}

@@ -6,7 +6,8 @@ own (`parametrize_cases`, `assert_matches`), and keep them in files that any lan
 A backend is a module or an object with functions named and called like those of `refinr.oracle.operations`.
 """
 
-from refinr.oracle.check import assert_matches, check_backend, find_backend, parametrize_cases
+from refinr.oracle.backends import find_backend
+from refinr.oracle.check import assert_matches, check_backend, parametrize_cases
 from refinr.oracle.expecting import Expectations, Wider, read_known
 from refinr.oracle.families import cases
 from refinr.oracle.making import make

@@ -1,61 +1,30 @@
 """A backend checked: case after case, and a report that names the first wrong tensor.
 
-With this you can find a backend by name (`find_backend`), check it (`check_backend`), and use the cases in tests of
-your own (`parametrize_cases`, `assert_matches`).
+With this you can check a backend (`check_backend`), and use the cases in tests of your own (`parametrize_cases`,
+`assert_matches`).
 
 A backend is a module or an object with functions named and called like those of `refinr.oracle.operations`.
 """
 
 from __future__ import annotations
 
-import importlib
-import sys
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import replace
-from types import FunctionType
+from functools import partial
 from typing import Any
 
 import numpy as np
 
-from refinr.oracle.calling import Session, Take, context
+from refinr.oracle.around import LOOKS, look, probes
+from refinr.oracle.backends import Take, find_backend, name_of, taking
+from refinr.oracle.calling import Session
 from refinr.oracle.case import Case, numpy_dtype
 from refinr.oracle.compare import judge
 from refinr.oracle.expecting import Expectations
 from refinr.oracle.families import cases, matches, select
+from refinr.oracle.isolation import Isolated
+from refinr.oracle.judging import context
 from refinr.oracle.reporting import FAILED, Report, Result
-
-# --- backends --------------------------------------------------------------------------------------------------------
-
-
-def find_backend(path: str) -> Any:
-    """The backend at ``module`` or ``module:object``; modules are looked for in the current folder too.
-
-    Classes and functions are called, without arguments, to get the backend.
-
-    Raises
-    ------
-    ValueError
-        If there is none.
-
-    Examples
-    --------
-    >>> find_backend("refinr.oracle.operations").__name__
-    'refinr.oracle.operations'
-    """
-    module, _, name = path.partition(":")
-    sys.path.insert(0, "")
-    try:
-        backend = importlib.import_module(module)
-    except ModuleNotFoundError as error:
-        raise ValueError(f"backend: cannot import {module}: {error}") from None
-    finally:
-        sys.path.remove("")
-    for part in name.split(".") if name else []:
-        if not hasattr(backend, part):
-            raise ValueError(f"backend: {module} has no {name}")
-        backend = getattr(backend, part)
-    return backend() if isinstance(backend, type | FunctionType) else backend
-
 
 # --- checking --------------------------------------------------------------------------------------------------------
 
@@ -70,15 +39,18 @@ def check_backend(
     quiet: bool = False,
     expect: Expectations | None = None,
     repeat: int = 0,
-    take: Take | None = None,
+    take: str | Take | None = None,
+    isolate: bool = False,
+    timeout: float | None = None,
+    notify: Notify | None = None,
 ) -> Report:
     """Run a backend through the cases, look at what surrounds its calls, and print the table.
 
     Parameters
     ----------
-    backend : module or object
+    backend : module, object or str
         With functions as in `refinr.oracle.operations`; those it has not got, or that raise NotImplementedError, count
-        as not implemented.
+        as not implemented.  A str is its name, as `find_backend` takes it.
     families : str or several, optional
         As for `cases`.
     dtype : {"float64", "float32", "float16", "bfloat16"}
@@ -92,12 +64,26 @@ def check_backend(
         What is required, what is known to fail, and where bounds are wider.
     repeat : int
         How often the same call is made again and must give the same bits: many times find races.
-    take : callable, optional
-        From NumPy arrays to what the backend is given: ``torch.asarray``, ``jax.numpy.asarray``, ``cupy.asarray``.
+    take : str or callable, optional
+        In which arrays the backend is given numbers: "numpy", "torch", "jax", "cupy", or a function from NumPy arrays
+        to its own.
+    isolate : bool
+        Call the backend, given by its name, in a process of its own: one that ends the process has failed there.  In a
+        script, do so below ``if __name__ == "__main__":``.
+    timeout : float, optional
+        Seconds for each call of an isolated backend; one that takes longer has failed.
+    notify : callable, optional
+        Is told the name of each case before the call.
 
     Returns
     -------
     Report
+
+    Raises
+    ------
+    ValueError
+        For what is not known, or cannot be imported; if what is not isolated has a time limit, or what is isolated no
+        name.
 
     Examples
     --------
@@ -110,17 +96,37 @@ def check_backend(
     expect = expect or Expectations()
     chosen = cases(families, seed=seed) if given is None else select(given, families)
     expect.check(chosen)
-    session = Session(backend, dtype, take or np.asarray, repeat)
-    results = list(steps(session, [expect.loosened(case) for case in chosen]))
-    name = getattr(backend, "__name__", type(backend).__name__)
+    asked = [expect.loosened(case) for case in chosen]
     source = f"cases made here from seed {seed}" if given is None else f"{len(chosen)} cases given"
-    report = expect.report(Report(name, dtype, tuple(results), source, times=session.times))
+    if isolate:
+        if not isinstance(backend, str):
+            raise ValueError(f"backend: expected the name of one to be isolated, got {name_of(backend)}")
+        with Isolated(backend, dtype, take, repeat, timeout) as child:
+            results = tuple(steps(child.call, child.look, asked, dtype, notify))
+        report = Report(child.name, dtype, results, source, times=child.times)
+    else:
+        if timeout is not None:
+            raise ValueError("timeout: only an isolated backend can be stopped")
+        backend = find_backend(backend) if isinstance(backend, str) else backend
+        session = Session(backend, dtype, taking(take), repeat)
+        results = tuple(steps(session.call, partial(look, session), asked, dtype, notify))
+        report = Report(name_of(backend), dtype, results, source, times=session.times)
+    report = expect.report(report)
     if not quiet:
         print(report)
     return report
 
 
-def steps(session: Session, chosen: Iterable[Case], notify: Callable[[str], None] | None = None) -> Iterator[Result]:
+Notify = Callable[[str], None]
+
+
+def steps(
+    call: Callable[[Case], Result],
+    look: Callable[[str, list[Case]], Result],
+    chosen: Iterable[Case],
+    dtype: str,
+    notify: Notify | None = None,
+) -> Iterator[Result]:
     """Results one after the other: of all cases, and then, for each operation that passes, of what surrounds a call.
 
     `notify` is told the name of a case before the call.
@@ -130,17 +136,18 @@ def steps(session: Session, chosen: Iterable[Case], notify: Callable[[str], None
     for case in chosen:
         if notify:
             notify(case.name)
-        result = session.call(case)
+        result = call(case)
         if result.state == "passed":
             by_operation.setdefault(case.operation, []).append(case)
         elif result.state in FAILED:
             bad.add(case.operation)
         yield result
     for operation, passed in by_operation.items():
-        if operation not in bad:  # what is wrong already needs no second look
+        probed = probes(passed, dtype)
+        for name in LOOKS if probed and operation not in bad else ():  # what is wrong already needs no second look
             if notify:
-                notify(f"call.{operation}.again")
-            yield from session.around(passed)
+                notify(f"call.{operation}.{name}")
+            yield look(name, probed)
 
 
 # --- in tests of your own --------------------------------------------------------------------------------------------
