@@ -61,7 +61,7 @@ html_theme = "furo"
 html_title = "refinr"
 html_static_path = ["static"]
 html_css_files = ["site.css"]
-html_extra_path = ["redirect"]  # an index.html that leads to the start page
+html_extra_path = ["redirect", "../tutorials/explorer/explorer.html"]  # index.html leads to the start page
 html_copy_source = False
 html_show_sphinx = False
 
@@ -162,6 +162,8 @@ def link_inside_the_site(app: Sphinx, page: str, source: list[str]) -> None:
         return f"]({os.path.relpath(DOCS / 'api' / name, folder)}.rst)"
 
     text = re.sub(r"\]\(([\w./-]+)\)", link, source[0])
+    explorer = f'<a href="{os.path.relpath(ROOT, folder)}/explorer.html">\\1</a>'  # a page, and no file to download
+    text = re.sub(r"\[([^\]]+)\]\([\w./-]*explorer/explorer\.html\)", explorer, text)
     text = re.sub(r'^<a id="(\w+)"></a>$', r"(\1)=", text, flags=re.MULTILINE)
     source[0] = text + APPENDED.get(page, "")
 

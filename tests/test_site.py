@@ -29,4 +29,6 @@ def test_the_site_builds_without_a_warning_and_has_all_pages(tmp_path):
     assert "README.html" in (tmp_path / "index.html").read_text()
     start = (tmp_path / "README.html").read_text()
     assert 'href="tutorials/README.html"' in start
+    assert '<a href="./explorer.html">' in start
+    assert (tmp_path / "explorer.html").read_bytes() == (ROOT / "tutorials/explorer/explorer.html").read_bytes()
     assert 'href="docs/api/refinr.oracle.operations.html"' in start
