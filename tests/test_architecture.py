@@ -35,7 +35,8 @@ FLOORS = {
             " codec.values",
             " files.signals kinds balls summary oracle.leaf_operations oracle.vectors codec.symbols codec.training"
             " readouts.quantise readouts.packing readouts.ragged codec.header",
-            "description drawing incoming readouts readouts.choosing codec.parameters codec.stream",
+            "description drawing incoming readouts readouts.choosing codec.parameters codec.stream"
+            " oracle.readout_operations",
             "mlp readouts.networks codec.slabs",
             "chunks jobs readouts.signs codec.models",
             "training perceptrons readouts.finding maxima memorisation codec.verbs",
@@ -49,7 +50,7 @@ FLOORS = {
             "oracle.operations cli.compression",
             "oracle.facts oracle.making cli.viewing",
             "oracle.sample_cases oracle.leaf_cases oracle.ternary_cases oracle.network_cases oracle.result_cases"
-            " oracle.reporting",
+            " oracle.readout_cases oracle.reporting",
             "oracle.file_cases oracle.judging oracle.backends",
             "oracle.families oracle.calling",
             "oracle.expecting oracle.around",

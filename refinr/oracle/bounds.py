@@ -1,8 +1,8 @@
 """How far each number may be off: the ways in which errors of an operation's results are found.
 
-With this you can follow rounding through an operation (`running`, of `outputs` alone, and with what Adam's constants
-lose, `of_adam`), state an error that is known (`known`, and those of `of_rmse`, `of_psnr`, `of_ssim`), and measure one
-(`disturbed`).
+With this you can follow rounding through an operation (`running`, of `outputs` alone, of margins, `of_margins`, and
+with what Adam's constants lose, `of_adam`), state an error that is known (`known`, and those of `of_rmse`, `of_psnr`,
+`of_ssim`), and measure one (`disturbed`).
 
 Each is a function ``errors(question, model)`` that returns, by tensor, how many eps (`refinr.oracle.case.EPS`) values
 may be off; the model (`refinr.oracle.rounding.Rounding`) also learns how close to a jump they came.
@@ -21,6 +21,7 @@ from refinr import mlp as networks
 from refinr.oracle import network_operations
 from refinr.oracle.leaf_operations import Tensors
 from refinr.oracle.rounding import Rounding, Tracked
+from refinr.readouts import real
 
 
 class Question(NamedTuple):
@@ -80,6 +81,17 @@ def of_adam(question: Question, model: Rounding) -> dict[str, np.ndarray]:
         "p": (loss1 + loss2) * moved,
     }
     return {key: units[key] + extra[key] for key in units}
+
+
+def of_margins(question: Question, model: Rounding) -> dict[str, np.ndarray]:
+    """Of `readout_margins`: each of them is a decision, too."""
+
+    def run(z: Tracked, margin: float) -> dict[str, Tracked]:
+        margins = real.margins(z)
+        model.jump(margins.value - margin, margins.error)
+        return {"margins": margins}
+
+    return question.ask(model, run)
 
 
 # --- errors that are known -------------------------------------------------------------------------------------------

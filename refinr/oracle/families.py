@@ -13,7 +13,15 @@ from fnmatch import fnmatch
 
 import numpy as np
 
-from refinr.oracle import file_cases, leaf_cases, network_cases, result_cases, sample_cases, ternary_cases
+from refinr.oracle import (
+    file_cases,
+    leaf_cases,
+    network_cases,
+    readout_cases,
+    result_cases,
+    sample_cases,
+    ternary_cases,
+)
 from refinr.oracle.case import Case
 from refinr.oracle.making import Draw
 from refinr.tables import look_up
@@ -26,6 +34,7 @@ FAMILIES: dict[str, Callable[[Draw], Iterator[Case]]] = {
     "layers": leaf_cases.layers,
     "losses": leaf_cases.losses,
     "ternary": ternary_cases.ternary,
+    "readout": readout_cases.readout,
     "mlp": network_cases.mlp,
     "optim": network_cases.optim,
     "training": network_cases.training,

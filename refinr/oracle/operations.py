@@ -1,8 +1,8 @@
 """The reference as a backend: every operation that the oracle checks, in the form in which a backend offers it.
 
 With this you can see what to write: a backend is a module, or an object, with functions of these names.  What each
-computes stands in its docstring, in `refinr.oracle.leaf_operations` and `refinr.oracle.network_operations`; a row of
-`OPERATIONS` says how its results are compared.  What holds for all of them:
+computes stands in its docstring, in `refinr.oracle.leaf_operations`, `refinr.oracle.network_operations` and
+`refinr.oracle.readout_operations`; a row of `OPERATIONS` says how its results are compared.  What holds for all:
 
 - **Arguments** are arrays and plain options (bool, int, float, str, None, lists of these), all by name.  Leave arrays
   as they are.  They are NumPy arrays in the machine's byte order, mostly contiguous: but they may be read-only, in
@@ -38,6 +38,7 @@ from refinr.oracle.bounds import (
     disturbed,
     known,
     of_adam,
+    of_margins,
     of_psnr,
     of_rmse,
     of_ssim,
@@ -84,6 +85,17 @@ from refinr.oracle.network_operations import (
     ssim,
     ternary_mlp,
     train,
+)
+from refinr.oracle.readout_operations import (
+    certificate,
+    cosine_features,
+    douglas_rachford,
+    feature_ranks,
+    integer_readout,
+    legendre_features,
+    message_passing,
+    readout_margins,
+    straight_through,
 )
 
 
@@ -138,5 +150,14 @@ OPERATIONS: dict[str, Operation] = {
     "decide": Operation(decide, BITS),
     "decode": Operation(decode, errors=outputs),
     "decode_file": Operation(decode_file, BITS, fixed=True),
+    "feature_ranks": Operation(feature_ranks, BITS, fixed=True),
+    "cosine_features": Operation(cosine_features),
+    "legendre_features": Operation(legendre_features, BITS, fixed=True),
+    "douglas_rachford": Operation(douglas_rachford),
+    "straight_through": Operation(straight_through),
+    "message_passing": Operation(message_passing),
+    "readout_margins": Operation(readout_margins, errors=of_margins),
+    "integer_readout": Operation(integer_readout, BITS, fixed=True),
+    "certificate": Operation(certificate, BITS, fixed=True),
 }
 """Every operation, by its name."""

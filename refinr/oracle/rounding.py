@@ -50,6 +50,8 @@ class Rounding:
     (2.0, 6.0)
     """
 
+    __name__ = "rounding"  # array libraries are modules
+
     def __init__(self, relative: bool = True) -> None:
         self.relative = relative
         self.slack = math.inf
@@ -110,7 +112,8 @@ class Rounding:
         self.jump(z.value, z.error)
         return self.array(np.sign(z.value))
 
-    def maximum(self, a: Tracked, b: Tracked) -> Tracked:
+    def maximum(self, a: Tracked, b: Any) -> Tracked:
+        b = b if isinstance(b, Tracked) else self.array(b)
         result = self.where(a.value > b.value, a, b)
         # no jump, but whoever asks whether the result is zero meets the one that a - b had
         result.side = Side(np.zeros(0), abs(a.value - b.value), a.error + b.error)
@@ -128,10 +131,10 @@ class Rounding:
         error = np.where(near, np.maximum(a.error, b.error), np.where(is_a, a.error, b.error))
         return self.array(np.where(is_a, a.value, b.value), error)
 
-    def sum(self, z: Tracked, axis: int | None = None) -> Tracked:
-        size = abs(z.value).sum(axis)
+    def sum(self, z: Tracked, axis: int | None = None, keepdims: bool = False) -> Tracked:
+        value, error, size = (part.sum(axis, keepdims=keepdims) for part in (z.value, z.error, abs(z.value)))
         n = z.value.size // max(size.size, 1)
-        return self.rounded(z.value.sum(axis), z.error.sum(axis), math.sqrt(n) * size)
+        return self.rounded(value, error, math.sqrt(n) * size)
 
     def matmul(self, a: Tracked, b: Tracked) -> Tracked:
         error = abs(a.value) @ b.error + a.error @ abs(b.value)
@@ -143,6 +146,9 @@ class Rounding:
 
     def max(self, z: Tracked, axis: int, keepdims: bool) -> Tracked:
         return self.array(*(np.max(part, axis, keepdims=keepdims) for part in (z.value, z.error)))
+
+    def min(self, z: Tracked, axis: int) -> Tracked:
+        return self.array(z.value.min(axis), z.error.max(axis))
 
     def clip(self, z: Tracked, low: float, high: float = math.inf) -> Tracked:
         return self.array(np.clip(z.value, low, high), z.error)
@@ -165,14 +171,24 @@ class Rounding:
     def reshape(self, z: Tracked, shape: tuple[int, ...]) -> Tracked:
         return self.array(np.reshape(z.value, shape), np.reshape(z.error, shape))
 
-    def asarray(self, z: Tracked, copy: bool) -> Tracked:
+    def asarray(self, z: Any, dtype: Any = None, device: None = None, copy: bool = False) -> Tracked:
+        if not isinstance(z, Tracked):
+            return self.array(z, self.lost(np.asarray(z)))
         return self.array(z.value, z.error) if copy else z
+
+    def lost(self, constants: np.ndarray) -> np.ndarray:
+        """What constants lose when they are rounded to a dtype: nothing where few bits hold them."""
+        mantissa = np.frexp(constants)[0] * 256.0
+        return np.where(mantissa == np.rint(mantissa), 0.0, abs(constants) * self.relative)
 
     def zeros_like(self, z: Tracked) -> Tracked:
         return self.array(np.zeros_like(z.value))
 
     def ones_like(self, z: Tracked) -> Tracked:
         return self.array(np.ones_like(z.value))
+
+    def full_like(self, z: Tracked, value: float) -> Tracked:
+        return self.array(np.full_like(z.value, value))
 
 
 NEAR = 8.0 * EPS["bfloat16"]
@@ -200,18 +216,23 @@ class Tracked:
         self.ndim = value.ndim
         self.size = value.size
         self.dtype = value.dtype
+        self.device = None
         self.side: Side | None = None
         """How far it is from where it would be zero, or would not: of a maximum; otherwise that is its size."""
 
     def __array_namespace__(self) -> Rounding:
         return self.model
 
+    @property
+    def T(self) -> Tracked:  # noqa: N802 (the name in the array API standard)
+        """Its transpose."""
+        return self.model.matrix_transpose(self)
+
     def _other(self, other: Any) -> tuple[Any, Any]:
         """Value and error of an operand; a constant is rounded to the dtype unless few bits hold it."""
         if isinstance(other, Tracked):
             return other.value, other.error
-        mantissa = math.frexp(other)[0] * 256.0
-        return other, abs(other) if self.model.relative and mantissa != round(mantissa) else 0.0
+        return other, float(self.model.lost(np.asarray(other)))
 
     def __add__(self, other: Any) -> Tracked:
         b, rb = self._other(other)

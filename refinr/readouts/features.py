@@ -167,16 +167,28 @@ def _waves(n: int, dtype: str) -> np.ndarray:
 
 @functools.lru_cache(maxsize=64)
 def _ranks(basis: Cosines) -> np.ndarray:
-    squares = np.zeros(basis.tile)
-    for axis, n in enumerate(basis.tile):
-        squares += np.square(np.arange(n) / n).reshape([-1 if a == axis else 1 for a in range(squares.ndim)])
-    frequency = np.sqrt(squares.ravel())
     # raw numbers of a bit generator never change with NumPy's version, what a Generator makes of them may
     u = (np.random.PCG64(basis.seed).random_raw(basis.samples) >> np.uint64(11)) * 2.0**-53
-    places = basis.order * frequency / max(frequency[-1], 1e-300) + u
-    ranks = np.empty(basis.samples, np.int64)
-    ranks[np.argsort(places, kind="stable")] = np.arange(basis.samples)
+    ranks = ranked(basis.tile, basis.order, u)
     ranks.setflags(write=False)
+    return ranks
+
+
+def ranked(tile: tuple[int, ...], order: float, u: np.ndarray) -> np.ndarray:
+    """Ranks of all features of a tile by ``order f / f_max + u``: int64 (N,), u (N,) in [0, 1).
+
+    Examples
+    --------
+    >>> ranked((2, 2), 1.0, np.array([0.0, 0.9, 0.0, 0.0])).tolist()
+    [0, 3, 1, 2]
+    """
+    squares = np.zeros(tile)
+    for axis, n in enumerate(tile):
+        squares += np.square(np.arange(n) / n).reshape([-1 if a == axis else 1 for a in range(squares.ndim)])
+    frequency = np.sqrt(squares.ravel())
+    places = order * frequency / max(frequency[-1], 1e-300) + u
+    ranks = np.empty(u.size, np.int64)
+    ranks[np.argsort(places, kind="stable")] = np.arange(u.size)
     return ranks
 
 

@@ -29,6 +29,11 @@ RULES = {
     "sum": lambda xp, a, b, c: xp.sum(a),
     "sum, one axis": lambda xp, a, b, c: xp.sum(a, axis=0),
     "mean": lambda xp, a, b, c: xp.mean(a, axis=-1, keepdims=True),
+    "sum, axis kept": lambda xp, a, b, c: xp.sum(a, axis=0, keepdims=True),
+    "maximum, number": lambda xp, a, b, c: xp.maximum(a, 0.5),
+    "min": lambda xp, a, b, c: xp.min(a, axis=0),
+    "transpose": lambda xp, a, b, c: xp.matmul(a.T, b),
+    "full_like": lambda xp, a, b, c: a + xp.full_like(a, 0.5),
     "max": lambda xp, a, b, c: xp.max(a, axis=-1, keepdims=True),
     "clip": lambda xp, a, b, c: xp.clip(a, 0.3, 0.9),
     "reshape": lambda xp, a, b, c: xp.reshape(a, (2, 6)),
@@ -108,7 +113,7 @@ def test_the_error_covers_what_single_precision_does(rule, seed):
 
 def test_no_rule_is_forgotten():
     own = {name for name, _ in inspect.getmembers(Rounding, inspect.isfunction) if not name.startswith("_")}
-    assert own - {"array", "rounded", "jump", "sign", "round", "floor", "zeros_like", "ones_like"} <= {
+    assert own - {"array", "rounded", "jump", "lost", "sign", "round", "floor", "zeros_like", "ones_like"} <= {
         r.split(",")[0] for r in RULES
     }
 
@@ -121,6 +126,7 @@ def test_rules_by_hand():
     assert (a / b).error.tolist() == [(1.0 + 1.5 * 10.0) / 2.0 + 1.5]
     assert (a * 0.5).error.tolist() == [0.5]  # a power of two rounds nothing
     assert (a * 1.5).error.tolist() == [1.5 + 4.5]  # a constant of few bits is exact ...
+    assert model.asarray([0.5, 0.1]).error.tolist() == [0.0, 0.1]  # so of arrays of constants
     assert (a * 0.1).error[0] == pytest.approx(0.1 + 0.3 + 0.3)  # ... another is rounded too
     assert model.sum(model.array(np.ones(4))).error == 2.0 * 4.0
     assert model.matmul(model.array(np.ones((1, 9))), model.array(np.ones((9, 1)))).error.tolist() == [[3.0 * 9.0]]
