@@ -27,7 +27,7 @@ FLOORS = {
             " completing"
             " progress files.residual files.container files.npy files.png files.tiff files.wav"
             " files.nifti files.images files.sound"
-            "   oracle.case readouts.batches"
+            "   oracle.case oracle.tracked readouts.batches"
             " readouts.features codec.exact codec.contexts",
             "ternary encodings decompositions theory report files.npz"
             " files.storing oracle.compare"

@@ -20,7 +20,8 @@ import numpy as np
 from refinr import mlp as networks
 from refinr.oracle import network_operations
 from refinr.oracle.leaf_operations import Tensors
-from refinr.oracle.rounding import Rounding, Tracked
+from refinr.oracle.rounding import Rounding
+from refinr.oracle.tracked import Tracked
 from refinr.readouts import real
 
 

@@ -12,7 +12,8 @@ from hypothesis import strategies as st
 from scipy import special
 
 from refinr import activations, oracle
-from refinr.oracle.rounding import Rounding, Tracked
+from refinr.oracle.rounding import Rounding
+from refinr.oracle.tracked import Tracked
 from tests.strategies import seeds
 
 # what is computed from a (3, 4), b (3, 4), c (4, 2), all between 1/4 and 1; no rule is left out, see below
