@@ -54,7 +54,7 @@ FLOORS = {
             "oracle.file_cases oracle.judging oracle.backends",
             "oracle.families oracle.calling",
             "oracle.expecting oracle.around",
-            "oracle.isolation",
+            "oracle.isolation oracle.answers",
             "oracle.check",
             "oracle",
             "__init__",

@@ -144,14 +144,15 @@ def info(parser: argparse.ArgumentParser) -> None:
 
 
 def oracle(parser: argparse.ArgumentParser) -> None:
-    """``check MODULE`` or ``export FOLDER``."""
-    parser.add_argument("what", choices=list(commands.ORACLE), help="check MODULE[:OBJECT], or export FOLDER")
+    """``check MODULE``, ``export FOLDER`` or ``compare FOLDER``."""
+    text = "check MODULE[:OBJECT]; export the cases to FOLDER; or compare answers that another program wrote to FOLDER"
+    parser.add_argument("what", choices=list(commands.ORACLE), help=text)
     parser.add_argument("target", metavar="MODULE[:OBJECT] | FOLDER")
     parser.add_argument(
         "--families", type=lambda text: text.split(","), help="layers,mlp or patterns: 'mlp.mlp.siren*'"
     )
     parser.add_argument("--dtype", choices=list(FLOAT_TYPES), default="float32")
-    parser.add_argument("--cases", metavar="FOLDER", help="check the cases exported there")
+    parser.add_argument("--cases", metavar="FOLDER", help="take the cases exported there")
     parser.add_argument("--seed", type=int, default=0, help="other numbers in the same places")
     parser.add_argument("--repeat", type=int, default=0, metavar="N", help="the same call N times more: the same bits")
     text = "in which arrays the backend is given numbers"

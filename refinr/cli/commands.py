@@ -11,6 +11,7 @@ import sys
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
@@ -181,26 +182,54 @@ def _export(options: argparse.Namespace) -> int:
 def _check(options: argparse.Namespace) -> int:
     from refinr import oracle
 
-    given = oracle.load(options.cases) if options.cases else None
-    expect = oracle.Expectations(
-        require=("*",) if options.complete else tuple(options.require or ()),
-        known=oracle.read_known(options.xfail) if options.xfail else {},
-        loosen={case: oracle.Wider(factor, reason) for case, factor, reason in options.loosen or ()},
-    )
     report = oracle.check_backend(
         options.target,
         options.families,
         options.dtype,
         seed=options.seed,
-        given=given,
+        given=_given(options),
         quiet=True,
-        expect=expect,
+        expect=_expected(options),
         repeat=options.repeat,
         take=options.arrays,
         isolate=options.isolate,
         timeout=options.timeout if options.isolate else None,
         notify=_say if options.progress else None,
     )
+    return _told(options, report)
+
+
+def _compare(options: argparse.Namespace) -> int:
+    from refinr import oracle
+
+    report = oracle.compare_answers(
+        options.target,
+        options.families,
+        options.dtype,
+        seed=options.seed,
+        given=_given(options),
+        expect=_expected(options),
+    )
+    return _told(options, report)
+
+
+def _given(options: argparse.Namespace) -> Any:
+    from refinr import oracle
+
+    return oracle.load(options.cases) if options.cases else None
+
+
+def _expected(options: argparse.Namespace) -> Any:
+    from refinr import oracle
+
+    return oracle.Expectations(
+        require=("*",) if options.complete else tuple(options.require or ()),
+        known=oracle.read_known(options.xfail) if options.xfail else {},
+        loosen={case: oracle.Wider(factor, reason) for case, factor, reason in options.loosen or ()},
+    )
+
+
+def _told(options: argparse.Namespace, report: Any) -> int:
     print(replace(report, traceback=options.traceback, timed=options.times))
     for path, text in ((options.json, report.to_json), (options.junit, report.to_junit)):
         if path:
@@ -212,7 +241,11 @@ def _say(name: str) -> None:
     print(name, file=sys.stderr, flush=True)  # before the call, which may be the last
 
 
-ORACLE: dict[str, Callable[[argparse.Namespace], int]] = {"check": _check, "export": _export}
+ORACLE: dict[str, Callable[[argparse.Namespace], int]] = {
+    "check": _check,
+    "export": _export,
+    "compare": _compare,
+}
 """What the oracle can be asked to do, by name."""
 
 

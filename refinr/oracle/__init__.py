@@ -1,11 +1,13 @@
 """The oracle: someone else's fast backend, checked against the reference until the first wrong number.
 
 With this you can find a backend by name (`find_backend`), check it (`check_backend`), use the cases in tests of your
-own (`parametrize_cases`, `assert_matches`), and keep them in files that any language reads (`export`, `load`).
+own (`parametrize_cases`, `assert_matches`), keep them in files that any language reads (`export`, `load`), and judge
+what a program in any language answered (`compare_answers`).
 
 A backend is a module or an object with functions named and called like those of `refinr.oracle.operations`.
 """
 
+from refinr.oracle.answers import compare_answers
 from refinr.oracle.backends import find_backend
 from refinr.oracle.check import assert_matches, check_backend, parametrize_cases
 from refinr.oracle.expecting import Expectations, Wider, read_known
@@ -22,6 +24,7 @@ __all__ = [
     "assert_matches",
     "cases",
     "check_backend",
+    "compare_answers",
     "export",
     "find_backend",
     "load",
