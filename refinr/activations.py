@@ -267,6 +267,9 @@ class Activation(NamedTuple):
     nyquist_share : float or None
         Scale of the first layer that a fit takes by default, as a share of the tile's Nyquist frequency; None: that of
         the law.
+    defaults : mapping
+        What a fit takes by default besides what suits linear layers: keywords of `refinr.fit`.  Measured: with them a
+        network of `refinr.kinds.widths` learns a plane of 32 x 32 samples in 25 to 60 steps, noise in 40 to 90.
     oscillates : bool
         Whether y rises and falls with z.  Then a layer whose weights have no scale of their own destroys the fit.
     rounds : bool
@@ -284,6 +287,7 @@ class Activation(NamedTuple):
     folds: bool = False
     law: initialisation.Law = initialisation.inverse_root
     nyquist_share: float | None = None
+    defaults: Mapping[str, Any] = MappingProxyType({})
     oscillates: bool = False
     rounds: bool = True
     enclosure: Callable[..., Any] | None = None
@@ -296,6 +300,9 @@ def _finer_enclosure(on: Any, z: Any, omega: float, stopped: bool = False) -> An
 # Half the Nyquist frequency: above it a first layer cannot represent more on the grid, and far below it fits take
 # thousands of steps instead of tens.
 _WAVE: dict[str, Any] = {"frequency": "omega", "nyquist_share": 0.5, "oscillates": True}
+
+# Activations that do not oscillate cannot make the high frequencies of a plane out of bare coordinates: they get waves.
+_ON_WAVES: Mapping[str, Any] = MappingProxyType({"encoding": "fourier"})
 
 ACTIVATIONS = {
     "sine": Activation(
@@ -328,6 +335,8 @@ ACTIVATIONS = {
         gauss,
         gauss_backward,
         ("scale",),
+        # hidden layers sum values of one sign: bells as narrow as the paper's would see nothing but their tails
+        defaults=MappingProxyType({"encoding": "fourier", "scale": 1.0}),
         enclosure=lambda on, z, scale: on.bell(on.scaled(z, scale)),
         **_WAVE | {"frequency": "scale"},
     ),
@@ -335,13 +344,32 @@ ACTIVATIONS = {
         wire,
         wire_backward,
         ("omega", "scale"),
+        # the weights of hidden layers are as large as PyTorch's: with omega 30 they would be noise to the layers above
+        defaults=MappingProxyType({"omega": 4.0, "scale": 0.12}),
         enclosure=lambda on, z, omega, scale: on.product(on.cos(on.scaled(z, omega)), on.bell(on.scaled(z, scale))),
         **_WAVE,
     ),
-    "relu": Activation(relu, relu_backward, law=initialisation.he, rounds=False, enclosure=lambda on, z: on.relu(z)),
-    "tanh": Activation(tanh, tanh_backward, law=initialisation.glorot, enclosure=lambda on, z: on.tanh(z)),
+    "relu": Activation(
+        relu,
+        relu_backward,
+        law=initialisation.he,
+        defaults=_ON_WAVES,
+        rounds=False,
+        enclosure=lambda on, z: on.relu(z),
+    ),
+    "tanh": Activation(
+        tanh,
+        tanh_backward,
+        law=initialisation.glorot,
+        defaults=_ON_WAVES,
+        enclosure=lambda on, z: on.tanh(z),
+    ),
     "gelu": Activation(
-        gelu, gelu_backward, law=initialisation.he, enclosure=lambda on, z: on.product(z, on.normal_cdf(z))
+        gelu,
+        gelu_backward,
+        law=initialisation.he,
+        defaults=_ON_WAVES,
+        enclosure=lambda on, z: on.product(z, on.normal_cdf(z)),
     ),
 }
 

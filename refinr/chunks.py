@@ -42,12 +42,26 @@ def chunk_length(spec: MLP) -> int:
 
 
 class Step(NamedTuple):
-    """Loss and gradients of a stack of networks, and how right their decisions are."""
+    """Loss and gradients of a stack of networks, and how right their decisions are.
+
+    Parameters
+    ----------
+    loss : array ()
+        Of all networks.
+    grads : dict of arrays
+    wrong : array (E,)
+        Wrong decisions.
+    margin : array (E,)
+        The smallest.
+    error : array (E,)
+        Squared distance of outputs from targets, where these have more than two levels; else `wrong`.
+    """
 
     loss: Array
     grads: Params
     wrong: Array
     margin: Array
+    error: Array
 
 
 def _chunks(spec: MLP, samples: int) -> list[slice]:
@@ -104,7 +118,8 @@ def gradients(
             total.grads[name] += grad
         xp = namespace(x)
         margin = xp.minimum(total.margin, part.margin)  # NaN wins, as it must
-        total = Step(total.loss + part.loss, total.grads, total.wrong + part.wrong, margin)
+        error = total.error + part.error
+        total = Step(total.loss + part.loss, total.grads, total.wrong + part.wrong, margin, error)
     return total
 
 
@@ -119,4 +134,5 @@ def _chunk_gradients(
     grads, _ = mlp.backward(spec, params, cache, dz, input_gradient=False)
     margins = decisions.margins(z, t, levels)
     wrong = xp.sum(xp.astype(xp.logical_not(margins > 0), xp.int64), axis=(1, 2))  # NaN is wrong
-    return Step(value, grads, wrong, xp.min(margins, axis=(1, 2)))
+    error = wrong if levels == 2 else xp.sum((z - t) * (z - t), axis=(1, 2))
+    return Step(value, grads, wrong, xp.min(margins, axis=(1, 2)), error)

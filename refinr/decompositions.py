@@ -223,7 +223,7 @@ class Direct(Values, Centred):
     """
 
     regresses: ClassVar[bool] = True
-    defaults: ClassVar[dict[str, Any]] = {"lr": 3e-3}  # values need finer steps than signs
+    defaults: ClassVar[dict[str, Any]] = {"lr": 1e-3}  # values need finer steps than signs
 
     dtype: str | None = None
     low: float = 0.0

@@ -7,8 +7,6 @@ With this you can represent an array exactly by small networks (`fit`).
 
 from __future__ import annotations
 
-import hashlib
-import json
 import os
 import time
 from collections.abc import Sequence
@@ -18,9 +16,9 @@ from typing import Any
 
 import numpy as np
 
-from refinr import mlp, optim, running
-from refinr.files import container, storing
-from refinr.files.journal import Journal, Ledger
+from refinr import advice, keeping, mlp, running
+from refinr.files import storing
+from refinr.files.journal import Ledger
 from refinr.incoming import as_signal, check_kinds
 from refinr.inr import INR
 from refinr.jobs import Options
@@ -30,7 +28,7 @@ from refinr.planning import AUTO, plan, plan_training, settings
 from refinr.progress import Progress
 from refinr.tables import look_up
 from refinr.tiled import Tiled
-from refinr.xp import get, name_of
+from refinr.xp import get
 
 
 def fit(
@@ -49,6 +47,7 @@ def fit(
     layer: str = "linear",
     activation: str | None = None,
     omega: float | None = None,
+    scale: float | None = None,
     first_scale: str | float | Sequence[float] | None = AUTO,
     encoding: str | None = None,
     features: int | None = None,
@@ -77,7 +76,7 @@ def fit(
     stand in this order:
 
     - the signal: `bits`, `radix_bits`, `gray`, `channels`, `tile`;
-    - the networks: `preset`, `hidden`, `layer`, `activation`, `omega`, `first_scale`, `encoding`, `features`;
+    - the networks: `preset`, `hidden`, `layer`, `activation`, `omega`, `scale`, `first_scale`, `encoding`, `features`;
     - the training: `loss`, `optimiser`, `lr`, `margin`, `max_steps`, `patience`, `seed`;
     - the machine: `executor`, `group`, `xp`, `progress`;
     - the file: `exact`, `store`, `journal`, `info`.
@@ -114,14 +113,17 @@ def fit(
         Ternary layers have weights in {-1, 0, 1}, stored in 1.6 bits each; "ternary-integer" also computes in whole
         numbers, so that every machine gets the same bits.
     activation : str, optional
-        A name in `refinr.activations.ACTIVATIONS`.
+        A name in `refinr.activations.ACTIVATIONS`, whose row says what a fit with it takes by default.
     omega : float, optional
-        Frequency of sine, FINER and WIRE; 30 by default.
+        Frequency of sine, FINER and WIRE; 30 by default, and 4 for WIRE.
+    scale : float, optional
+        Inverse width of Gauss and WIRE; 1 and 0.12 by default.
     first_scale : "auto", "half-nyquist", None, float or sequence of floats
         Scale of the first layer, see `refinr.mlp.MLP`.  "auto" is half the tile's Nyquist frequency on every axis for
         activations that oscillate or peak, and None for relu, tanh and gelu and on top of an encoding.
     encoding : {"none", "fourier", "triangle", "octaves"}, optional
-        Of the coordinates, see `refinr.encodings`; ternary layers need one, and whole numbers "triangle".
+        Of the coordinates, see `refinr.encodings`; ternary layers need one, and whole numbers "triangle".  By default
+        "fourier" for relu, tanh, gelu and Gauss, which cannot make high frequencies out of bare coordinates.
     features : int, optional
         Waves in a "fourier" or "triangle" encoding, drawn with `seed` up to the tile's Nyquist frequency; 60 by
         default.
@@ -132,8 +134,8 @@ def fit(
         A name in `refinr.optim.OPTIMISERS`, or an instance such as ``optim.Adam(betas=(0.9, 0.995))``; "adam" by
         default.
     lr : float or callable, optional
-        Step size, or a schedule; see `refinr.optim.schedule`.  Direct regression ("none") and networks of more than two
-        hidden layers have a default of their own, 3e-3.
+        Step size, or a schedule; see `refinr.optim.schedule`.  Networks of more than two hidden layers have a default
+        of their own, 3e-3, and direct regression ("none") has 1e-3.
     margin : float
         How far outputs must be from their threshold: in logits for "bce", in half steps between levels for others.
         How much of it rounding may use up on other machines, `refinr.certify` says.
@@ -193,16 +195,14 @@ def fit(
     """
     check_kinds(locals())
     samples, info, channels = as_signal(samples, info, channels)
-    try:
-        json.dumps(info, allow_nan=False)
-    except (TypeError, ValueError) as error:
-        raise ValueError(f"info: expected values that JSON has: {error}") from None
     look_up(storing.STORES, store, "store")  # raises for unknown names
     library = get(xp)
     given = {
         "hidden": hidden,
         "activation": activation,
         "omega": omega,
+        "scale": scale,
+        "first_scale": None if isinstance(first_scale, str) and first_scale == AUTO else first_scale,
         "encoding": encoding,
         "features": features,
         "loss": loss,
@@ -222,6 +222,7 @@ def fit(
         layer=layer,
         activation=chosen["activation"],
         omega=chosen["omega"],
+        scale=chosen["scale"],
         first_scale=first_scale,
         encoding=chosen["encoding"],
         features=chosen["features"],
@@ -239,9 +240,9 @@ def fit(
     )
     start = time.perf_counter()
     tiled = Tiled(layout, samples)
-    ledger = _ledger(journal, tiled, options, library, store)
+    ledger = keeping.ledger(journal, tiled, options, library, store)
     _train(tiled, options, ledger, store, executor, library, group, progress)
-    return measure(
+    inr = measure(
         tiled,
         ledger.params,
         seconds=time.perf_counter() - start,
@@ -252,6 +253,8 @@ def fit(
         exact=exact,
         store=store,
     )
+    advice.give(inr, options, chosen, settings(layer, None, {"activation": layout.spec.activation}, decomposition))
+    return inr
 
 
 def _train(
@@ -268,9 +271,7 @@ def _train(
     layout = tiled.layout
     done = sorted(ledger.done)
     group, threads = running.shares(layout.networks, layout.spec, layout.outputs_each, xp, group)
-    tracker = Progress(layout.networks, layout.outputs_each, visible)
-    tracker.update(done, [0] * len(done))
-    tracker.finish(done)
+    tracker = Progress(layout.networks, layout.outputs_each, visible, done)
     jobs = tiled.jobs(group, skip=frozenset(done))
     try:
         for job, outcome in running.run(
@@ -290,29 +291,3 @@ def _train(
         raise KeyboardInterrupt(f"interrupted: {tracker.summary()}") from None
     finally:
         tracker.close()
-
-
-def _ledger(path: str | os.PathLike[str] | None, tiled: Tiled, options: Options, xp: ModuleType, store: str) -> Ledger:
-    """Where networks are kept: in memory, or in the journal of these samples and settings."""
-    layout = tiled.layout
-    one = {name: np.empty(shape, dtype) for name, (shape, dtype) in mlp.stored(layout.spec, 1).items()}
-    if path is None:
-        return Ledger(layout.networks, one)
-    identity = [container.VERSION, tiled.checksum, layout.to_json(), _described(options), name_of(xp), store]
-    key = hashlib.sha256(json.dumps(identity, sort_keys=True).encode()).digest()
-    return Journal(path, key, layout.networks, one)
-
-
-def _described(options: Options) -> str:
-    """All that two fits must have in common, in words: schedules and optimisers of ours are what they print."""
-    if callable(options.lr) and not isinstance(options.lr, optim.SCHEDULES):
-        raise ValueError(
-            "journal: expected lr to be a number or a schedule of refinr.optim: whether two others are the same, "
-            "nobody can tell"
-        )
-    if type(options.optimiser) not in optim.OPTIMISERS.values():
-        raise ValueError(
-            "journal: expected one of refinr.optim.OPTIMISERS: whether two other optimisers are the same, "
-            "nobody can tell"
-        )
-    return repr(options)

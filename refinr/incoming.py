@@ -7,6 +7,7 @@ same dtype.
 
 from __future__ import annotations
 
+import json
 import os
 import sys
 from collections.abc import Callable, Mapping, Sequence
@@ -78,7 +79,18 @@ def as_signal(
     Parameters
     ----------
     value : array, or the path of a file with one of the suffixes in `refinr.files.signals.FORMATS`
+    info : dict, optional
+    channels : bool, optional
+
+    Raises
+    ------
+    ValueError
+        For side information that JSON cannot hold.
     """
+    try:
+        json.dumps(info, allow_nan=False)
+    except (TypeError, ValueError) as error:
+        raise ValueError(f"info: expected values that JSON has: {error}") from None
     if not isinstance(value, str | os.PathLike):
         return as_samples(value), info, channels
     samples, said = signals.read(value)
@@ -138,6 +150,7 @@ KINDS: dict[str, tuple[Callable[[Any], bool], str]] = {
     "channels": (_is_flag, "True, False or None"),
     "hidden": (_are(_is_whole), "widths, one for each hidden layer, such as (16, 16), or None"),
     "omega": (_is_number, "a number or None"),
+    "scale": (_is_number, "a number or None"),
     # how many numbers there must be is known where the axes are
     "first_scale": (
         lambda v: isinstance(v, str) or _is_number(v) or _are(_is_number)(_flat(v)),

@@ -122,8 +122,8 @@ class INR(indexing.OnDemand):
     def scene(self, original: np.ndarray | None = None) -> Scene:
         """What `plot` draws, see `refinr.scenes.of_networks`; as text, `refinr.drawing.table` has it."""
         self.refuse_damage()
-        evaluate = partial(decoding.evaluate, self.layout, self.params, self.residual)
-        return scenes.of_networks(self.layout, self.report, evaluate, self._lines(), original)
+        say = partial(decoding.evaluate, self.layout, self.params, self.residual)
+        return scenes.of_networks(self.layout, self.report, say, self._lines(), original)
 
     def plot(self, original: np.ndarray | None = None) -> Any:
         """Draw the signal, its planes, and where outputs are near their thresholds or wrong.

@@ -43,6 +43,9 @@ class Options:
         either.
     backoff : float
     seed : int
+    by_error : bool
+        Whether of iterates that decide something wrong the one of the least squared error is kept, as regression wants
+        it, or the last of an attempt.
 
     Raises
     ------
@@ -59,6 +62,7 @@ class Options:
     patience: int | None = 300
     backoff: float = 0.7
     seed: int = 0
+    by_error: bool = False
 
     def __post_init__(self) -> None:
         loss = losses.get(self.loss)

@@ -44,7 +44,7 @@ PRESETS: dict[str, dict[str, Any]] = {
 
 
 def settings(layer: str, preset: str | None, given: dict[str, Any], decomposition: str = "planes") -> dict[str, Any]:
-    """Settings where the user gave none: those of the preset, and where that has none either, of the kind of layer.
+    """Settings where the user gave none: those of the preset, and where that has none either, of activation and layer.
 
     Parameters
     ----------
@@ -64,10 +64,14 @@ def settings(layer: str, preset: str | None, given: dict[str, Any], decompositio
     """
     stated = {name: value for name, value in given.items() if value is not None}
     kind = get_layer(layer)
+    preset_row = {} if preset is None else look_up(PRESETS, preset, "preset")
+    activation = {**kind.defaults, **preset_row, **stated}["activation"]
+    by_activation = dict(activations.get(activation).defaults if kind.folds else {})  # others' are for all activations
+    if "first_scale" in stated:  # of coordinates, which then go in as they are
+        by_activation.pop("encoding", None)
     deep = kind.deep if len(stated.get("hidden", ())) > 2 else {}
     by_cut = look_up(decompositions.DECOMPOSITIONS, decomposition, "decomposition").defaults
-    preset_row = {} if preset is None else look_up(PRESETS, preset, "preset")
-    return {**given, **kind.defaults, **deep, **by_cut, **preset_row, **stated}
+    return {**given, **kind.defaults, **by_activation, **deep, **by_cut, **preset_row, **stated}
 
 
 def plan(
@@ -83,6 +87,7 @@ def plan(
     layer: str = "linear",
     activation: str = "sine",
     omega: float | None = None,
+    scale: float | None = None,
     first_scale: str | float | Sequence[float] | None = AUTO,
     encoding: str = encodings.BARE,
     features: int | None = None,
@@ -106,7 +111,8 @@ def plan(
     spec = MLP(
         (width, *inner, 1),
         activation,
-        omega=_omega(omega, activation),
+        omega=_option("omega", omega, "frequency", activation),
+        scale=_option("scale", scale, "width", activation),
         first_scale=_first_scale(first_scale, activation, axes, lift),
         layer=layer,
     )
@@ -166,6 +172,7 @@ def plan_training(
         max_steps=max_steps,
         patience=_patience(patience, cut.regresses),
         seed=seed,
+        by_error=cut.regresses,
     )
 
 
@@ -198,11 +205,11 @@ def _bits(bits: int | None, needed: int) -> int:
     return int(bits)
 
 
-def _omega(value: float | None, activation: str) -> float:
+def _option(name: str, value: float | None, what: str, activation: str) -> float:
     if value is None:
-        return MLP.omega
-    if "omega" not in activations.get(activation).parameters:
-        raise ValueError(f"omega: {activation!r} has no frequency to set, got {value}")
+        return getattr(MLP, name)
+    if name not in activations.get(activation).parameters:
+        raise ValueError(f"{name}: {activation!r} has no {what} to set, got {value}")
     return value
 
 

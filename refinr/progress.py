@@ -24,6 +24,8 @@ class Progress:
         Decisions a network makes (at most: edge tiles make fewer).
     visible : bool
         Whether to show a bar, on standard error.
+    done : sequence of ints
+        Networks that were trained before.
 
     Examples
     --------
@@ -34,7 +36,7 @@ class Progress:
     '1 of 4 networks done, error rate 0.25 over the 2 begun'
     """
 
-    def __init__(self, networks: int, decisions: int, visible: bool = False) -> None:
+    def __init__(self, networks: int, decisions: int, visible: bool = False, done: Sequence[int] = ()) -> None:
         self._lock = threading.Lock()
         self._wrong = np.zeros(networks, dtype=np.int64)
         self._begun = np.zeros(networks, dtype=bool)
@@ -45,6 +47,8 @@ class Progress:
             from tqdm import tqdm
 
             self._bar = tqdm(total=networks, unit="net", smoothing=0.05)
+        self.update(done, [0] * len(done))
+        self.finish(done)
 
     def update(self, networks: Sequence[int], wrong: Sequence[int] | np.ndarray) -> None:
         """Note how many decisions of these networks are wrong."""

@@ -44,7 +44,8 @@ def train(
     """Train the networks of one job until each has reached its margin or used up its steps.
 
     A network leaves the batch as soon as it has reached its margin; one that stalls starts again.  What is returned of
-    a network is the best seen at the end of an attempt, or whenever all its decisions were right.
+    a network is the best seen at the end of an attempt, or whenever all its decisions were right; of networks that
+    regress (`Options.by_error`) and have decisions wrong, the one of the least error.
 
     Parameters
     ----------
@@ -84,7 +85,7 @@ def _train(
         now = group.gradients(pool)
         seen = group.look(now)
         last = step == options.max_steps or (stop is not None and stop.is_set())
-        group.keep(seen, step, (seen.wrong == 0) | seen.stalled | last)
+        group.keep(now, seen, step, (seen.wrong == 0) | seen.stalled | last)
         leaves = seen.done | last | (seen.stalled & group.has_solution())
         if notify is not None and (step % NOTIFY_EVERY == 0 or leaves.any()):
             notify(group.networks(), seen.wrong)
@@ -130,6 +131,7 @@ class _Group:
         self.attempt = np.zeros(E, dtype=int)  # (A,)
         self.fewest = np.full(E, UNKNOWN)  # (A,) fewest wrong decisions in this attempt
         self.since = np.zeros(E, dtype=int)  # (A,) steps since it last got better
+        self.lowest = np.full(E, np.inf)  # (E,) least error
         self.best_rows = start  # (E, P)
         self.best = Outcome(
             params=mlp.unpack(job.spec, start),  # views: what goes into the rows is in the outcome
@@ -166,14 +168,20 @@ class _Group:
         done = (wrong == 0) & (margin >= self.options.goal)
         return _Look(wrong, margin, done, self.since >= patience)
 
-    def keep(self, seen: _Look, step: int, candidates: np.ndarray) -> None:
+    def keep(self, now: Step, seen: _Look, step: int, candidates: np.ndarray) -> None:
         """Store the parameters of those candidates that are better than what is stored."""
         best = self.best
         at = self.position
         best.steps[at] = step
         fewer = seen.wrong < best.wrong[at]
         wider = (seen.wrong == best.wrong[at]) & ~(seen.margin <= best.margin[at])
-        chosen = np.flatnonzero(candidates & (fewer | wider))
+        better = candidates & (fewer | wider)
+        if self.options.by_error:
+            error = to_host(now.error).astype(float)
+            solved = (seen.wrong == 0) | (best.wrong[at] == 0)
+            better = np.where(solved, better, error < self.lowest[at])
+            self.lowest[at] = np.fmin(self.lowest[at], error)
+        chosen = np.flatnonzero(better)
         if len(chosen) == 0:
             return
         best.wrong[at[chosen]] = seen.wrong[chosen]

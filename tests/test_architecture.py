@@ -33,8 +33,8 @@ FLOORS = {
             " files.storing oracle.compare"
             " oracle.rounding readouts.real readouts.infeasible readouts.integer codec.network codec.mixture"
             " codec.values",
-            " files.signals kinds balls summary oracle.leaf_operations oracle.vectors codec.symbols codec.training"
-            " readouts.quantise readouts.packing readouts.ragged codec.header",
+            " files.signals kinds balls summary advice oracle.leaf_operations oracle.vectors codec.symbols"
+            " codec.training readouts.quantise readouts.packing readouts.ragged codec.header",
             "description drawing incoming readouts readouts.choosing codec.parameters codec.stream"
             " oracle.readout_operations",
             "mlp readouts.networks codec.slabs",
@@ -42,7 +42,7 @@ FLOORS = {
             "training perceptrons readouts.finding maxima memorisation codec.verbs",
             "running layout codec.zarr_codec",
             "planning tiled units decoding limits scenes",
-            "inr",
+            "inr keeping",
             "expansion",
             "measuring loading",
             "fitting solving constructive certificates oracle.network_operations",
@@ -71,14 +71,8 @@ FLOORS = {
 """Modules by their name below `refinr`; a package's own name is its ``__init__``, the face it shows to others."""
 
 LAZY = {"cupy", "torch", "jax", "scipy", "matplotlib", "tqdm"}
-SCREENS = {
-    "progress",
-    "indexing",
-    "summary",
-    "incoming",
-    "drawing",
-    "scenes",
-}  # what faces users, beside all of refinr.files
+# what faces users, beside all of refinr.files
+SCREENS = {"progress", "indexing", "summary", "incoming", "advice", "drawing", "scenes", "keeping"}
 LINES_A_FILE = 200
 STATEMENTS_A_FILE = 165
 PACKED_A_FILE = 1  # tuples assigned to tuples: a swap or a recurrence, where both values must be the old ones
@@ -96,6 +90,7 @@ NOT_MUTATED = {
     "progress",
     "summary",
     "incoming",
+    "advice",
 }
 
 

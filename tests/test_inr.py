@@ -129,7 +129,7 @@ def test_networks_grow_with_their_tile():
 
 
 @pytest.mark.parametrize(("options", "lr"), [({}, 1e-2), ({"hidden": (8, 8)}, 1e-2), ({"hidden": (8,) * 3}, 3e-3),
-                                             ({"decomposition": "none"}, 3e-3), ({"hidden": (8, 8), "lr": 2e-3}, 2e-3),
+                                             ({"decomposition": "none"}, 1e-3), ({"hidden": (8, 8), "lr": 2e-3}, 2e-3),
                                              ({"layer": "ternary", "hidden": (8,) * 3}, 6e-3)], ids=str)  # fmt: skip
 def test_the_step_size_is_the_one_for_the_network(options, lr):
     original = _noise("uint8", (4, 5))

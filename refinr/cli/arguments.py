@@ -36,6 +36,8 @@ def fit(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--encoding", choices=["none", *encodings.ENCODINGS], help="of the coordinates")
     parser.add_argument("--features", type=int, help="waves in a fourier or triangle encoding; default: 60")
     parser.add_argument("--activation", choices=list(activations.ACTIVATIONS))
+    parser.add_argument("--omega", type=float, help="frequency of sine, finer and wire")
+    parser.add_argument("--scale", type=float, help="inverse width of gauss and wire")
     parser.add_argument("--loss", choices=list(losses.LOSSES), help="default: bce, or mse for more than two levels")
     parser.add_argument("--optimiser", choices=list(optim.OPTIMISERS), help="default: adam")
     parser.add_argument("--lr", type=float, help="step size")

@@ -50,10 +50,11 @@ def _represent(options: argparse.Namespace, verb: Callable[..., INR]) -> int:
     if settings["channels"] is None:
         settings["channels"] = info.get("channels")
     for hint in [] if options.quiet else hints.hints(samples, settings["channels"]):
-        print(f"refinr: note: {hint}", file=sys.stderr)
+        hints.note(hint)
     journal = Path(f"{options.output}.part") if options.resume else None
     try:
-        with executors.open_executor(options.executor, workers=options.workers, address=options.address) as executor:
+        opened = executors.open_executor(options.executor, workers=options.workers, address=options.address)
+        with hints.noted(), opened as executor:
             inr = verb(samples, progress=not options.quiet, info=info, journal=journal, executor=executor, **settings)
         inr.save(options.output)
     except KeyboardInterrupt as error:

@@ -1,12 +1,20 @@
 """What data may deceive about: a line each, before the work, on standard error.
 
-With this you can say where samples are probably not what somebody thinks (`hints`).
+With this you can say where samples are probably not what somebody thinks (`hints`), say a line beside what was asked
+for (`note`), and have the library's advice said in the same way (`noted`).
 """
 
 from __future__ import annotations
 
+import sys
+import warnings
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any
+
 import numpy as np
 
+from refinr.advice import NotExactWarning
 from refinr.planning import MOST_CHANNELS
 
 LOOKED_AT = 1 << 16
@@ -50,3 +58,25 @@ def _are_shares(samples: np.ndarray, most: int) -> bool:
     steps = np.rint(some * most)
     near = np.abs(some - steps / most) <= 2.0 * np.finfo(samples.dtype).eps
     return bool(near.all() and ((steps > 0) & (steps < most)).any())
+
+
+def note(text: str) -> None:
+    """Say it on standard error."""
+    print(f"refinr: note: {text}", file=sys.stderr)
+
+
+@contextmanager
+def noted() -> Iterator[None]:
+    """Inside, what a fit advises is a note; other warnings are what they were."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("always", NotExactWarning)
+        show = warnings.showwarning
+
+        def say(message: Warning | str, category: type[Warning], *place: Any, **more: Any) -> None:
+            if issubclass(category, NotExactWarning):
+                note(str(message))
+            else:
+                show(message, category, *place, **more)
+
+        warnings.showwarning = say
+        yield
