@@ -34,11 +34,13 @@ from refinr.files.checksum import LosslessError
 from refinr.fitting import fit
 from refinr.inr import INR
 from refinr.loading import load, open
+from refinr.progress import Live
 from refinr.solving import solve
 from refinr.version import __version__
 
 __all__ = [
     "INR",
+    "Live",
     "LosslessError",
     "__version__",
     "activations",

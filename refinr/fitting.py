@@ -9,8 +9,9 @@ from __future__ import annotations
 
 import os
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from concurrent.futures import Executor
+from contextlib import closing
 from types import ModuleType
 from typing import Any
 
@@ -25,7 +26,7 @@ from refinr.jobs import Options
 from refinr.measuring import measure
 from refinr.optim import Optimiser, Schedule
 from refinr.planning import AUTO, plan, plan_training, settings
-from refinr.progress import Progress
+from refinr.progress import Moment, Progress
 from refinr.tables import look_up
 from refinr.tiled import Tiled
 from refinr.xp import get
@@ -64,6 +65,7 @@ def fit(
     group: int | None = None,
     xp: ModuleType | str | None = None,
     progress: bool = False,
+    callback: Callable[[Moment], None] | None = None,
     # the file
     exact: bool = False,
     store: str = "float32",
@@ -78,7 +80,7 @@ def fit(
     - the signal: `bits`, `radix_bits`, `gray`, `channels`, `tile`;
     - the networks: `preset`, `hidden`, `layer`, `activation`, `omega`, `scale`, `first_scale`, `encoding`, `features`;
     - the training: `loss`, `optimiser`, `lr`, `margin`, `max_steps`, `patience`, `seed`;
-    - the machine: `executor`, `group`, `xp`, `progress`;
+    - the machine: `executor`, `group`, `xp`, `progress`, `callback`;
     - the file: `exact`, `store`, `journal`, `info`.
 
     Parameters
@@ -154,6 +156,11 @@ def fit(
         Array library to compute with.
     progress : bool
         Show a progress bar with the error rate of the networks' decisions: for bit planes, the bit error rate.
+    callback : callable, optional
+        ``callback(moment)`` is told every few steps where the fit stands, see `refinr.progress.Moment`: the step, the
+        error rate of each plane, networks left, seconds.  ``callback=refinr.Live()`` shows it in a line.  It is called
+        by the threads that train, one at a time; where an executor has workers in other processes, as groups of
+        networks are done.  What it raises ends the fit.
     exact : bool
         Keep what the networks have wrong as a compressed residual, so that decoding is exact whatever the budget.
     store : {"float32", "float16", "bfloat16"}
@@ -241,7 +248,7 @@ def fit(
     start = time.perf_counter()
     tiled = Tiled(layout, samples)
     ledger = keeping.ledger(journal, tiled, options, library, store)
-    _train(tiled, options, ledger, store, executor, library, group, progress)
+    _train(tiled, options, ledger, store, executor, library, group, progress, callback)
     inr = measure(
         tiled,
         ledger.params,
@@ -266,27 +273,31 @@ def _train(
     xp: ModuleType,
     group: int | None,
     visible: bool,
+    callback: Callable[[Moment], None] | None,
 ) -> None:
     """Train the networks that the ledger has not got yet, and keep them there in the precision of files."""
     layout = tiled.layout
     done = sorted(ledger.done)
     group, threads = running.shares(layout.networks, layout.spec, layout.outputs_each, xp, group)
-    tracker = Progress(layout.networks, layout.outputs_each, visible, done)
+    tracker = Progress(
+        layout.networks, layout.outputs_each, visible, done, layout.networks_each // layout.channels, callback
+    )
     jobs = tiled.jobs(group, skip=frozenset(done))
     try:
-        for job, outcome in running.run(
+        trained = running.run(
             jobs,
             options,
             executor=executor,
             threads=threads if executor is None else 1,
             xp=xp,
             notify=tracker.update,
-        ):
-            rows = list(job.networks)
-            kept = mlp.freeze(layout.spec, outcome.params)
-            ledger.add(rows, {k: storing.nearest(p, store) for k, p in kept.items()}, outcome.steps, outcome.restarts)
-            tracker.update(rows, outcome.wrong)
-            tracker.finish(rows)
+        )
+        with closing(trained):  # whatever is raised here, too, ends the workers
+            for job, outcome in trained:
+                rows = list(job.networks)
+                kept = {k: storing.nearest(p, store) for k, p in mlp.freeze(layout.spec, outcome.params).items()}
+                ledger.add(rows, kept, outcome.steps, outcome.restarts)
+                tracker.finish(rows, outcome.wrong, int(outcome.steps.max()))
     except KeyboardInterrupt:
         raise KeyboardInterrupt(f"interrupted: {tracker.summary()}") from None
     finally:

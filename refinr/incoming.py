@@ -165,6 +165,7 @@ KINDS: dict[str, tuple[Callable[[Any], bool], str]] = {
     "executor": (lambda v: hasattr(v, "submit"), "a concurrent.futures.Executor or None"),
     "group": (_is_whole, "a whole number of networks or None"),
     "progress": (_is_flag, "True or False"),
+    "callback": (callable, "a function of a refinr.progress.Moment, or None"),
     "exact": (_is_flag, "True or False"),
     "journal": (lambda v: isinstance(v, str | os.PathLike), "a path or None"),
     "info": (lambda v: isinstance(v, Mapping), "a dict of values that JSON has, or None"),

@@ -6,7 +6,7 @@ With this you can choose how many networks to train together (`group_size`, `sha
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Generator, Iterable, Sequence
 from concurrent.futures import Executor, ThreadPoolExecutor
 from functools import partial
 from types import ModuleType
@@ -76,8 +76,8 @@ def run(
     executor: Executor | None = None,
     threads: int = 1,
     xp: ModuleType | str | None = None,
-    notify: Callable[[Sequence[int], np.ndarray], None] | None = None,
-) -> Iterator[tuple[Job, Outcome]]:
+    notify: Callable[[Sequence[int], np.ndarray, int], None] | None = None,
+) -> Generator[tuple[Job, Outcome]]:
     """Train all jobs and yield each with its outcome as it is ready, in no particular order.
 
     Parameters

@@ -38,7 +38,7 @@ def train(
     *,
     threads: int = 1,
     xp: ModuleType | str | None = None,
-    notify: Callable[[Sequence[int], np.ndarray], None] | None = None,
+    notify: Callable[[Sequence[int], np.ndarray, int], None] | None = None,
     stop: threading.Event | None = None,
 ) -> Outcome:
     """Train the networks of one job until each has reached its margin or used up its steps.
@@ -56,7 +56,7 @@ def train(
     xp : array library or its name
         Where to compute; NumPy if None.
     notify : callable, optional
-        Told now and then the indices of the networks still training, and their wrong decisions.
+        Told now and then the indices of the networks still training, their wrong decisions, and the step.
     stop : threading.Event, optional
         Checked before every step; when set, training ends as if the steps had been used up.
 
@@ -78,7 +78,7 @@ def _train(
     group: _Group,
     options: Options,
     pool: ThreadPoolExecutor | None,
-    notify: Callable[[Sequence[int], np.ndarray], None] | None,
+    notify: Callable[[Sequence[int], np.ndarray, int], None] | None,
     stop: threading.Event | None,
 ) -> Outcome:
     for step in range(options.max_steps + 1):
@@ -88,7 +88,7 @@ def _train(
         group.keep(now, seen, step, (seen.wrong == 0) | seen.stalled | last)
         leaves = seen.done | last | (seen.stalled & group.has_solution())
         if notify is not None and (step % NOTIFY_EVERY == 0 or leaves.any()):
-            notify(group.networks(), seen.wrong)
+            notify(group.networks(), seen.wrong, step)
         if leaves.all():
             break
         group.move(now)

@@ -129,7 +129,7 @@ def _threads_of_workers() -> int:
 
 @pytest.mark.parametrize("executor", [None, "own"])
 def test_an_interrupt_in_a_worker_stops_the_others_promptly(executor):
-    def notify(who, wrong):
+    def notify(who, wrong, step):
         if 1 in who:
             raise KeyboardInterrupt
 

@@ -237,7 +237,9 @@ def test_threads_hear_and_are_heard(threads):
     stop, heard = threading.Event(), []
     stop.set()
     job = noise_job([0, 1])
-    outcome = training.train(job, OPTIONS, threads=threads, notify=lambda who, wrong: heard.append(who), stop=stop)
+    outcome = training.train(
+        job, OPTIONS, threads=threads, notify=lambda who, wrong, step: heard.append(who), stop=stop
+    )
     assert heard == [[0, 1]]
     assert outcome.steps.tolist() == [0, 0]
 
@@ -258,7 +260,7 @@ def test_notify_hears_of_active_networks_and_of_the_end():
     heard = []
     networks = [3, 9, 11]
     outcome = training.train(
-        noise_job(networks), OPTIONS, notify=lambda who, wrong: heard.append((list(who), list(wrong)))
+        noise_job(networks), OPTIONS, notify=lambda who, wrong, step: heard.append((list(who), list(wrong)))
     )
     assert heard[0][0] == networks
     assert all(len(who) == len(wrong) for who, wrong in heard)
@@ -279,7 +281,7 @@ def test_a_set_stop_ends_training_as_if_the_steps_were_used_up():
 def test_stop_in_the_middle():
     stop, calls = threading.Event(), []
 
-    def notify(who, wrong):
+    def notify(who, wrong, step):
         calls.append(who)
         if len(calls) == 3:
             stop.set()
