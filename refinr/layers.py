@@ -52,8 +52,8 @@ def linear_backward(dy: Array, cache: Cache, *, input_gradient: bool = True) -> 
     """
     x, w = cache
     xp = namespace(dy)
-    ones = xp.ones_like(dy[..., :1])  # (E, N, 1)
     dw = xp.matmul(xp.matrix_transpose(x), dy)  # (E, I, O)
+    ones = xp.ones_like(dy[..., :1] if dy.shape[-1] else xp.sum(dy, axis=-1, keepdims=True))  # (E, N, 1)
     db = xp.matmul(xp.matrix_transpose(ones), dy)  # (E, 1, O); as a product: ten times faster than a sum over axis -2
     return dw, db, through_weights(dy, w, x.ndim) if input_gradient else None
 

@@ -32,12 +32,12 @@ FLOORS = {
             "ternary encodings decompositions theory report files.npz"
             " files.storing oracle.compare"
             " oracle.rounding readouts.real readouts.infeasible readouts.integer codec.network codec.mixture"
-            " codec.values",
+            " codec.values codec.ordered",
             " files.signals kinds balls summary advice oracle.leaf_operations oracle.vectors codec.symbols"
             " codec.training readouts.quantise readouts.packing readouts.ragged codec.header",
             "description drawing incoming readouts readouts.choosing codec.parameters codec.stream"
             " oracle.readout_operations",
-            "mlp readouts.networks codec.slabs",
+            "mlp readouts.networks codec.slabs codec.costs",
             "chunks jobs readouts.signs codec.models",
             "training perceptrons readouts.finding maxima memorisation codec.verbs",
             "running layout codec.zarr_codec",

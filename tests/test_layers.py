@@ -113,3 +113,10 @@ def test_dtype_in_is_dtype_out(dtype):
     x, w, b, dy = (array.astype(dtype) for array in _case(0, 2, 4, 3, 1, True))
     y, cache = layers.linear(x, w, b)
     assert {array.dtype for array in (y, *layers.linear_backward(dy, cache))} == {np.dtype(dtype)}
+
+
+def test_a_layer_without_outputs_has_gradients_of_its_shapes():
+    x = np.ones((2, 3, 4))
+    y, cache = layers.linear(x, np.ones((2, 4, 0)), np.ones((2, 1, 0)))
+    dw, db, dx = layers.linear_backward(y, cache)
+    assert [g.shape for g in (dw, db, dx)] == [(2, 4, 0), (2, 1, 0), (2, 3, 4)]

@@ -23,7 +23,7 @@ from paper_figures.claims import Claim, Finding
 from paper_figures.figure import Figure
 from paper_figures.resume import each
 from refinr import planes
-from refinr.codec import contexts, header, mixture, models, network, parameters, values
+from refinr.codec import contexts, header, mixture, network, parameters, values
 from refinr.codec.arrangement import Arrangement
 
 PICTURES = {
@@ -163,7 +163,7 @@ def plane_bits(file: bytes, samples: np.ndarray) -> list[float] | None:
     if found.coding is None:
         return None
     grid = header.grid_of(found.shape)
-    sizes = models.sizes_of(found.coding, grid)
+    sizes = parameters.sizes_of(found.coding, grid)
     read = iter(parameters.read(streams[: found.coding.parameters], [s for s in sizes if s is not None]))
     networks = [None if size is None else network.from_units(next(read)) for size in sizes]
     width = (found.coding.recipe.coded_levels() - 1).bit_length()

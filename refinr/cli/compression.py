@@ -9,7 +9,7 @@ import numpy as np
 
 from refinr import executors, summary
 from refinr.cli import outputs
-from refinr.codec import header, models, network, verbs
+from refinr.codec import costs, header, network, parameters, verbs
 from refinr.files import signals
 from refinr.files.atomic import replace_file
 
@@ -46,7 +46,7 @@ def decompress(options: argparse.Namespace) -> int:
     data = Path(options.input).read_bytes()
     with executors.open_executor(options.executor, workers=options.workers, address=options.address) as executor:
         samples = decoded(options.input, data, trusted=options.trusted, executor=executor)
-    signals.write(options.output, samples, header.read(data, trusted=options.trusted)[0].info)
+    signals.write(options.output, samples, header.read(data)[0].info)
     return 0
 
 
@@ -71,7 +71,9 @@ def info(options: argparse.Namespace) -> int:
     """Say what a file holds."""
     data = Path(options.input).read_bytes()
     try:
-        found, _ = header.read(data, trusted=options.trusted)
+        found, _ = header.read(data)
+        if not options.trusted:
+            costs.check(found, len(data))
     except ValueError as error:
         raise ValueError(f"{options.input}: {error}") from None
     samples = int(np.prod(found.shape))
@@ -80,7 +82,7 @@ def info(options: argparse.Namespace) -> int:
     text = ", ".join(f"{kinds.count(kind)} {name}" for kind, name in KINDS.items() if kind in kinds)
     print(f"slabs          {len(kinds)}" + (f": {text}" if kinds else ""))
     if found.coding is not None:
-        sizes = [s for s in models.sizes_of(found.coding, header.grid_of(found.shape)) if s is not None]
+        sizes = [s for s in parameters.sizes_of(found.coding, header.grid_of(found.shape)) if s is not None]
         count = sum(map(network.count, sizes))
         print(f"networks       {len(sizes)} with {count} parameters in {found.coding.parameters} bytes")
         low = sum(slab.low for slab in found.slabs)

@@ -65,7 +65,7 @@ def _scene(options: argparse.Namespace) -> Scene:
     if compression.holds(options.input):
         data = Path(options.input).read_bytes()
         samples = compression.decoded(options.input, data, trusted=options.trusted)
-        info = header.read(data, trusted=options.trusted)[0].info
+        info = header.read(data)[0].info
     else:
         samples, info = signals.read(options.input)
     if samples.ndim == 0 or samples.size == 0:

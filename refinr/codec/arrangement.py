@@ -163,6 +163,12 @@ class Arrangement:
         return (lengths[0], segments, *lengths[1:])
 
     @property
+    def steps(self) -> int:
+        """How many different times samples have, at most."""
+        lengths = [n for i, n in enumerate(self.work_shape) if i != 1]
+        return 1 + sum(factor * (n - 1) for factor, n in zip(_factors(len(lengths)), lengths, strict=True))
+
+    @property
     def size(self) -> int:
         """Places of the work array; the last segment may have more than samples."""
         return math.prod(self.work_shape)

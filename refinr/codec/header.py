@@ -1,7 +1,7 @@
 """What a `.rinr` file says before its streams: which samples they stand for, and how they are to be read.
 
 With this you can write a header (`Header.to_bytes`) and read one (`read`).  Nothing in it is believed: numbers have
-bounds, streams must be there, and samples may not be many times more than bytes.
+bounds, and streams must be there.  What it asks for may still be too much: see `refinr.codec.costs`.
 
 A file is the magic bytes, a version, the header's length, the header, a CRC-32 of all these, and the streams:
 parameters, then for each slab its samples and, where there are, its lower bits.  docs/rinr.md has every byte.
@@ -34,12 +34,6 @@ SLAB = 1 << 20
 MOST_AXES = 32
 MOST_CHANNELS = 16
 """Channels that have a network each."""
-
-MOST_SAMPLES = 1 << 22
-"""Samples that any file may stand for: seconds of work."""
-
-SAMPLES_A_BYTE = 4096
-"""Samples that each byte of a file may stand for; few files need more, and those can be said to be trusted."""
 
 MOST_HIDDEN = 255
 MOST_LANES = 1 << 16
@@ -181,20 +175,13 @@ def count_blocks(grid: tuple[int, ...]) -> int:
     return math.prod(-(-n // max(1, side)) for n, side in zip(grid, sides, strict=True))
 
 
-def read(content: bytes | memoryview, *, trusted: bool = False) -> tuple[Header, memoryview]:
+def read(content: bytes | memoryview) -> tuple[Header, memoryview]:
     """A header, and the streams behind it.
-
-    Parameters
-    ----------
-    content : bytes
-    trusted : bool
-        Take a short file that stands for many samples, too.
 
     Raises
     ------
     ValueError
-        If it is no such file, damaged, cut short, or newer than this version; or if it is not trusted and stands for
-        more than `MOST_SAMPLES` samples and more than `SAMPLES_A_BYTE` for each of its bytes.
+        If it is no such file, damaged, cut short, or newer than this version.
     """
     reader = Reader(content)
     if reader.left < len(MAGIC) + 1 or bytes(reader.bytes(len(MAGIC))) != MAGIC:
@@ -206,7 +193,7 @@ def read(content: bytes | memoryview, *, trusted: bool = False) -> tuple[Header,
     head = memoryview(content)[: len(content) - reader.left]
     if zlib.crc32(head) != int.from_bytes(reader.bytes(4), "little"):
         raise ValueError("damaged: the header is not what was written")
-    header = _header(Reader(body), len(content), trusted)
+    header = _header(Reader(body))
     streams = reader.bytes(reader.left)
     missing = sum(slab.size + slab.low for slab in header.slabs) - len(streams)
     missing += header.coding.parameters if header.coding else 0
@@ -228,14 +215,10 @@ def _whole_slabs(header: Header, available: int) -> int:
     return len(header.slabs)
 
 
-def _header(reader: Reader, size: int, trusted: bool) -> Header:
+def _header(reader: Reader) -> Header:
     dtype = _dtype(bytes(reader.text()))
     shape = tuple(reader.number() for _ in range(reader.number(most=MOST_AXES)))
     samples = math.prod(shape)
-    if not trusted and samples > max(MOST_SAMPLES, SAMPLES_A_BYTE * size):
-        raise ValueError(
-            f"{size} bytes stand for {samples} samples: say that the file is trusted if it is, and it will be decoded"
-        )
     if samples * dtype.itemsize >= 1 << 63:
         raise ValueError(f"damaged: {dtype} of shape {shape}")
     info = _info(bytes(reader.text()))

@@ -9,7 +9,7 @@ from collections.abc import Callable
 
 import numpy as np
 
-from refinr.codec import contexts, header, mixture, network, slabs, stream, training, values
+from refinr.codec import header, mixture, network, slabs, stream, training, values
 from refinr.codec.arrangement import Arrangement, arrange_axes
 
 _TRAINED_ON = 1 << 18
@@ -90,7 +90,8 @@ def _examples(
             chosen = rng.permutation(places)[:most]
             found[role].append(stream.data(arrangement, role, chosen, work, recipe.coded_levels()))
             counts[role] += len(places)
-    return [_mixed(parts, rng) for parts in found], counts
+    found.reverse()
+    return [_mixed(found.pop(), rng) for _ in counts], counts  # so that no role is held twice
 
 
 def _mixed(parts: list[training.Data], rng: np.random.Generator) -> training.Data:
@@ -103,12 +104,3 @@ def _mixed(parts: list[training.Data], rng: np.random.Generator) -> training.Dat
     t = np.concatenate([part.targets.t for part in parts])[order]
     half = np.concatenate([part.targets.half for part in parts])[order]
     return training.Data(inputs, linear, mixture.Targets(t, half), parts[0].levels)
-
-
-def sizes_of(coding: header.Coding, shape: tuple[int, ...]) -> list[network.Sizes | None]:
-    """The sizes of the networks of a file, by role; None where there is none."""
-    arrangement = Arrangement(shape, coding.axes, coding.channels)
-    return [
-        network.Sizes(*contexts.widths(arrangement, role), width, mixture.OUTPUTS) if width else None
-        for role, width in zip(arrangement.roles, coding.hidden, strict=True)
-    ]

@@ -1,6 +1,7 @@
 """Networks as bytes: their parameters are coded like samples, with a distribution of one width for each array.
 
-With this you can write the parameters of networks (`write`) and read them back (`read`).
+With this you can say which networks a file has (`sizes_of`), write their parameters (`write`) and read them back
+(`read`).
 """
 
 from __future__ import annotations
@@ -10,7 +11,8 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from refinr.codec import mixture, network, rans, symbols
+from refinr.codec import contexts, header, mixture, network, rans, symbols
+from refinr.codec.arrangement import Arrangement
 
 LEVELS = 2 * network.MOST_UNITS + 1
 """Values that a parameter can have."""
@@ -18,10 +20,19 @@ LEVELS = 2 * network.MOST_UNITS + 1
 WIDTHS = tuple((4 + k % 4) / 4 * 2.0 ** (k // 4 - 2) for k in range(52))
 """Widths that a distribution can have, in units, a byte each; dyadic, so that they are the same everywhere."""
 
-_LANE = 1024
+LANE = 1024
 """Parameters a lane."""
 
 Units = dict[str, np.ndarray]
+
+
+def sizes_of(coding: header.Coding, shape: tuple[int, ...]) -> list[network.Sizes | None]:
+    """The sizes of the networks of a file, by role; None where there is none."""
+    arrangement = Arrangement(shape, coding.axes, coding.channels)
+    return [
+        network.Sizes(*contexts.widths(arrangement, role), width, mixture.OUTPUTS) if width else None
+        for role, width in zip(arrangement.roles, coding.hidden, strict=True)
+    ]
 
 
 def write(networks: Sequence[Units]) -> bytes:
@@ -79,4 +90,4 @@ def _distribution(count: int, width: float) -> mixture.Distribution:
 
 
 def _lanes(count: int) -> int:
-    return 1 + count // _LANE
+    return 1 + count // LANE

@@ -66,7 +66,12 @@ def write(given: Given, samples: np.ndarray) -> tuple[header.Slab, bytes]:
 def write_raw(samples: np.ndarray) -> tuple[header.Slab, bytes]:
     """Samples as they are."""
     raw = np.ascontiguousarray(samples, samples.dtype.newbyteorder("<")).tobytes()
-    return header.Slab(header.RAW, len(raw), _digest(samples)), raw
+    return raw_row(samples), raw
+
+
+def raw_row(samples: np.ndarray) -> header.Slab:
+    """Their row of the header; samples may be more than memory holds."""
+    return header.Slab(header.RAW, samples.nbytes, _digest(samples))
 
 
 def read(given: Given, slab: header.Slab, content: bytes | memoryview, shape: tuple[int, ...]) -> np.ndarray:

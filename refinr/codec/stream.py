@@ -14,7 +14,7 @@ import numpy as np
 from refinr.codec import contexts, mixture, network, rans, symbols, training
 from refinr.codec.arrangement import Arrangement, Order
 
-_CHUNK = 1 << 14
+CHUNK = 1 << 14
 """Samples whose contexts are made at once."""
 
 
@@ -136,15 +136,15 @@ def _joined(parts: list[rans.Batch]) -> rans.Batch:
 
 
 def _chunks(count: int) -> Iterator[slice]:
-    for i in range(0, count, _CHUNK):
-        yield slice(i, min(i + _CHUNK, count))
+    for i in range(0, count, CHUNK):
+        yield slice(i, min(i + CHUNK, count))
 
 
 def _groups(order: Order) -> Iterator[tuple[int, int]]:
     """Runs of batches, of about a chunk of samples each."""
     first = 0
     while first < len(order.roles):
-        last = int(np.searchsorted(order.bounds, order.bounds[first] + _CHUNK, side="right")) - 1
+        last = int(np.searchsorted(order.bounds, order.bounds[first] + CHUNK, side="right")) - 1
         last = max(first + 1, last)
         yield first, last
         first = last

@@ -23,7 +23,7 @@ from refinr.codec.mixture import Distribution
 DIGIT_BITS = 16
 """Most bits of a digit."""
 
-_BRANCH_BITS = 4
+BRANCH_BITS = 4
 """When reading, one of 2^4 parts of what is left is chosen at a time."""
 
 
@@ -105,7 +105,7 @@ def read(given: Distribution, decoder: rans.Decoder, levels: int) -> np.ndarray:
     low = np.zeros(len(given.uniform))
     for width, shift in digits(levels):
         interval = _Interval(given, low, width, shift, levels)
-        first = min(width, _BRANCH_BITS)
+        first = min(width, BRANCH_BITS)
         inner = interval.slot(
             np.arange(1, 1 << first) * 2.0 ** (width - first) + np.zeros((len(low), 1))
         )  # of all, once
@@ -139,7 +139,7 @@ def _digit(interval: _Interval, inner: np.ndarray, width: int, first: int, decod
         digit = digit + branch[:, None] * 2.0**width
         if width == 0:
             break
-        first = min(width, _BRANCH_BITS)
+        first = min(width, BRANCH_BITS)
         inner = interval.slot(digit + np.arange(1, 1 << first) * 2.0 ** (width - first))
     decoder.advance(left[:, 0], (right - left)[:, 0])
     return digit[:, 0]

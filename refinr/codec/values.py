@@ -218,7 +218,12 @@ def _fraction(samples: np.ndarray) -> int:
 
 
 def _blocks(samples: np.ndarray) -> Iterator[np.ndarray]:
-    """Pieces along the first axis: the array may be larger than memory."""
-    rows = max(1, _BLOCK * len(samples) // max(1, samples.size))
-    for i in range(0, len(samples), rows):
-        yield np.asarray(samples[i : i + rows])
+    """Pieces of at most `_BLOCK` samples: the array may be larger than memory."""
+    if samples.size <= _BLOCK:
+        yield np.asarray(samples)
+        return
+    longest = int(np.argmax(samples.shape))
+    before = (slice(None),) * longest
+    half = samples.shape[longest] // 2
+    yield from _blocks(samples[(*before, slice(half))])
+    yield from _blocks(samples[(*before, slice(half, None))])

@@ -5,10 +5,12 @@ With this you can compress samples (`compress`), and get them back, all or a reg
 
 from __future__ import annotations
 
+import functools
 import itertools
 import math
 import operator
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections import deque
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import Executor
 from contextlib import contextmanager
 from typing import Any, NamedTuple
@@ -16,7 +18,10 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from refinr import cpu
-from refinr.codec import header, models, parameters, slabs
+from refinr.codec import costs, header, models, parameters, slabs
+from refinr.codec.costs import Limits
+from refinr.codec.ordered import in_order
+from refinr.files.checksum import content
 from refinr.planes import code_dtype
 from refinr.tables import look_up
 
@@ -113,16 +118,17 @@ def compress(
     channels = bool(channels) and array.ndim > 1 and 1 < samples.shape[-1] <= header.MOST_CHANNELS
     with cpu.single_threaded_blas(), _bar(progress) as told:
         contents = _contents(array, channels, steps, seed, executor, told)
-    file = _file(samples, contents, info)
-    if sum(map(len, contents.streams)) + LEAST_OVERHEAD > samples.nbytes and samples.size:
-        whole = slabs.write_raw(np.asarray(array))
-        file = min(file, _file(samples, Contents(None, (whole[0],), [whole[1]]), info), key=len)
-    return file
+    head = _head(samples, contents, info)
+    size = sum(map(len, contents.streams))
+    if samples.size and size + LEAST_OVERHEAD > samples.nbytes:
+        plain = _head(samples, Contents(None, (slabs.raw_row(array),), []), info)
+        if len(plain) + samples.nbytes < len(head) + size:
+            return b"".join([plain, *content(samples)])
+    return b"".join([head, *contents.streams])
 
 
-def _file(samples: np.ndarray, contents: Contents, info: Mapping[str, Any] | None) -> bytes:
-    head = header.Header(samples.dtype, samples.shape, dict(info or {}), contents.coding, contents.slabs)
-    return b"".join([head.to_bytes(), *contents.streams])
+def _head(samples: np.ndarray, contents: Contents, info: Mapping[str, Any] | None) -> bytes:
+    return header.Header(samples.dtype, samples.shape, dict(info or {}), contents.coding, contents.slabs).to_bytes()
 
 
 def _contents(
@@ -146,13 +152,14 @@ def _contents(
 def _written(
     given: slabs.Given, array: np.ndarray, blocks: Sequence[tuple[slice, ...]], executor: Executor | None
 ) -> Contents:
-    written = list(_map(executor, slabs.write, given, (np.asarray(array[block]) for block in blocks)))
+    parts = (np.asarray(array[block]) for block in blocks)
+    written = list(in_order(executor, functools.partial(slabs.write, given), parts))
     rows = tuple(slab for slab, _ in written)
-    streams = [content for _, content in written]
+    streams = [stream for _, stream in written]
     if all(slab.kind != header.MODEL for slab in rows) or given.coding is None:
         return Contents(None, rows, streams)
-    content = parameters.write([units for units in given.networks if units is not None])
-    return Contents(given.coding._replace(parameters=len(content)), rows, [content, *streams])
+    networks = parameters.write([units for units in given.networks if units is not None])
+    return Contents(given.coding._replace(parameters=len(networks)), rows, [networks, *streams])
 
 
 # --- and back --------------------------------------------------------------------------------------------------------
@@ -164,6 +171,7 @@ def decompress(
     region: tuple[slice, ...] | None = None,
     executor: Executor | None = None,
     trusted: bool = False,
+    limits: Limits | None = None,
 ) -> np.ndarray:
     """The samples that `compress` was given, to the last bit, on every machine.
 
@@ -176,12 +184,15 @@ def decompress(
         Decodes the slabs of a large array.
     trusted : bool
         Take a short file that stands for many samples, too.
+    limits : Limits, optional
+        What a file may ask for that is not trusted; by default 500 MB or 64 bytes for each of its own, and time in
+        proportion, see `refinr.codec.costs.Limits`.
 
     Raises
     ------
     ValueError
         If it is no `.rinr` file, damaged, cut short (the error says how much is whole), or newer than this version, or
-        if the region is none of its samples'.
+        if the region is none of its samples'; or if it is not trusted and decoding would take more than `limits`.
 
     Examples
     --------
@@ -189,7 +200,9 @@ def decompress(
     >>> decompress(compress(image), region=(slice(1, 3), slice(0, 2))).tolist()
     [[4, 5], [8, 9]]
     """
-    found, streams = header.read(data, trusted=trusted)
+    found, streams = header.read(data)
+    if not trusted:
+        costs.check(found, len(data), limits)
     bounds = _bounds(found.shape, region)
     target = [stop - start for start, stop in bounds]
     if math.prod(target) == 0:
@@ -199,25 +212,28 @@ def decompress(
     given, streams = _given(found, grid, streams)
     blocks = header.blocks(grid) if len(found.slabs) > 1 else [tuple(slice(0, n) for n in grid)]
     starts = itertools.accumulate((slab.size + slab.low for slab in found.slabs), initial=0)
-    jobs = []
-    parts = []
-    for i, (slab, block, start) in enumerate(zip(found.slabs, blocks, starts, strict=False)):
-        part = _overlap(block, within)
-        if part is not None:
-            content = bytes(streams[start : start + slab.size + slab.low])
-            jobs.append((f"slab {i + 1} of {len(found.slabs)}", slab, content, _shape(block)))
-            parts.append(part)
+    parts: deque[tuple[tuple[slice, ...], tuple[slice, ...]]] = deque()
+
+    def jobs() -> Iterator[tuple[str, header.Slab, bytes, tuple[int, ...]]]:
+        for i, (slab, block, start) in enumerate(zip(found.slabs, blocks, starts, strict=False)):
+            part = _overlap(block, within)
+            if part is not None:
+                parts.append(part)
+                stream = bytes(streams[start : start + slab.size + slab.low])
+                yield f"slab {i + 1} of {len(found.slabs)}", slab, stream, _shape(block)
+
     result = np.empty([stop - start for start, stop in within], found.dtype)
     with cpu.single_threaded_blas():
-        for piece, (source, place) in zip(_map(executor, _read, given, jobs), parts, strict=True):
+        for piece in in_order(executor, functools.partial(_read, given), jobs()):
+            source, place = parts.popleft()
             result[place] = piece[source]
     return result.reshape(target)
 
 
 def _read(given: slabs.Given, job: tuple[str, header.Slab, bytes, tuple[int, ...]]) -> np.ndarray:
-    name, slab, content, shape = job
+    name, slab, stream, shape = job
     try:
-        return slabs.read(given, slab, content, shape)
+        return slabs.read(given, slab, stream, shape)
     except ValueError as error:
         raise ValueError(f"{name}: {error}") from None
 
@@ -243,7 +259,7 @@ def _given(found: header.Header, grid: tuple[int, ...], streams: memoryview) -> 
     if found.coding is None:
         return slabs.Given(None, (), found.dtype), streams
     size = found.coding.parameters
-    wanted = models.sizes_of(found.coding, grid)
+    wanted = parameters.sizes_of(found.coding, grid)
     read = iter(parameters.read(streams[:size], [sizes for sizes in wanted if sizes is not None]))
     networks = tuple(None if sizes is None else next(read) for sizes in wanted)
     return slabs.Given(found.coding, networks, found.dtype), streams[size:]
@@ -258,15 +274,6 @@ def _bounds(shape: tuple[int, ...], region: tuple[slice, ...] | None) -> list[tu
         raise ValueError(f"region: expected {len(shape)} slices without steps, got {region!r:.80}")
     found = [s.indices(n)[:2] for s, n in zip(region, shape, strict=True)]
     return [(start, max(start, stop)) for start, stop in found]
-
-
-def _map(
-    executor: Executor | None, function: Callable[..., Any], given: slabs.Given, items: Iterable[Any]
-) -> Iterable[Any]:
-    """Results in order, from the executor if there is one."""
-    if executor is None:
-        return (function(given, item) for item in items)
-    return executor.map(function, itertools.repeat(given), items)
 
 
 @contextmanager

@@ -31,7 +31,7 @@ def test_larger_ones_too(shape, channels):
 def test_chunks_change_nothing(monkeypatch):
     given_ = case((9, 7, 2), True, 99, 3, 30, seed=2)
     whole = rans.encode(stream.batches(given_.arrangement, given_.model, given_.work), 2)
-    monkeypatch.setattr(stream, "_CHUNK", 5)
+    monkeypatch.setattr(stream, "CHUNK", 5)
     assert rans.encode(stream.batches(given_.arrangement, given_.model, given_.work), 2) == whole
     back = stream.decode(given_.arrangement, given_.model, whole, 2)
     assert_equal_exact(given_.arrangement.samples(back), given_.levels.astype(np.float64))
@@ -106,6 +106,16 @@ def test_training_makes_files_smaller():
         sizes.append(rans.ideal_bits(coded) / work[:-1].size)
     # Gaussian noise of 3 has 3.63 bits
     assert 3.6 < sizes[2] < sizes[1] < sizes[0] < 5
+
+
+def test_a_network_without_hidden_neurons_trains():
+    """What is left are a linear prediction, and widths that are the same everywhere."""
+    _, units, arrangement, work = _trained(_image(), 30, hidden=0)
+    assert [units[name].size for name in network.UNITS] == [0, 0, 0, 9, 16]
+    coded = stream.batches(arrangement, stream.Model([network.from_units(units)], 256, 128.0), work)
+    back = stream.decode(arrangement, stream.Model([network.from_units(units)], 256, 128.0), rans.encode(coded, 9), 9)
+    assert_equal_exact(back[:-1], work[:-1])
+    assert rans.ideal_bits(coded) / work[:-1].size < 5
 
 
 def test_the_same_training_gives_the_same_parameters():

@@ -5,7 +5,9 @@ from __future__ import annotations
 import os
 import subprocess
 import sys
+import tracemalloc
 import zlib
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
@@ -14,7 +16,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 import refinr
-from refinr.codec import header, verbs
+from refinr.codec import header, models, values, verbs
 from refinr.files.checksum import checksum
 from tests.codec.strategies import walk
 from tests.helpers import assert_equal_exact
@@ -148,6 +150,35 @@ def test_memory_maps(tmp_path, small_slabs):
     np.save(tmp_path / "a.npy", image())
     mapped = np.load(tmp_path / "a.npy", mmap_mode="r")
     assert_equal_exact(refinr.decompress(refinr.compress(mapped, steps=3)), image())
+
+
+def _peak(call: Callable[[], object]) -> int:
+    tracemalloc.start()
+    try:
+        call()
+        return tracemalloc.get_traced_memory()[1]
+    finally:
+        tracemalloc.stop()
+
+
+@pytest.mark.parametrize("shape", [(200, 2000), (2, 200_000)])
+@pytest.mark.parametrize("what", ["training", "compression"])
+def test_what_memory_maps_take_does_not_grow_with_them(tmp_path, monkeypatch, what, shape):
+    """Arrays of four times as many samples take the same memory, beside the file."""
+    monkeypatch.setattr(header, "SLAB", 20_000)
+    monkeypatch.setattr(values, "_BLOCK", 20_000)
+    monkeypatch.setattr(models, "_TRAINED_ON", 2000)
+    peaks = []
+    for larger in (1, 1, 4):  # the first loads what is loaded once
+        array = np.zeros((shape[0], shape[1] * larger))
+        array[:, ::5] = what == "training"  # otherwise nothing to train for
+        np.save(tmp_path / "a.npy", array)
+        mapped = np.load(tmp_path / "a.npy", mmap_mode="r")
+        if what == "training":
+            peaks.append(_peak(lambda mapped=mapped: models.train(mapped, False, 0, 0, lambda done, total: None)))
+        else:
+            peaks.append(_peak(lambda mapped=mapped: refinr.compress(mapped, steps=0)))
+    assert peaks[2] - peaks[1] < 1_000_000 < mapped.nbytes / 8
 
 
 # --- bad arguments, bad files ----------------------------------------------------------------------------------------

@@ -1,0 +1,147 @@
+"""What files may ask for: memory is bounded from above, and what is out of proportion refused before it is spent."""
+
+from __future__ import annotations
+
+import functools
+import time
+import tracemalloc
+
+import numpy as np
+import pytest
+
+import refinr
+from refinr.codec import costs, header, models, rans, slabs, stream, verbs
+from refinr.codec.costs import Limits
+from tests.codec.strategies import walk
+
+
+def _file(shape: tuple[int, ...], dtype: str, *, channels: bool = False, top: int = 200, hidden: int = 2) -> bytes:
+    """All slabs coded with networks, whatever that gains."""
+    rng = np.random.default_rng(0)
+    array = walk(rng, shape, top)
+    array = (array / 7.3).astype(dtype) if dtype[0] == "f" else array.astype(dtype)
+    given = models.train(array, channels, 0, 0, lambda done, total: None)
+    assert given is not None
+    units = tuple({k: np.repeat(u, hidden, 1) if k in ("w0", "b0") else np.repeat(u, hidden, 0) if k == "w1" else u
+                   for k, u in n.items()} if n else None for n in given.networks)  # fmt: skip
+    given = given._replace(networks=units, coding=given.coding._replace(hidden=(hidden,) * len(given.coding.hidden)))
+    return _coded(given, array)
+
+
+def _coded(given: slabs.Given, array: np.ndarray) -> bytes:
+    blocks = header.blocks(array.shape)
+    rows = [_slab(given, array[block]) for block in blocks]
+    networks = verbs.parameters.write([n for n in given.networks if n])
+    coding = given.coding._replace(parameters=len(networks))
+    head = header.Header(array.dtype, array.shape, {}, coding, tuple(row for row, _ in rows))
+    return b"".join([head.to_bytes(), networks, *(stream for _, stream in rows)])
+
+
+def _slab(given: slabs.Given, samples: np.ndarray) -> tuple[header.Slab, bytes]:
+    levels, low = slabs.values.to_levels(samples, given.coding.recipe)
+    arrangement = slabs._arrangement(given.coding, levels.shape)
+    batches = stream.batches(arrangement, slabs._model(given), arrangement.work(levels, given.coding.outside))
+    lanes = min(header.MOST_LANES, max(len(start) for start, _ in batches))  # as fast as can be
+    content = rans.encode(batches, lanes)
+    bits = b"" if low is None else slabs._write_low(low, given.coding.recipe.low_bits)
+    return header.Slab(header.MODEL, len(content), slabs._digest(samples), lanes, len(bits)), content + bits
+
+
+@functools.cache
+def _made(name: str) -> bytes:
+    return FILES[name]()
+
+
+FILES = {
+    "an image": lambda: _file((90, 70), "u1"),
+    "wide networks": lambda: _file((24, 32), "u1", hidden=255),
+    "colours": lambda: _file((22, 30, 3), "u2", channels=True, top=60000),
+    "a volume": lambda: _file((8, 12, 20), "i4", top=2**20),
+    "a sound": lambda: _file((900,), "i2", top=3000),
+    "doubles": lambda: _file((40, 30), "f8"),
+    "four axes": lambda: _file((5, 6, 5, 6), "u1"),
+    "raw": lambda: refinr.compress(np.random.default_rng(0).integers(0, 256, 100_000).astype("u1"), steps=0),
+    "xz": lambda: refinr.compress(np.zeros((700, 600), "u4"), steps=0),
+}
+
+
+@pytest.mark.parametrize("name", FILES)
+def test_no_more_memory_than_predicted(name):
+    """And no less than a fifteenth: a bound without proportion would refuse honest files."""
+    data = _made(name)
+    refinr.decompress(data)  # what is loaded once
+    tracemalloc.start()
+    try:
+        refinr.decompress(data)
+        _, peak = tracemalloc.get_traced_memory()
+    finally:
+        tracemalloc.stop()
+    predicted = costs.cost(header.read(data)[0]).memory
+    print(f"{name}: predicted {predicted / 1e6:.1f} MB, measured {peak / 1e6:.1f} MB")
+    assert peak <= predicted + 200_000
+    assert predicted <= 15 * peak + 200_000
+
+
+@pytest.mark.parametrize("name", FILES)
+def test_not_much_more_time_than_predicted(name):
+    data = _made(name)
+    operations = costs.cost(header.read(data)[0]).operations
+    start = time.process_time()
+    refinr.decompress(data)
+    seconds = time.process_time() - start
+    print(f"{name}: predicted {operations / 1e9:.2f} s, measured {seconds:.2f} s")
+    assert seconds <= 4e-9 * operations + 0.05  # of a slow machine, too
+
+
+def _forged(shape: tuple[int, ...], *, lanes: int = 1, levels: int = 256, **coding: object) -> header.Header:
+    """A header that asks for more than its bytes are worth."""
+    count = header.count_blocks(shape)
+    recipe = header.Recipe(-1, 0, 1, 0, levels, b"")
+    fields = header.Coding(recipe, tuple(range(len(shape))), False, 0, (2,) * _roles(len(shape)), 10)
+    slab = header.Slab(header.MODEL, 16, bytes(8), lanes)
+    return header.Header(np.dtype("u4"), shape, {}, fields._replace(**coding), (slab,) * count)
+
+
+def _roles(axes: int) -> int:
+    return 1 << min(2, max(0, axes - 2))
+
+
+HOSTILE = {
+    "one lane": _forged((2000, 2000)),
+    "as many samples as waves": _forged((1 << 21,), levels=1 << 32),
+    "wide networks": _forged((2048, 2048), lanes=64, hidden=(255,)),
+    "more than four million": _forged((4096, 4096), lanes=64),
+    "many axes": _forged((2,) * 21, lanes=1),
+}
+
+
+@pytest.mark.parametrize("name", HOSTILE)
+def test_small_files_do_not_ask_for_much(name):
+    found = HOSTILE[name]
+    data = found.to_bytes() + bytes(10 + sum(slab.size for slab in found.slabs))
+    start = time.process_time()
+    tracemalloc.start()
+    try:
+        with pytest.raises(ValueError, match=r"\d+ bytes stand for .*, expected at most .*: say that .* trusted"):
+            refinr.decompress(data)
+        _, peak = tracemalloc.get_traced_memory()
+    finally:
+        tracemalloc.stop()
+    assert peak < 2e6
+    assert time.process_time() - start < 2
+
+
+@pytest.mark.parametrize(
+    "lower",
+    [
+        Limits(memory=10, memory_a_byte=0),
+        Limits(operations=10, operations_a_byte=0),
+        Limits(samples=10, samples_a_byte=0),
+    ],
+)
+def test_limits_may_be_lower(lower):
+    data = _made("an image")
+    with pytest.raises(ValueError, match="expected at most 10"):
+        refinr.decompress(data, limits=lower)
+    refinr.decompress(data)
+    refinr.decompress(data, limits=lower, trusted=True)
