@@ -5,8 +5,8 @@ With this you can run ``python -m tests.fuzz --files 100000 --seconds 1200`` (`m
 File i comes from the random stream (seed, i), whoever makes it and however often.  Files are read in a child process
 that may take 2 seconds of a processor's time and 500 MB for each; where it dies, another goes on.  An outcome is
 
-- "samples": the samples of the original, to the bit (for what has a checksum: .inr and PNG); of WAV and TIFF, which
-  have none, an array that the file's bytes can hold;
+- "samples": the samples of the original, to the bit (for what has a checksum: .inr, .rinr and PNG); of WAV and TIFF,
+  which have none, an array that the file's bytes can hold;
 - "refused": ValueError or LosslessError;
 - "no promise": an .inr file that says of itself that it is not exact;
 - "wrong", "crash", "hang", "memory": what must never happen.
@@ -38,6 +38,7 @@ import numpy as np
 
 import refinr
 from refinr.files import container, signals
+from tests import forging_rinr
 
 SECONDS, BYTES = 2.0, 500_000_000
 BAD = ("wrong", "crash", "hang", "memory")
@@ -99,7 +100,7 @@ def make_seeds() -> list[Seed]:
         add(suffix, samples, lambda path, samples=samples: signals.write(path, samples))
     for samples in (grey, colour.astype(">f8")):
         add(".npy", samples, lambda path, samples=samples: np.save(path, samples))
-    return seeds
+    return seeds + [Seed(".rinr", content, samples) for content, samples in forging_rinr.good()]
 
 
 # --- hostile ones ----------------------------------------------------------------------------------------------------
@@ -244,6 +245,8 @@ def hostile(seeds: list[Seed], seed: int, index: int) -> tuple[str, Seed, bytes]
         return "forged .inr", original, forge_inr(original.content, rng)
     if original.suffix == ".png" and rng.random() < 0.4:
         return "forged .png", original, forge_png(original.content, rng)
+    if original.suffix == ".rinr" and rng.random() < 0.8:
+        return "forged .rinr", original, forging_rinr.forge(original.content, rng)
     if rng.random() < 0.05:  # the middle of another file
         other = seeds[rng.integers(0, len(seeds))]
         cut = int(rng.integers(0, min(len(other.content), len(original.content))))
@@ -265,6 +268,8 @@ def judge(kind: str, original: Seed, content: bytes, path: Path) -> tuple[str, s
             samples = inr.decode()
             if not inr.lossless:
                 return "no promise", ""
+        elif original.suffix == ".rinr":
+            samples = refinr.decompress(path.read_bytes(), limits=forging_rinr.LIMITS)
         else:
             samples, _ = signals.read(path)
     except (ValueError, refinr.LosslessError) as error:
@@ -278,7 +283,7 @@ def judge(kind: str, original: Seed, content: bytes, path: Path) -> tuple[str, s
     same = (ours.dtype, ours.shape, ours.tobytes()) == (theirs.dtype, theirs.shape, theirs.tobytes())
     if same:
         return "samples", ""
-    if original.suffix == ".inr" or kind == "mutated .png":
+    if original.suffix in (".inr", ".rinr") or kind == "mutated .png":
         return "wrong", f"{samples.dtype} {samples.shape}"
     if kind.endswith(".wav"):
         return _judge_wav(samples, content)

@@ -25,7 +25,7 @@ def seeds() -> list[fuzz.Seed]:
     return fuzz.make_seeds()
 
 
-FUZZED = {".npy", ".png", ".tif", ".wav", ".nii", ".nii.gz"}
+FUZZED = {".npy", ".png", ".tif", ".wav", ".nii", ".nii.gz", ".rinr"}
 """What refinr reads by code of its own, or bounds before a library reads it; other formats are their libraries'."""
 
 
@@ -34,6 +34,7 @@ def test_no_hostile_file_of_two_thousand_does_harm():
     assert [one for one in found if one.outcome in fuzz.BAD] == []
     assert [one.index for one in found] == list(range(2000))
     counts = Counter(one.kind.partition(" ")[2] for one in found)
+    assert Counter(one.kind for one in found)["forged .rinr"] > 200
     assert all(counts[suffix] > 50 for suffix in FUZZED)
     assert counts[".inr"] > 500
     assert Counter(one.outcome for one in found)["samples"] > 100  # some harm is none
@@ -53,7 +54,7 @@ def test_good_files_are_good(seeds, tmp_path):
 
 def test_other_samples_are_wrong(seeds, tmp_path):
     for seed in seeds:
-        if seed.suffix in (".inr", ".png"):
+        if seed.suffix in (".inr", ".rinr", ".png"):
             other = seed._replace(samples=seed.samples ^ 1 if seed.samples.dtype.kind != "f" else seed.samples + 1)
             assert fuzz.judge(f"mutated {seed.suffix}", other, seed.content, tmp_path / f"a{seed.suffix}")[0] == "wrong"
     sound = next(seed for seed in seeds if seed.suffix == ".wav")

@@ -8,7 +8,7 @@ import numpy as np
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 
-from refinr.codec import contexts, mixture, network
+from refinr.codec import contexts, header, mixture, models, network, parameters, rans, slabs, stream, values
 from refinr.codec.arrangement import Arrangement, arrange_axes
 from refinr.codec.stream import Model
 from tests.strategies import seeds
@@ -59,3 +59,28 @@ def cases(draw: st.DrawFn) -> Case:
     channels = len(shape) > 1 and shape[-1] <= 4 and draw(st.booleans())
     hidden, most = draw(st.sampled_from([1, 5])), draw(st.sampled_from([0, 20, network.MOST_UNITS]))
     return case(shape, channels, draw(tops), hidden, most, draw(seeds))
+
+
+def coded_file(array: np.ndarray, *, channels: bool = False, hidden: int = 2) -> bytes:
+    """A file whose slabs all are coded with networks, whatever that gains, in as many lanes as there can be."""
+    trained = models.train(array, channels, 0, 0, lambda done, total: None)
+    assert trained is not None
+    wider = {"w0": (1, hidden), "b0": (1, hidden), "w1": (hidden, 1), "b1": (1, 1), "skip": (1, 1)}
+    networks = tuple(units and {k: np.tile(u, wider[k]) for k, u in units.items()} for units in trained.networks)
+    hiddens = tuple(0 if units is None else hidden for units in networks)
+    given = trained._replace(networks=networks, coding=trained.coding._replace(hidden=hiddens))
+    written = [_coded_slab(given, array[block]) for block in header.blocks(array.shape)]
+    content = parameters.write([units for units in networks if units])
+    coding = given.coding._replace(parameters=len(content))
+    head = header.Header(array.dtype, array.shape, {}, coding, tuple(row for row, _ in written))
+    return b"".join([head.to_bytes(), content, *(part for _, part in written)])
+
+
+def _coded_slab(given: slabs.Given, samples: np.ndarray) -> tuple[header.Slab, bytes]:
+    levels, low = values.to_levels(samples, given.coding.recipe)
+    arrangement = slabs._arrangement(given.coding, levels.shape)
+    batches = stream.batches(arrangement, slabs._model(given), arrangement.work(levels, given.coding.outside))
+    lanes = max(len(start) for start, _ in batches)
+    content = rans.encode(batches, lanes)
+    bits = b"" if low is None else slabs._write_low(low, given.coding.recipe.low_bits)
+    return header.Slab(header.MODEL, len(content), slabs._digest(samples), lanes, len(bits)), content + bits

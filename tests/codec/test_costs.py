@@ -10,41 +10,15 @@ import numpy as np
 import pytest
 
 import refinr
-from refinr.codec import costs, header, models, rans, slabs, stream, verbs
+from refinr.codec import costs, header
 from refinr.codec.costs import Limits
-from tests.codec.strategies import walk
+from tests.codec.strategies import coded_file, walk
 
 
 def _file(shape: tuple[int, ...], dtype: str, *, channels: bool = False, top: int = 200, hidden: int = 2) -> bytes:
-    """All slabs coded with networks, whatever that gains."""
-    rng = np.random.default_rng(0)
-    array = walk(rng, shape, top)
+    array = walk(np.random.default_rng(0), shape, top)
     array = (array / 7.3).astype(dtype) if dtype[0] == "f" else array.astype(dtype)
-    given = models.train(array, channels, 0, 0, lambda done, total: None)
-    assert given is not None
-    units = tuple({k: np.repeat(u, hidden, 1) if k in ("w0", "b0") else np.repeat(u, hidden, 0) if k == "w1" else u
-                   for k, u in n.items()} if n else None for n in given.networks)  # fmt: skip
-    given = given._replace(networks=units, coding=given.coding._replace(hidden=(hidden,) * len(given.coding.hidden)))
-    return _coded(given, array)
-
-
-def _coded(given: slabs.Given, array: np.ndarray) -> bytes:
-    blocks = header.blocks(array.shape)
-    rows = [_slab(given, array[block]) for block in blocks]
-    networks = verbs.parameters.write([n for n in given.networks if n])
-    coding = given.coding._replace(parameters=len(networks))
-    head = header.Header(array.dtype, array.shape, {}, coding, tuple(row for row, _ in rows))
-    return b"".join([head.to_bytes(), networks, *(stream for _, stream in rows)])
-
-
-def _slab(given: slabs.Given, samples: np.ndarray) -> tuple[header.Slab, bytes]:
-    levels, low = slabs.values.to_levels(samples, given.coding.recipe)
-    arrangement = slabs._arrangement(given.coding, levels.shape)
-    batches = stream.batches(arrangement, slabs._model(given), arrangement.work(levels, given.coding.outside))
-    lanes = min(header.MOST_LANES, max(len(start) for start, _ in batches))  # as fast as can be
-    content = rans.encode(batches, lanes)
-    bits = b"" if low is None else slabs._write_low(low, given.coding.recipe.low_bits)
-    return header.Slab(header.MODEL, len(content), slabs._digest(samples), lanes, len(bits)), content + bits
+    return coded_file(array, channels=channels, hidden=hidden)
 
 
 @functools.cache

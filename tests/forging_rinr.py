@@ -1,0 +1,137 @@
+"""Forged `.rinr` files: sizes, lanes, tables and states that nobody wrote, and a checksum of the header to match.
+
+With this you can make good files of every kind of stream (`good`) and forge one (`forge`): parts of the header, the
+networks, the list of levels, the coder's states and words.  Most of them come past the checks of the header.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+import refinr
+from refinr.codec import header, values
+from refinr.codec.costs import Limits
+from tests.codec.strategies import coded_file
+
+LIMITS = Limits(operations=1e9)
+"""Of a campaign: a second of a core's time and, as always, in proportion to a file."""
+
+NUMBERS = [0, 1, 2, 3, 127, 128, 255, 256, 2**15, 2**16, 2**31 - 1, 2**32 - 1, 2**32, 2**48, 2**63, 2**64 - 1]
+
+
+def good() -> list[tuple[bytes, np.ndarray]]:
+    """Files of all kinds of streams, and their samples."""
+    rng = np.random.default_rng(0)
+    y, x = np.mgrid[:9, :8]
+    smooth = 120 + 90 * np.sin(x / 5) * np.cos(y / 7) + rng.normal(size=x.shape)
+    image = smooth.astype(np.uint8)
+    walk = rng.normal(size=(50, 2)).cumsum(axis=0)
+    two_slabs = np.zeros((1025, 1024), np.uint8)
+    coded = [
+        image,
+        np.stack([image, image // 2, 255 - image], axis=-1)[:5, :6],
+        (50 * walk).round().astype(np.float32) / 4,
+        (smooth / 7).astype(np.float64),  # lower bits stand aside
+        rng.choice([0, 1000, 2000, 16000, 70000], (12, 11)).astype(np.uint32),  # a list of levels
+        smooth.reshape(3, 3, 2, 4).astype(np.uint16),
+    ]
+    files = [(refinr.compress(two_slabs, steps=0, info={"rate": 8000}), two_slabs)]
+    return files + [(coded_file(array, channels=array.shape[-1] <= 3), array) for array in coded]
+
+
+def forge(content: bytes, rng: np.random.Generator) -> bytes:
+    """One to three things are other than they were written."""
+    found, view = header.read(content)
+    streams = bytearray(view)
+    for _ in range(rng.integers(1, 4)):
+        choice = rng.random()
+        if choice < 0.45 and streams:
+            _change_streams(found, streams, rng)
+        elif choice < 0.65 and found.coding is not None:
+            found = found._replace(coding=_coding(found.coding, rng))
+        elif choice < 0.85 and found.slabs:
+            which = int(rng.integers(0, len(found.slabs)))
+            rows = list(found.slabs)
+            rows[which] = _slab(rows[which], rng)
+            found = found._replace(slabs=tuple(rows))
+        else:
+            found = _about_samples(found, rng)
+    return found.to_bytes() + bytes(streams)
+
+
+def _change_streams(found: header.Header, streams: bytearray, rng: np.random.Generator) -> None:
+    """Bytes of the networks, of the coder's states, or of its words."""
+    networks = found.coding.parameters if found.coding else 0
+    states = 8 * found.slabs[0].lanes if found.slabs else 0
+    start, stop = [(0, networks), (networks, networks + states), (networks + states, len(streams))][rng.integers(0, 3)]
+    if start >= min(stop, len(streams)):
+        start, stop = 0, len(streams)
+    for at in rng.integers(start, min(stop, len(streams)), rng.integers(1, 9)):
+        streams[at] = int(rng.choice([0, 255, int(rng.integers(0, 256)), streams[at] ^ 1]))
+
+
+def _number(rng: np.random.Generator, old: int) -> int:
+    near = [old + 1, max(0, old - 1), 2 * old, old // 2, old + 4]
+    return int(near[rng.integers(0, len(near))] if rng.random() < 0.7 else NUMBERS[rng.integers(0, len(NUMBERS))])
+
+
+def _coding(coding: header.Coding, rng: np.random.Generator) -> header.Coding:
+    recipe = coding.recipe
+    field = list(header.Coding._fields + values.Recipe._fields)[rng.integers(0, 12)]
+    if field == "recipe":
+        field = "levels"
+    if field == "used":
+        occurs = rng.integers(0, 2, max(1, min(recipe.levels, 1 << 16))).astype(np.uint8)
+        table = values.pack(np.packbits(occurs).tobytes())
+        changed = bytes([b ^ (rng.random() < 0.05) for b in recipe.used])
+        return coding._replace(recipe=recipe._replace(used=[table, changed, table[:-1], b""][rng.integers(0, 4)]))
+    if field in values.Recipe._fields:
+        old = getattr(recipe, field)
+        new = (
+            -1 + _number(rng, old + 1) if field == "fraction" else max(field in ("factor", "levels"), _number(rng, old))
+        )
+        return coding._replace(recipe=recipe._replace(**{field: new}))
+    old_value: Any = getattr(coding, field)
+    if field == "axes":
+        return coding._replace(axes=tuple(int(a) for a in rng.permutation(old_value)))
+    if field == "hidden":
+        hidden = list(old_value)
+        hidden[rng.integers(0, len(hidden))] = _number(rng, hidden[0])
+        return coding._replace(
+            hidden=tuple(hidden[: rng.integers(1, len(hidden) + 1)] if rng.random() < 0.2 else hidden)
+        )
+    return coding._replace(**{field: not old_value if field == "channels" else _number(rng, old_value)})
+
+
+def _slab(slab: header.Slab, rng: np.random.Generator) -> header.Slab:
+    match int(rng.integers(0, 5)):
+        case 0:
+            return slab._replace(kind=int(rng.integers(0, 4)), lanes=max(1, slab.lanes))
+        case 1:
+            return slab._replace(lanes=_number(rng, slab.lanes))
+        case 2:
+            return slab._replace(size=_number(rng, slab.size))
+        case 3:
+            return slab._replace(low=_number(rng, slab.low))
+        case _:
+            return slab._replace(digest=rng.bytes(header.DIGEST))
+
+
+def _about_samples(found: header.Header, rng: np.random.Generator) -> header.Header:
+    match int(rng.integers(0, 4)):
+        case 0:
+            return found._replace(
+                dtype=np.dtype(str(rng.choice(["?", "<u1", ">u2", "<i4", "<u8", "<f2", "<f4", ">f8"])))
+            )
+        case 1:
+            shape = list(found.shape) or [1]
+            shape[rng.integers(0, len(shape))] = _number(rng, shape[0])
+            return found._replace(shape=tuple(shape))
+        case 2:
+            shape = list(found.shape) or [1]
+            whole = [tuple(shape[::-1]), (int(np.prod(shape)),), (*shape, 2), tuple(shape[1:])]
+            return found._replace(shape=whole[int(rng.integers(0, len(whole)))])
+        case _:
+            return found._replace(slabs=found.slabs * int(rng.choice([0, 1, 2, 100])))
