@@ -53,7 +53,7 @@ FLOORS = {
             " oracle.readout_cases oracle.reporting",
             "oracle.file_cases oracle.judging oracle.backends",
             "oracle.families oracle.calling",
-            "oracle.expecting oracle.around",
+            "oracle.expecting oracle.around oracle.corpus",
             "oracle.isolation oracle.answers",
             "oracle.check",
             "oracle",

@@ -1,39 +1,95 @@
-"""False alarms: the reference in float32 and float16, against cases from many seeds.
+"""False alarms: the reference in float32 and float16, against cases from many seeds, family by family.
 
-    python -m examples.backends.seeds 200
+    python -m examples.backends.seeds 200 [FAMILY ...]
 
-Nothing may differ, and in float32 no error may use more than a quarter of its bound.
+Nothing may differ, and in float32 no error may use more than a quarter of its bound.  What has been done is kept in
+results/seeds.json, with a digest of the names of each family's cases: a family that has changed is counted anew.
 """
 
+import hashlib
+import json
 import sys
+from pathlib import Path
 
 from refinr import oracle
 from refinr.oracle import operations
+from refinr.oracle.families import FAMILIES, generate
+
+KEPT = Path(__file__).parent / "results" / "seeds.json"
+DTYPES = ("float32", "float16")
+AT_ONCE = 25
+"""So many seeds of a family are counted, and kept, before the next.  A run that ends early goes on from there."""
 
 
-def alarms(seeds):
-    """Cases that differ, and the largest error over its bound, by dtype."""
+def digest(family):
+    """Of the names of a family's cases."""
+    return hashlib.sha256("\n".join(case.name for case in generate(family)).encode()).hexdigest()[:16]
+
+
+def alarms(family, seeds):
+    """By dtype: cases, those that differ, and the largest error over its bound."""
     found = {}
     for seed in seeds:
-        for dtype in ("float32", "float16"):
-            report = oracle.check_backend(operations, dtype=dtype, seed=seed, quiet=True)
-            differ, offered, largest = found.get(dtype, (0, 0, 0.0))
-            differ += report.count("differ") + report.count("raised")
+        for dtype in DTYPES:
+            report = oracle.check_backend(operations, family, dtype, seed=seed, quiet=True)
             shares = [result.share for result in report.results if result.state == "passed"]
-            found[dtype] = differ, offered + len(shares), max(largest, *shares)
+            differ = report.count("differ") + report.count("raised")
+            found[dtype] = together(found.get(dtype), (len(shares), differ, max(shares, default=0.0)))
     return found
 
 
-def main():
-    seeds = range(int(sys.argv[1]) if len(sys.argv) > 1 else 200)
+def together(one, other):
+    """Of two counts: cases and those that differ are added, of the largest errors the larger one counts."""
+    return other if one is None else (one[0] + other[0], one[1] + other[1], max(one[2], other[2]))
+
+
+def kept():
+    return json.loads(KEPT.read_text()) if KEPT.exists() else {}
+
+
+def count(seeds, families=()):
+    """Do what has not been done, and keep it."""
+    for family in families or FAMILIES:
+        done = kept().get(family, {})
+        if done.get("digest") != digest(family):
+            done = {"seeds": 0, "cases": len(generate(family)), "digest": digest(family)}
+        while done["seeds"] < seeds:
+            following = range(done["seeds"], min(done["seeds"] + AT_ONCE, seeds))
+            found = alarms(family, following)
+            done |= {dtype: together(done.get(dtype), found[dtype]) for dtype in DTYPES}
+            done["seeds"] = following.stop
+            all_of_them = kept() | {family: done}
+            text = json.dumps({name: all_of_them[name] for name in FAMILIES if name in all_of_them}, indent=1)
+            KEPT.write_text(text + "\n")
+
+
+def show():
+    """Print what is kept, and say whether anything is wrong with it."""
+    found = kept()
     bad = False
-    for dtype, (differ, offered, largest) in alarms(seeds).items():
+    print("family       seeds  cases of one  digest            float32  float16  false alarms  error / bound")
+    for family, row in found.items():
+        cases, wrong, largest = zip(*(row[dtype] for dtype in DTYPES), strict=True)
         print(
-            f"{dtype}: {len(seeds)} seeds, {offered} cases, {differ} false alarms, largest error / bound {largest:.2g}"
+            f"{family:12} {row['seeds']:5}  {row['cases']:12}  {row['digest']}  {cases[0]:7}  {cases[1]:7}"
+            f"  {sum(wrong):12}  {max(largest):13.2g}"
         )
-        bad |= differ > 0 or (dtype == "float32" and largest > 0.25)
+        bad |= sum(wrong) > 0 or largest[0] > 0.25
+    fewest = min(row["seeds"] for row in found.values())
+    print()
+    for dtype in DTYPES:
+        cases, wrong, largest = zip(*(row[dtype] for row in found.values()), strict=True)
+        print(
+            f"{dtype}: {fewest} seeds, {sum(cases)} cases, {sum(wrong)} false alarms,"
+            f" largest error / bound {max(largest):.2g}"
+        )
     return int(bad)
 
 
+def main(arguments):
+    count(int(arguments[0]) if arguments else 200, arguments[1:])
+    return show()
+
+
 if __name__ == "__main__":
-    raise SystemExit(main())
+    raise SystemExit(main(sys.argv[1:]))

@@ -154,8 +154,9 @@ def oracle(parser: argparse.ArgumentParser) -> None:
         "--families", type=lambda text: text.split(","), help="layers,mlp or patterns: 'mlp.mlp.siren*'"
     )
     parser.add_argument("--dtype", choices=list(FLOAT_TYPES), default="float32")
-    parser.add_argument("--cases", metavar="FOLDER", help="take the cases exported there")
-    parser.add_argument("--seed", type=int, default=0, help="other numbers in the same places")
+    parser.add_argument("--cases", metavar="FOLDER", help="take the cases exported there, not those of the corpus")
+    text = "make cases from this seed: other numbers in the same places (default: the frozen corpus, where it is)"
+    parser.add_argument("--seed", type=int, help=text)
     parser.add_argument("--repeat", type=int, default=0, metavar="N", help="the same call N times more: the same bits")
     text = "in which arrays the backend is given numbers"
     parser.add_argument("--arrays", choices=["numpy", "torch", "jax", "cupy"], default="numpy", help=text)

@@ -176,19 +176,31 @@ def oracle(options: argparse.Namespace) -> int:
 def _export(options: argparse.Namespace) -> int:
     from refinr import oracle  # many cases: loaded for this verb alone
 
-    oracle.export(options.target, oracle.cases(options.families))
+    oracle.export(options.target, _cases(options, options.families)[0])
     return 0
+
+
+def _cases(options: argparse.Namespace, families: list[str] | None) -> tuple[list[Any], str]:
+    """Cases, and where they are from: those in a folder, those of a seed, else the corpus."""
+    from refinr import oracle
+
+    if options.cases:
+        chosen = oracle.select(oracle.load(options.cases), families)
+        return chosen, f"{len(chosen)} cases of {options.cases}"
+    frozen = oracle.frozen(families) if options.seed is None else None
+    seed = options.seed or 0
+    return frozen or (oracle.cases(families, seed=seed), f"cases made here from seed {seed}")
 
 
 def _check(options: argparse.Namespace) -> int:
     from refinr import oracle
 
+    given, source = _cases(options, options.families)
     report = oracle.check_backend(
         options.target,
-        options.families,
-        options.dtype,
-        seed=options.seed,
-        given=_given(options),
+        dtype=options.dtype,
+        given=given,
+        source=source,
         quiet=True,
         expect=_expected(options),
         repeat=options.repeat,
@@ -203,21 +215,11 @@ def _check(options: argparse.Namespace) -> int:
 def _compare(options: argparse.Namespace) -> int:
     from refinr import oracle
 
+    given, source = _cases(options, None)  # of all of which there may be answers
     report = oracle.compare_answers(
-        options.target,
-        options.families,
-        options.dtype,
-        seed=options.seed,
-        given=_given(options),
-        expect=_expected(options),
+        options.target, options.families, options.dtype, given=given, source=source, expect=_expected(options)
     )
     return _told(options, report)
-
-
-def _given(options: argparse.Namespace) -> Any:
-    from refinr import oracle
-
-    return oracle.load(options.cases) if options.cases else None
 
 
 def _expected(options: argparse.Namespace) -> Any:

@@ -64,6 +64,7 @@ def compare_answers(
     given: Iterable[Case] | None = None,
     expect: Expectations | None = None,
     seed: int = 0,
+    source: str = "",
 ) -> Report:
     """Judge what another program answered.
 
@@ -80,6 +81,8 @@ def compare_answers(
     expect : Expectations, optional
     seed : int
         Of cases that are made here.
+    source : str
+        Of cases that are given: where they are from, for the heading.
 
     Raises
     ------
@@ -97,7 +100,7 @@ def compare_answers(
     chosen = select(known, families)
     expect.check(chosen)
     results = tuple(_results([expect.loosened(case) for case in chosen], files, dtype))
-    source = f"cases made here from seed {seed}" if given is None else f"{len(chosen)} cases given"
+    source = f"cases made here from seed {seed}" if given is None else source or f"{len(chosen)} cases given"
     return expect.report(Report(f"answers in {Path(folder).name}", dtype, results, source))
 
 

@@ -43,6 +43,7 @@ def check_backend(
     isolate: bool = False,
     timeout: float | None = None,
     notify: Notify | None = None,
+    source: str = "",
 ) -> Report:
     """Run a backend through the cases, look at what surrounds its calls, and print the table.
 
@@ -74,6 +75,8 @@ def check_backend(
         Seconds for each call of an isolated backend; one that takes longer has failed.
     notify : callable, optional
         Is told the name of each case before the call.
+    source : str
+        Of cases that are given: where they are from, for the heading.
 
     Returns
     -------
@@ -97,7 +100,7 @@ def check_backend(
     chosen = cases(families, seed=seed) if given is None else select(given, families)
     expect.check(chosen)
     asked = [expect.loosened(case) for case in chosen]
-    source = f"cases made here from seed {seed}" if given is None else f"{len(chosen)} cases given"
+    source = f"cases made here from seed {seed}" if given is None else source or f"{len(chosen)} cases given"
     if isolate:
         if not isinstance(backend, str):
             raise ValueError(f"backend: expected the name of one to be isolated, got {name_of(backend)}")

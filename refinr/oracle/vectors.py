@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import zipfile
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
@@ -107,8 +108,8 @@ def _index(file: str, content: bytes, outputs: dict[str, Output]) -> list[str]:
     return lines
 
 
-def load(folder: str | Path) -> tuple[Case, ...]:
-    """The cases that `export` wrote.
+def load(path: str | Path) -> tuple[Case, ...]:
+    """The cases that `export` wrote: a folder, or a zip archive of what was in it.
 
     Raises
     ------
@@ -119,7 +120,7 @@ def load(folder: str | Path) -> tuple[Case, ...]:
     """
     from safetensors.numpy import load as tensors_of
 
-    folder = Path(folder)
+    folder = zipfile.Path(path) if Path(path).is_file() else Path(path)
     manifest = json.loads((folder / "manifest.json").read_text())
     if manifest.get("format") != FORMAT or manifest["version"] not in CLASSES:
         raise ValueError(f"{folder}: expected {FORMAT} of version {VERSION} or older")

@@ -369,6 +369,7 @@ def test_the_command_takes_expectations_and_writes_reports(capsys, tmp_path):
     known = tmp_path / "known.txt"
     known.write_text("# of the first backend\nlayers.linear.*: mean, not sum\n")
     check = ["oracle", "check", "examples.backends.first", "--families", "layers.linear.1x7x3x5,layers.linear.2x1x*"]
+    check += ["--no-isolate"]
     files = [str(tmp_path / name) for name in ("report.json", "report.xml")]
     assert main([*check, "--json", files[0], "--junit", files[1], "--traceback", "--times"]) == 1
     report = json.loads(Path(files[0]).read_text())

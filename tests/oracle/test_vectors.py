@@ -55,7 +55,9 @@ def test_a_backend_can_be_checked_against_files(folder):
 
 
 def test_the_files_are_small_and_the_wheel_has_none_of_them(folder, tmp_path):
-    assert sum(path.stat().st_size for path in folder.iterdir()) < 13_000 * len(oracle.cases())
+    assert sum(path.stat().st_size for path in folder.iterdir()) < 13_000 * len(
+        oracle.cases()
+    )  # the frozen corpus: 8 MB
     with zipfile.ZipFile(tmp_path / "like.whl", "w", zipfile.ZIP_DEFLATED) as wheel:
         for path in (ROOT / "refinr").rglob("*"):
             if path.is_file() and path.suffix != ".pyc":
