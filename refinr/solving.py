@@ -151,9 +151,9 @@ def solve(
     kept = Kept(units)
     if journal is not None:
         identity = [container.VERSION, tiled.checksum, layout.to_json(), repr(search), name_of(library)]
-        kept = Journalled(units, raw_bytes(layout.outputs_each), journal, identity)
+        kept = Journalled(units, raw_bytes(layout.outputs_each), search.dtype, journal, identity)
     _run(tiled, network, units, kept, search, executor, library, group, progress)
-    found = assembled(layout, units, kept)
+    found = assembled(layout, units, kept, search.dtype)
     if found.undecided.any() and not exact:
         raise LosslessError(_undecided(layout, found, budget))
     return measure(

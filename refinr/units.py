@@ -63,6 +63,10 @@ class Kept:
         """Keep what was found of a unit."""
         self._found[number] = found
 
+    def beside(self, number: int) -> Found:
+        """What was found of a unit beside its weights."""
+        return self._found[number]._replace(weights=np.zeros(0))
+
     def take(self, number: int) -> Found:
         """What was found of a unit, and let go of it."""
         return self._found.pop(number)
@@ -71,12 +75,14 @@ class Kept:
 class Journalled(Kept):
     """The same in a file, a record a unit, filled up to the most that a unit can have."""
 
-    def __init__(self, units: list[Unit], raw_bytes: int, path: str | os.PathLike[str], identity: list[Any]) -> None:
+    def __init__(
+        self, units: list[Unit], raw_bytes: int, dtype: str, path: str | os.PathLike[str], identity: list[Any]
+    ) -> None:
         super().__init__(units)
         networks = max(len(unit.networks) for unit in units)
         most = max(len(unit.networks) * math.prod(unit.extent) for unit in units)
         sizes = dict.fromkeys(FOUND, (networks,)) | {"weights": (most,), "raw": (networks, raw_bytes)}
-        record = {name: np.empty((1, *sizes[name]), dtype) for name, dtype in FOUND.items()}
+        record = {name: np.empty((1, *sizes[name]), kind) for name, kind in (FOUND | {"weights": dtype}).items()}
         key = hashlib.sha256(json.dumps(identity, sort_keys=True).encode()).digest()
         self._journal = Journal(path, key, len(units), record)
 
@@ -92,6 +98,10 @@ class Journalled(Kept):
             record[name][0, : len(values)] = values
         self._journal.add([number], record, np.zeros(1, int), np.zeros(1, int))
 
+    def beside(self, number: int) -> Found:
+        """What was found of a unit beside its weights."""
+        return self.take(number)._replace(weights=np.zeros(0))
+
     def take(self, number: int) -> Found:
         """What was found of a unit, as it is in the file."""
         record = {name: p[number] for name, p in self._journal.params.items()}
@@ -102,27 +112,26 @@ class Journalled(Kept):
         return Found(**{name: values[: sizes[name]] for name, values in record.items()})
 
 
-def assembled(layout: Layout, units: list[Unit], kept: Kept) -> Found:
-    """What was found of all networks, in their order."""
-    parts = [kept.take(number) for number in range(len(units))]
+def assembled(layout: Layout, units: list[Unit], kept: Kept, dtype: str) -> Found:
+    """What was found of all networks, in their order, weights of that dtype; those of one unit at a time."""
+    beside = [kept.beside(number) for number in range(len(units))]
     numbers = np.concatenate([unit.networks for unit in units])
     order = np.argsort(numbers)
-    each = {
-        name: np.concatenate([getattr(part, name) for part in parts])[order]
+    features, undecided, impossible = (
+        np.concatenate([getattr(part, name) for part in beside])[order]
         for name in ("features", "undecided", "impossible")
-    }
-    raw = np.concatenate([part.raw for part in parts])
-    raw_numbers = numbers[np.concatenate([part.features for part in parts]) == 0]
-    ends = np.cumsum(each["features"], dtype=np.int64)
-    weights = np.empty(ends[-1], np.float32)
+    )
+    raw = np.concatenate([part.raw for part in beside])
+    raw_numbers = numbers[np.concatenate([part.features for part in beside]) == 0]
+    ends = np.cumsum(features, dtype=np.int64)
+    weights = np.empty(ends[-1], dtype)
     for number, unit in enumerate(units):
-        part = parts[number]
+        found = kept.take(number).weights
         first = 0
         for index in unit.tiles:
             networks = layout.networks_of(index)
             begin = int(ends[networks.start - 1]) if networks.start else 0
             size = int(ends[networks.stop - 1]) - begin
-            weights[begin : begin + size] = part.weights[first : first + size]
+            weights[begin : begin + size] = found[first : first + size]
             first += size
-        parts[number] = part._replace(weights=part.weights[:0])
-    return Found(weights=weights, raw=raw[np.argsort(raw_numbers)], **each)
+    return Found(features, weights, raw[np.argsort(raw_numbers)], undecided, impossible)

@@ -12,7 +12,7 @@ import numpy as np
 
 from refinr import cpu
 from refinr import xp as libraries
-from refinr.readouts import choosing, infeasible, quantise, real
+from refinr.readouts import choosing, infeasible, packing, quantise, real
 from refinr.readouts.batches import columns
 from refinr.readouts.networks import Readouts, by_network, certain
 from refinr.readouts.ragged import pack_bits, raw_bytes
@@ -54,6 +54,11 @@ class Search:
         """What files hold the weights in."""
         return INTEGERS if self.store == SMALLEST else self.store
 
+    @property
+    def dtype(self) -> str:
+        """Of the weights in memory."""
+        return packing.PACKINGS[self.holds].dtype
+
 
 class Task(NamedTuple):
     """Tiles of one extent whose networks are solved together: all that a worker needs to know."""
@@ -74,7 +79,7 @@ class Found(NamedTuple):
     features: np.ndarray
     """0 where it is raw."""
     weights: np.ndarray
-    """As files hold them: those of one network after another, float32; without those of raw networks."""
+    """As files hold them, of `packing.Packing.dtype`: those of one network after another; none of raw networks."""
     raw: np.ndarray
     """The bits of raw networks (raw, bytes)."""
     undecided: np.ndarray
@@ -83,8 +88,8 @@ class Found(NamedTuple):
     """Whether there is a proof that it was."""
 
 
-FOUND = {"features": "u4", "weights": "f4", "raw": "u1", "undecided": "?", "impossible": "?"}
-"""The same as records of a journal."""
+FOUND = {"features": "u4", "raw": "u1", "undecided": "?", "impossible": "?"}
+"""The others as records of a journal."""
 
 
 def find(task: Task, search: Search, xp: str = "numpy") -> Found:
@@ -99,7 +104,7 @@ def find(task: Task, search: Search, xp: str = "numpy") -> Found:
     raw = np.zeros((int((features == 0).sum()), raw_bytes(int(np.prod(task.tile)))), np.uint8)
     bits = pack_bits(targets.T[features == 0] > 0)
     raw[:, : bits.shape[1]] = bits
-    return Found(features, weights, raw, undecided, impossible)
+    return Found(features, weights.astype(search.dtype), raw, undecided, impossible)
 
 
 def _integer(network: SignReadouts, S: Array, search: Search) -> tuple[np.ndarray, ...]:
@@ -107,7 +112,7 @@ def _integer(network: SignReadouts, S: Array, search: Search) -> tuple[np.ndarra
     w = to_host(choice.weights).T  # (E, D)
     none = np.zeros(len(w), bool)
     weights = w[np.arange(w.shape[1]) < choice.features[:, None]]
-    return choice.features, weights.astype(np.float32), none, none
+    return choice.features, weights, none, none
 
 
 def _real(network: Readouts, extent: tuple[int, ...], S: Array, search: Search) -> tuple[np.ndarray, ...]:

@@ -14,6 +14,9 @@ import numpy as np
 from refinr.files import storing, trits
 from refinr.tables import look_up
 
+PORTION = 2**20
+"""Weights turned into bits at a time, a multiple of eight: single bits take a byte each on the way."""
+
 
 class Packing(NamedTuple):
     """How a file holds weights.
@@ -21,7 +24,7 @@ class Packing(NamedTuple):
     Parameters
     ----------
     dtype : str
-        Of the weights.
+        Of the weights in memory: no wider than need be, for they may be many.
     pack : callable (array (n,)) -> array
         Raises ValueError for weights that it cannot hold.
     unpack : callable (array, n) -> array (n,)
@@ -36,18 +39,29 @@ class Packing(NamedTuple):
 
 
 def _float(store: str) -> Packing:
-    return Packing(
-        "float32",
-        lambda w: storing.pack(w, store),
-        lambda stored, n: storing.unpack(stored, store, (n,), "float32"),
-        lambda n: n * storing.STORES[store].dtype.itemsize,
-    )
+    row = storing.STORES[store]
+    native = row.dtype.kind == "f"  # numbers that NumPy knows, and that can stay as they are in a mapped file
+    dtype = row.dtype.newbyteorder("=").name if native else "float32"
+
+    def pack(w: np.ndarray) -> np.ndarray:
+        return w.astype(row.dtype, copy=False) if native and w.dtype == dtype else storing.pack(w, store)
+
+    def unpack(stored: np.ndarray, n: int) -> np.ndarray:
+        if native and (stored.dtype, stored.shape) == (row.dtype, (n,)):
+            return stored
+        return storing.unpack(stored, store, (n,), "float32")
+
+    return Packing(dtype, pack, unpack, lambda n: n * row.dtype.itemsize)
 
 
-def _bits(bits: int, lowest: int, step: int, dtype: str) -> Packing:
+def _bits(bits: int, lowest: int, step: int) -> Packing:
     """Whole numbers ``lowest + step k`` by k, of so many bits each, the lowest first."""
 
     def pack(w: np.ndarray) -> np.ndarray:
+        parts = [pack_some(w[at : at + PORTION]) for at in range(0, w.size, PORTION)]
+        return np.concatenate(parts) if parts else np.zeros(0, np.uint8)
+
+    def pack_some(w: np.ndarray) -> np.ndarray:
         k = (w.astype(np.int64) - lowest) // step
         if not np.array_equal(lowest + step * k, w) or (k.size and (k.min() < 0 or k.max() >> bits)):
             raise ValueError(f"weights: expected whole numbers from {lowest} in steps of {step}, of {bits} bits")
@@ -60,22 +74,29 @@ def _bits(bits: int, lowest: int, step: int, dtype: str) -> Packing:
     def unpack(stored: np.ndarray, n: int) -> np.ndarray:
         if (stored.dtype, stored.shape) != (np.dtype(np.uint8), (size(n),)):
             raise ValueError(f"weights: expected {size(n)} bytes, got {stored.dtype} {stored.shape}")
+        w = np.empty(n, np.int8)
+        for at in range(0, n, PORTION):
+            count = min(PORTION, n - at)
+            w[at : at + count] = unpack_some(stored[at * bits // 8 :][: size(count)], count)
+        return w
+
+    def unpack_some(stored: np.ndarray, n: int) -> np.ndarray:
         each = np.unpackbits(stored, bitorder="little")
         if each[n * bits :].any():
             raise ValueError("weights: the last byte is filled up with something else than zeros")
         k = np.packbits(each[: n * bits].reshape(n, bits), axis=1, bitorder="little").reshape(n)
-        return (lowest + step * k.astype(np.int16)).astype(dtype)
+        return lowest + step * k.astype(np.int16)
 
-    return Packing(dtype, pack, unpack, size)
+    return Packing("int8", pack, unpack, size)
 
 
 REAL: dict[str, Packing] = {name: _float(name) for name in storing.STORES}
-REAL |= {"int8": _bits(8, -128, 1, "float32"), "int5": _bits(5, -16, 1, "float32")}
+REAL |= {"int8": _bits(8, -128, 1), "int5": _bits(5, -16, 1)}
 """Of weights that are real numbers."""
 
 LEVELS: dict[str, Packing] = {
     "ternary": Packing("int8", trits.pack, lambda stored, n: trits.unpack(stored, (n,)), lambda n: -(-n // 5)),
-    "binary": _bits(1, -1, 2, "int8"),
+    "binary": _bits(1, -1, 2),
 }
 """Of weights of a few levels."""
 
@@ -99,7 +120,7 @@ def unpack(stored: np.ndarray, store: str, count: int) -> np.ndarray:
     Examples
     --------
     >>> unpack(np.array([1, 126], "uint8"), "int5", 3).tolist()
-    [-15.0, 0.0, 15.0]
+    [-15, 0, 15]
     """
     return look_up(PACKINGS, store, "store").unpack(stored, count)
 

@@ -42,10 +42,10 @@ class Ragged:
         return self.counts[networks.start : networks.stop] == 0
 
     def dense(self, networks: range, most: int) -> np.ndarray:
-        """Weights of some networks (E, most), with zeros behind."""
+        """Weights of some networks, float32 (E, most), with zeros behind."""
         counts = self.counts[networks.start : networks.stop].astype(np.int64)
         first, last = (int(self._ends[end - 1]) if end else 0 for end in (networks.start, networks.stop))
-        result = np.zeros((len(counts), most), self._weights.dtype)
+        result = np.zeros((len(counts), most), np.float32)
         result[np.arange(most) < counts[:, None]] = self._weights[first:last]
         return result
 

@@ -80,7 +80,7 @@ class SignReadouts(Solved):
             raise ValueError(f"rungs: expected at most {len(self.ladder)}, as the ladder has")
 
     def _outputs(self, ragged: Ragged, networks: range, extent: tuple[int, ...], xp: ModuleType) -> np.ndarray:
-        w = ragged.dense(networks, max(self.ladder)).astype(np.float32)  # (E, D)
+        w = ragged.dense(networks, max(self.ladder))  # (E, D)
         counts = ragged.counts[networks.start : networks.stop]
         z = np.zeros((math.prod(extent), len(w)), np.float32)
         for D in set(counts.tolist()) - {0}:
