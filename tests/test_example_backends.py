@@ -11,7 +11,7 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from examples.backends import array_api, first, jax_backend
+from examples.backends import array_api, broken, first, jax_backend, numba_backend
 from refinr import losses, mlp, oracle
 from refinr.mlp import MLP
 from tests.conftest import BACKENDS
@@ -44,6 +44,29 @@ def test_array_libraries(library, dtype):
     report = oracle.check_backend(library(), dtype=dtype, quiet=True)
     assert report.ok, str(report)
     assert report.count("passed") + report.count("not offered") == len(report.results)
+
+
+# the kernels of loops; those of single numbers are inside them, and compiling each takes a second
+NUMBA = ["layers.*", "mlp.mlp.*", "optim.*", "refused.linear.*"]
+
+
+def test_numba():
+    report = oracle.check_backend(numba_backend, NUMBA, quiet=True)
+    assert report.ok, str(report)
+    assert report.count("passed") == len(report.results)
+    assert not any(
+        result.left_out for result in report.results if result.operation != "mlp"
+    )  # fused: none between layers
+    assert oracle.check_backend(numba_backend, "losses.mse.1x1", "float16", quiet=True).count("not implemented") == 1
+
+
+def test_a_broken_fused_kernel_is_told_by_where_its_blocks_are_not_full():
+    report = oracle.check_backend(broken.backend(), "layers", quiet=True)
+    text = str(report)
+    assert "layers.linear.1x300x7x5-shared: db differs\n  in forward order, agree before it: y, dw\n" in text
+    assert "  fails in 9, all with N > 8 and no multiple of it; passes in 38, none with that\n" in text
+    page = (ROOT / "examples" / "backends" / "README.md").read_text()
+    assert f"```python{broken.RIGHT}```" in page
 
 
 def test_the_first_backend_is_wrong_where_its_page_says():

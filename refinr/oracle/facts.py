@@ -67,7 +67,7 @@ def told_apart(failed: Iterable[Facts], passed: Iterable[Facts]) -> str:
     failed = list(failed)
     passed = list(passed)
     keys = [key for key in failed[0] if all(key in one for one in failed)]
-    for test in (_value, _size):
+    for test in (_value, _size, _tail):
         for key in keys:
             for text, holds in test(key, failed[0][key]):
                 if all(holds(one[key]) for one in failed) and not any(key in one and holds(one[key]) for one in passed):
@@ -95,6 +95,17 @@ def _size(key: str, value: Any) -> Iterator[Test]:
         yield f"{key} > {step}", partial(_compares, operator.gt, step)
         yield f"{key} < {step}", partial(_compares, operator.lt, step)
         yield f"{key} not a multiple of {step}", partial(_compares, operator.mod, step)
+
+
+def _tail(key: str, value: Any) -> Iterator[Test]:
+    """More than one block, and the last one not full: where loops over blocks go wrong."""
+    if _is_number(value):
+        for step in STEPS:
+            yield f"{key} > {step} and no multiple of it", partial(_has_a_tail, step)
+
+
+def _has_a_tail(step: int, value: Any) -> bool:
+    return _compares(operator.gt, step, value) and _compares(operator.mod, step, value)
 
 
 def _compares(relation: Callable[[Any, Any], Any], step: int, value: Any) -> bool:

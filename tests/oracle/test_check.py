@@ -348,6 +348,17 @@ def test_failures_are_explained_by_what_those_that_pass_have_not():
     assert "  options: omega = 10.0\n" in text
 
 
+def test_a_block_that_is_not_full_is_told_apart():
+    def in_blocks(**arguments):
+        rows = arguments["x"].shape[-2]
+        result = operations.linear(**arguments)
+        return result | {"db": 2.0 * result["db"]} if rows > 8 and rows % 8 else result
+
+    text = str(_check(SimpleNamespace(linear=in_blocks), "layers"))
+    assert ", all with N > 8 and no multiple of it; passes in " in text
+    assert text.split("no multiple of it; passes in ")[1].split("\n")[0].endswith(", none with that")
+
+
 def test_an_operation_that_exits_has_failed():
     report = _check(SimpleNamespace(mse=lambda **_: sys.exit(0)), "losses.mse.*")
     assert {result.state for result in report.results if result.operation == "mse"} == {"raised"}
