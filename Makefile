@@ -6,7 +6,7 @@ EXACT := tests/theorems $(patsubst %,tests/test_%.py,planes decisions decomposit
 	tests/files/test_container.py tests/files/test_signals.py
 PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check
 
-.PHONY: demo test lint docs bench fuzz oracle mutants nightly notebooks figures clean
+.PHONY: demo test lint docs bench fuzz oracle mutants nightly tutorials notebooks figures clean
 
 demo: .venv/demo
 	$(BIN)/refinr demo
@@ -38,6 +38,9 @@ bench: .venv/bench
 	$(BIN)/python -m benchmarks.expansion
 	$(BIN)/python -m benchmarks.ternary
 	$(BIN)/python -m benchmarks.weight_precision
+
+tutorials: .venv/tutorials
+	$(BIN)/jupyter lab tutorials
 
 notebooks: .venv/tutorials
 	$(BIN)/python tutorials/build.py

@@ -340,7 +340,7 @@ class INR(indexing.OnDemand):
             first = tuple(points[outside][0].tolist())
             raise ValueError(f"points: expected 0 to {tuple(n - 1 for n in layout.grid)}, got {first}")
         planes = layout.outputs_in_all // math.prod(self.shape)
-        result: np.ndarray = np.empty((len(points), layout.channels, planes), np.float32)
+        result: np.ndarray = np.zeros((len(points), layout.channels, planes), np.float32)
         for which, z in layout.outputs_at(self.params, points, xp):
             values = layout.cut.values(z, layout.first)  # (N, C, P)
             result = result.astype(values.dtype, copy=False)

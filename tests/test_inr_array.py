@@ -159,6 +159,13 @@ def test_at_samples_points_are_logits(options, shape):
     np.testing.assert_allclose(inr.at(points[::-1])[::-1], expected, rtol=0, atol=rounding)  # in any order
 
 
+def test_points_are_not_read_from_memory_that_nobody_wrote(monkeypatch):
+    inr = _rough(_noise("int16", (7, 5)) >> 9, decomposition="none", max_steps=2)
+    signalling = np.uint32(0x7FA00000).view("float32")  # a NaN that warns when it is cast
+    monkeypatch.setattr(np, "empty", lambda shape, dtype=float: np.full(shape, signalling, dtype))
+    assert np.isfinite(inr.at([[2.5, 3.25]])).all()
+
+
 @pytest.mark.parametrize("dtype", ["uint8", "int16", "bool", "float32", "float64"])
 def test_direct_fits_give_values_in_the_samples_unit(dtype):
     original = np.random.default_rng(0).normal(-3, 40, (7, 5)).astype(dtype)

@@ -9,6 +9,7 @@
 # **Need:** Python and a little NumPy. No calculus yet.
 
 # %%
+import lesson
 import matplotlib.pyplot as plt
 import numpy as np
 
@@ -20,13 +21,14 @@ rng = np.random.default_rng(0)
 
 # %% [markdown]
 # ## A number is a sum of bits
-# An unsigned integer `q` below `2^n` is a *code* of `n` bits. Its bit number `i`, counted from the least significant
+# An unsigned integer $q$ below $2^n$ is a *code* of $n$ bits. Its bit number $i$, counted from the least significant
 # one, and the way back are
 #
-#     B_i = (q >> i) & 1            q = sum_i 2^i B_i
+# $$B_i = \lfloor q / 2^i \rfloor \bmod 2, \qquad q = \sum_i 2^i B_i$$
 #
-# So 13 = 1 + 4 + 8 has the bits 1, 0, 1, 1. For a whole array of codes the bits number `i` make an array too: a
-# *plane*. `planes.to_planes` puts the planes on a last axis, least significant first.
+# or `(q >> i) & 1` in code, which shifts the bits down and keeps the lowest. So 13 = 1 + 4 + 8 has the bits 1, 0, 1, 1.
+# For a whole array of codes the bits number $i$ make an array too: a *plane*. `planes.to_planes` puts the planes on a
+# last axis, least significant first.
 
 # %%
 thirteen = [(13 >> i) & 1 for i in range(4)]
@@ -87,9 +89,10 @@ plt.show()
 
 # %% [markdown]
 # ## Gray code
-# From 127 to 128 is a small step, but all eight bits change. In the *Gray code* `q ^ (q >> 1)` neighbours always differ
-# in exactly one bit. Counting from 0 to 255 changes 502 bits in plain binary, and 255 in Gray code. In our image each
-# Gray plane is about as restless as the plain plane above it (to 0.04): one more plane is a map.
+# From 127 to 128 is a small step, but all eight bits change. In the *Gray code* `q ^ (q >> 1)` (`^` is *exclusive or*,
+# XOR: the bits in which two numbers differ) neighbours always differ in exactly one bit. Counting from 0 to 255 changes
+# 502 bits in plain binary, and 255 in Gray code. In our image each Gray plane is about as restless as the plain plane
+# above it (to 0.04): one more plane is a map.
 
 # %%
 codes16 = np.arange(2**16, dtype="uint16")
@@ -106,10 +109,10 @@ assert abs(restlessness(gray)[:-1] - restlessness(plain)[1:]).max() < 0.04
 
 # %% [markdown]
 # ## Floats are integers in disguise
-# A float32 has 32 bits: a sign `s`, 8 bits of exponent `e`, 23 bits of mantissa `m`. Unless `e` is 0 or 255 its value
+# A float32 has 32 bits: a sign $s$, 8 bits of exponent $e$, 23 bits of mantissa $m$. Unless $e$ is 0 or 255 its value
 # is
 #
-#     (-1)^s 2^(e - 127) (1 + m / 2^23)
+# $$(-1)^s\; 2^{e - 127}\; (1 + m / 2^{23})$$
 #
 # Read as integers, positive floats are in order already: a larger exponent wins, then a larger mantissa. Negative ones
 # run backwards. `planes.to_codes` mends that: it flips all bits of a negative float and only the sign bit of the
@@ -150,8 +153,8 @@ plt.show()
 # flickers with the wave. In Gray code only the highest plane does.
 
 # %%
-t = np.arange(1200) / 8000
-chord = sum(np.sin(2 * np.pi * f * t) for f in (220, 277, 330)) * np.exp(-25 * t)
+t = np.arange(4000) / 8000
+chord = sum(np.sin(2 * np.pi * f * t) for f in (220, 277, 330)) * np.exp(-10 * t)
 sound = np.round(9000 * chord).astype("int16")
 codes, _ = planes.to_codes(sound)
 assert (planes.from_codes(codes, "int16") == sound).all()
@@ -159,14 +162,22 @@ zero = planes.to_codes(np.array([-1, 0], "int16"))[0]
 assert np.bitwise_count(zero[0] ^ zero[1]) == 16
 assert np.flatnonzero(np.diff(planes.to_planes(zero, 16, gray=True).astype(int), axis=0)).tolist() == [15]
 
+first = slice(0, 1200)
 figure, axes = plt.subplots(3, 1, figsize=(10, 5), sharex=True, layout="constrained")
-axes[0].plot(t, sound)
+axes[0].plot(t[first], sound[first])
 axes[0].set_ylabel("sample")
 for a, name, flag in ((axes[1], "plain", False), (axes[2], "Gray", True)):
-    a.imshow(planes.to_planes(codes, 16, gray=flag).T, aspect="auto", origin="lower", extent=(0, t[-1], -0.5, 15.5))
+    cut = planes.to_planes(codes[first], 16, gray=flag)  # (1200, 16)
+    a.imshow(cut.T, aspect="auto", origin="lower", extent=(0, 0.15, -0.5, 15.5))
     a.set_ylabel(f"{name} plane")
 axes[2].set_xlabel("seconds")
 plt.show()
+
+# %% [markdown]
+# A notebook plays it.
+
+# %%
+lesson.listen(sound, rate=8000)
 
 # %% [markdown]
 # ## Never with floats
@@ -187,8 +198,12 @@ assert (np.rint(float_planes @ 2.0 ** np.arange(8)) == levels).all()
 # %% [markdown]
 # ## Why planes
 # Scale codes to [0, 1] and let something approximate them: a network, say. The nearest code is the right one as long as
-# the error stays below half a step, `eps(n) = 1 / (2 (2^n - 1))`. For 16 bits that is 1/131070. For a plane it is 1/2.
-# So noise of up to 0.49 on every plane does no harm, while noise of 0.001 on the values makes the low planes worthless.
+# the error stays below half a step, the *tolerance*
+#
+# $$\epsilon(n) = \frac{1}{2\,(2^n - 1)}$$
+#
+# For 16 bits that is 1/131070. For a plane it is 1/2. So noise of up to 0.49 on every plane does no harm, while noise
+# of 0.001 on the values makes the low planes worthless.
 
 # %%
 assert (theory.tolerance(16).denominator, theory.tolerance(1).denominator) == (131070, 2)
@@ -200,10 +215,45 @@ assert (planes.from_planes(decided, 16, dtype="uint16") == codes).all()
 
 noisy_values = (codes / 65535 + rng.uniform(-0.001, 0.001, 10_000)).clip(0, 1)
 rounded = np.rint(noisy_values * 65535).astype("uint16")
-rates = metrics.bit_error_rate_per_plane(codes, rounded, 16)
+rates = metrics.bit_error_rate_per_plane(codes, rounded, 16)  # the share of wrong bits in each plane
 assert (abs(rates[:4] - 0.5) < 0.03).all()
 assert rates[15] < 0.01
-print("wrong bits per plane:", rates.round(3))
+print("share of wrong bits in each plane:", rates.round(3))
+
+# %% [markdown]
+# ## Your turn
+# What is bit $i$ of the code $q$? Put it in place of the dots, with shifts and masks, and run the cell.
+
+
+# %%
+def bit(q, i):
+    return ...
+
+
+def from_planes(q, i):
+    return planes.to_planes(np.uint16([q]), 16)[0, i]
+
+
+lesson.check(bit, from_planes, (13, 0), (13, 1), (40_000, 15), (40_000, 6))
+
+# %% [markdown]
+# <details><summary>Solution</summary>
+#
+# ```python
+# def bit(q, i):
+#     return (q >> i) & 1
+#
+#
+# lesson.check(bit, from_planes, (13, 0), (13, 1), (40_000, 15), (40_000, 6))
+# ```
+# </details>
+
+# %% [markdown]
+# ## Summary
+# - An array of n-bit codes is n planes of one bit each, and shifts and masks of integers take it apart without loss.
+# - High planes are maps, low ones look like noise; Gray code makes most of them calmer by one plane.
+# - Integers, floats and sounds all are codes, in an order that is kept: what works for codes works for all of them.
+# - A value of n bits has to be right to 1 / (2 (2^n - 1)) of its range, a bit to one half.
 
 # %% [markdown]
 # ## Exercises
@@ -218,11 +268,11 @@ print("wrong bits per plane:", rates.round(3))
 # ```
 # </details>
 #
-# **2.** Undo the Gray code: bit `i` of `q` is the XOR of all Gray bits from `i` upwards. Why?
+# **2.** Undo the Gray code: bit $i$ of $q$ is the XOR of all Gray bits from $i$ upwards. Why?
 # <details><summary>Solution</summary>
 #
-# Gray bit `i` is `q_i ^ q_(i+1)`. In the XOR of all of them from `i` upwards every bit above `i` appears twice and
-# cancels; `q_i` stays.
+# Gray bit $i$ is the XOR of bits $i$ and $i + 1$ of $q$. In the XOR of all of them from $i$ upwards every bit above $i$
+# appears twice and cancels; bit $i$ stays.
 #
 # ```python
 # g = planes.to_planes(gray16, 16)
@@ -234,7 +284,7 @@ print("wrong bits per plane:", rates.round(3))
 # **3.** How many float32 numbers are there from 1.0 up to, but not including, 2.0? And from 2.0 to 4.0?
 # <details><summary>Solution</summary>
 #
-# Codes are consecutive integers, so subtract them. An exponent has `2^23` mantissas, wherever it is: floats are twice
+# Codes are consecutive integers, so subtract them. An exponent has $2^{23}$ mantissas, wherever it is: floats are twice
 # as far apart from 2 on.
 #
 # ```python

@@ -5,7 +5,7 @@
 # what it costs to store; keep it in a file.
 #
 # **Learn:** why the first layer should turn at about half the Nyquist frequency; what a margin is good for, and for
-# what not; why lossless is not compressed.
+# what not; what there is between the samples; why lossless is not compressed.
 #
 # **Need:** tutorials 01 to 03.
 
@@ -16,6 +16,7 @@ import tempfile
 import zlib
 from pathlib import Path
 
+import lesson
 import matplotlib.pyplot as plt
 import numpy as np
 
@@ -58,16 +59,16 @@ plt.show()
 
 # %% [markdown]
 # ## The first layer and Nyquist
-# A neuron of the first layer is a wave over the image, `sin(s x + b)`; its frequency `s` is a weight times omega. The
-# grid has `n` samples over [-1, 1], so its spacing is `2 / (n - 1)`, and a wave that turns by pi from one sample to the
-# next has the frequency
+# A neuron of the first layer is a wave over the image, $\sin(s x + b)$; its frequency $s$ is a weight times $\omega$.
+# The grid has $n$ samples over [-1, 1], so its spacing is $2 / (n - 1)$, and a wave that turns by $\pi$ from one sample
+# to the next has the *Nyquist frequency*
 #
-#     nyquist = pi (n - 1) / 2
+# $$\text{nyquist} = \frac{\pi (n - 1)}{2}$$
 #
 # Nothing on the grid is faster: a wave beyond it takes the same values as one below. Later layers make new frequencies
-# out of these waves, but slow waves are a poor start for planes that change from pixel to pixel. SIREN draws its first
-# weights from U(-1/I, 1/I) and multiplies by 30: with two coordinates up to 15, however large the image. For 32 pixels
-# that is 0.31 of Nyquist; for 256 pixels only 0.037.
+# out of these waves, but slow waves are a poor start for planes that change from pixel to pixel. A SIREN (tutorial 03)
+# draws its first weights evenly from $-1/I$ to $1/I$, with $I$ coordinates, and multiplies by $\omega = 30$: with two
+# coordinates up to 15, however large the image. For 32 pixels that is 0.31 of Nyquist; for 256 pixels only 0.037.
 
 # %%
 (nyquist, _) = coords.nyquist((32, 32))
@@ -86,8 +87,9 @@ for a, share in zip(axes, (0.04, 0.5, 1.5), strict=True):
 plt.show()
 
 # %% [markdown]
-# Now draw the first weights from U(-s, s) for several `s`, everything else equal, and count the steps until no bit is
-# wrong. `refinr.fit` takes `s` as `first_scale`; its default is half of Nyquist.
+# Now draw the first weights (times omega) evenly from minus to plus some largest frequency, everything else equal, and
+# count the steps until no bit is wrong. `refinr.fit` takes that frequency as `first_scale`; its default is half of
+# Nyquist. Every plane's network has its own random start, so a mean over the planes is one over as many starts.
 
 # %% tags=["picture"]
 shares = [0.04, 0.08, 0.15, 0.3, 0.5, 1, 2] if small else [0.04, 0.3, 0.5, 2]
@@ -155,6 +157,69 @@ assert typical[0] < typical[0.5] < typical[2] / 1.2
 # margin indeed, and even storing the parameters as float16 changes no bit. A margin of 2 costs many more steps and buys
 # less than it promises: the typical logit has grown too, and with it what a relative error does to it.
 #
+# ## Between the samples
+# A network is a function of any coordinates, not only of those of samples. `inr.at` asks it anywhere. It is tempting to
+# zoom. But nobody has said what the bits are between the samples, and a plane's network has no reason to take a short
+# way from one sample to the next: it just has to be on the right side of 0 at both. One wrong high bit, and the value
+# jumps by half the range: planes *shatter* between the samples. Direct regression is a function of the value itself.
+# Whether it can be zoomed is up to the first layer: with waves up to half of Nyquist it swings between samples as
+# planes do, with waves up to a quarter it goes nearly straight from one to the next, and takes longer to become exact.
+# Planes shatter with either. Let us measure how far all are from the straight line between neighbours, which differ by
+# 20 metres.
+
+# %%
+quarter, half = (tuple(share * f for f in coords.nyquist((size, size))) for share in (0.25, 0.5))
+ways = {"direct regression": {"decomposition": "none", "hidden": (60, 60), "lr": 2**-9}, "bit planes": {}}
+found = {
+    (name, scale): refinr.fit(image, **options, first_scale=scale)
+    for name, options in ways.items()
+    for scale in (quarter, half)
+}
+assert all(fit.lossless for fit in found.values())
+
+
+def zoomed(inr, points):
+    """Values at points (n, 2), in samples; of planes, the codes that their signs make."""
+    answers = inr.at(points)[:, 0]  # (n, B) logits, or (n, 1) values
+    if answers.shape[1] == 1:
+        return answers[:, 0]
+    return planes.from_planes((answers > 0).astype("uint8"), B, dtype="uint16") + float(image.min())
+
+
+on_grid = np.stack(np.mgrid[0:size, 0:size], axis=-1).reshape(-1, 2)
+assert all((zoomed(fit, on_grid).round() == image.ravel()).all() for fit in found.values())
+
+middles = np.stack(np.mgrid[0:size, 0.5 : size - 1], axis=-1).reshape(-1, 2)  # between neighbours of a row
+straight = (image[:, 1:] / 2 + image[:, :-1] / 2).ravel()
+for (name, scale), fit in found.items():
+    away = abs(zoomed(fit, middles) - straight).mean()
+    share = "half" if scale == half else "a quarter"
+    print(f"{name}, {share} of Nyquist: {away:.1f} m away, {fit.report.steps:.0f} steps")
+    assert (away < 7) == (name == "direct regression" and scale == quarter)
+
+part = np.linspace(2, 10, 97)  # eight samples, twelve steps from one to the next
+places = np.stack(np.meshgrid(part, part, indexing="ij"), axis=-1).reshape(-1, 2)
+figure, axes = plt.subplots(1, 4, figsize=(13, 3.2), width_ratios=[1, 1, 1, 1.4], layout="constrained")
+axes[0].imshow(image[2:11, 2:11], vmin=image.min(), vmax=image.max())
+axes[0].set_title("samples")
+for a, name in zip(axes[1:], ways, strict=False):
+    fit = found[name, quarter]
+    a.imshow(zoomed(fit, places).reshape(97, 97), vmin=image.min(), vmax=image.max())
+    a.set_title(f"{name}, zoomed")
+    row = np.stack([np.full(97, 5), part], axis=-1)
+    axes[3].plot(part, zoomed(fit, row), label=name, linewidth=1)
+axes[3].plot(np.arange(2, 11), image[5, 2:11], "ko", label="samples")
+axes[3].set(title="along row 5", xlabel="column")
+axes[3].legend(fontsize=8)
+for a in axes[:3]:
+    a.set(xticks=[], yticks=[])
+plt.show()
+
+# %% [markdown]
+# So the two ways give the same array and different functions (the picture has a quarter of Nyquist). Who wants the
+# array back, bit by bit, may take either. Who wants to zoom takes regression with slow waves, or interpolates what
+# planes decode.
+#
 # ## In a file
 # An `.inr` file keeps the parameters, how they are laid out, and a checksum of the samples. If decoding ever gives
 # other samples, it raises an error instead of returning them.
@@ -177,10 +242,11 @@ except refinr.LosslessError as error:
 # %% [markdown]
 # ## What it costs
 # An honest count, in bits a pixel: the networks take more than ten times the room of the raw codes, even in float16. No
-# method for *all* images can do with less than raw (`theory.counting_bound`): `2^(N n)` images need as many different
-# settings of the parameters. A compressor does a little better on landscapes, because they are few among all images.
-# The paper's network, for a 256 x 256 image of 3 x 16 = 48 bits a pixel, has 1,316,867 parameters: 643 bits a pixel.
-# What a network of this kind is for is another matter: it is an exact function in place of an array.
+# method for *all* images can do with less than raw (`theory.counting_bound`): the $2^{N B}$ images of $N$ samples of
+# $B$ bits need as many different settings of the parameters. A compressor does a little better on landscapes, because
+# they are few among all images. The network of the paper that all this follows (Han et al., CVPR 2025, arXiv
+# 2502.21001), for a 256 x 256 image of 3 x 16 = 48 bits a pixel, has 1,316,867 parameters: 643 bits a pixel. What a
+# network of this kind is for is another matter: it is an exact function in place of an array.
 
 # %%
 differences = np.diff(np.diff(codes.astype("int16"), axis=0, prepend=0), axis=1, prepend=0).astype("int16")
@@ -203,6 +269,38 @@ axes.set(xscale="log", xlabel="bits a pixel", xlim=(1, 2000))
 plt.show()
 
 # %% [markdown]
+# ## Your turn
+# What is the Nyquist frequency of an axis of $n$ samples over [-1, 1]? Put it in place of the dots.
+
+
+# %%
+def nyquist_frequency(n):
+    return ...
+
+
+lesson.check(nyquist_frequency, lambda n: coords.nyquist((n,))[0], 2, 32, 256, 1000)
+
+# %% [markdown]
+# <details><summary>Solution</summary>
+#
+# ```python
+# def nyquist_frequency(n):
+#     return np.pi * (n - 1) / 2
+#
+#
+# lesson.check(nyquist_frequency, lambda n: coords.nyquist((n,))[0], 2, 32, 256, 1000)
+# ```
+# </details>
+
+# %% [markdown]
+# ## Summary
+# - `refinr.fit` trains a network a plane until every sign is right, by a margin.
+# - First-layer frequencies up to about half of Nyquist are a good start for any image; SIREN's own depend on its size.
+# - A margin of 0.5 stands far more than rounding; a larger one costs steps and buys little.
+# - Between the samples planes shatter, whatever their first layer: they are for arrays, not for zooming.
+# - Lossless is not compressed: parameters take many times the room of the samples.
+
+# %% [markdown]
 # ## Exercises
 # **1.** Fit `image[:16, :16]` with `hidden=(8, 8, 8)` and with `(16, 16, 16)`, margin 0. What do saved parameters cost?
 # <details><summary>Solution</summary>
@@ -215,7 +313,7 @@ plt.show()
 # ```
 # </details>
 #
-# **2.** A sound is cut into tiles of 1024 samples. Where would SIREN's first layer, U(-1, 1) times 30, be?
+# **2.** A sound is cut into tiles of 1024 samples. Where would SIREN's first layer, from -1 to 1 times 30, be?
 # <details><summary>Solution</summary>
 #
 # At 0.019 of Nyquist: far to the left of our picture.
@@ -225,10 +323,10 @@ plt.show()
 # ```
 # </details>
 #
-# **3.** Why does everything here decide by `z > 0`, not by rounding `sigmoid(z)`? Try `z = 1e-8` in float32.
+# **3.** Why does everything here decide by $z > 0$, not by rounding $\mathrm{sigmoid}(z)$? Try `z = 1e-8` in float32.
 # <details><summary>Solution</summary>
 #
-# `sigmoid(z)` rounds to 1/2, and 1/2 rounds to 0: the bit is lost.
+# $\mathrm{sigmoid}(z)$ rounds to 1/2, and 1/2 rounds to 0: the bit is lost.
 #
 # ```python
 # z = np.float32(1e-8)

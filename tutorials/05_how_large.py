@@ -10,6 +10,7 @@
 # %%
 import os
 
+import lesson
 import matplotlib.pyplot as plt
 import numpy as np
 
@@ -26,14 +27,16 @@ rng = np.random.default_rng(0)
 
 # %% [markdown]
 # ## A bound that explodes
-# Scale codes of `n` bits to [0, 1]. What errs by less than half a step, the *tolerance* `eps(n)`, rounds to the right
-# code. Let `f` be a function of `d` coordinates in [0, 1]. Some network with at most `U_d(n)` parameters is nowhere
-# farther than `eps(n)` from it (after Jentzen, Kuckuck and von Wurstemberger, arXiv 2310.20360):
+# Scale codes of $n$ bits to [0, 1]. What errs by less than half a step, the *tolerance* $\epsilon(n)$, rounds to the
+# right code. Let $f$ be a function of $d$ coordinates in [0, 1]. Some network with at most $U_d(n)$ parameters is
+# nowhere farther than $\epsilon(n)$ from it (after Jentzen, Kuckuck and von Wurstemberger, arXiv 2310.20360), with a
+# constant $C$:
 #
-#     eps(n) = 1 / (2 (2^n - 1))            U_d(n) = C eps(n)^(-2d) = C (2^(n+1) - 2)^(2d)
+# $$\epsilon(n) = \frac{1}{2\,(2^n - 1)}, \qquad U_d(n) = C\,\epsilon(n)^{-2d} = C\,(2^{n+1} - 2)^{2d}$$
 #
-# For an image, `d = 2`, one bit takes 16 C and eight bits take 67.7 thousand million C. Eight planes of one bit take
-# 128 C together. It looks as if planes saved a factor of 500 million, and so the paper argues.
+# For an image, $d = 2$, one bit takes $16\,C$ and eight bits take 67.7 thousand million $C$. Eight planes of one bit
+# take $128\,C$ together. It looks as if planes saved a factor of 500 million, and so argues the paper that these
+# tutorials follow (Han et al., CVPR 2025, arXiv 2502.21001).
 
 # %%
 assert theory.upper_bound(8, dimension=2) == 510**4 == 67_652_010_000
@@ -42,16 +45,18 @@ assert round(510**4 / (8 * 16) / 1e6) == 529
 
 # %% [markdown]
 # ## What the constant hides
-# `C` is not one number: it grows with the slope of `f`. Let `f` change by at most `L` where its coordinates change by 1
-# in all (in the *1-norm*, `|x_1| + ... + |x_d|`; `L` is a *Lipschitz constant*). The proof, which we come to, cuts each
-# axis into `m = d L / eps` equal cells, rounded up. So what counts is the ratio of slope and tolerance. Put samples at
-# distances `h`, join them by straight lines, and let `s` be the largest step between neighbours, in codes:
+# $C$ is not one number: it grows with the slope of $f$. Let $f$ change by at most $L$ where its coordinates change by 1
+# in all (in the *1-norm*, $|x_1| + \dots + |x_d|$; $L$ is a *Lipschitz constant*). The proof, which we come to, cuts
+# each axis into $m = d L / \epsilon$ equal cells, rounded up. So what counts is the ratio of slope and tolerance. Put
+# samples at distances $h$, join them by straight lines, and let $s$ be the largest step between neighbours, in codes:
 #
-#     values:     L = s / ((2^n - 1) h)    eps(n) = 1 / (2 (2^n - 1))    L / eps = 2 s / h
-#     a plane:    L = 1 / h                eps(1) = 1 / 2                L / eps = 2 / h
+# | | $L$ | $\epsilon$ | $L / \epsilon$ |
+# |---|---|---|---|
+# | values | $s / ((2^n - 1)\,h)$ | $1 / (2\,(2^n - 1))$ | $2 s / h$ |
+# | a plane | $1 / h$ | $1 / 2$ | $2 / h$ |
 #
-# The number of bits has gone. Planes divide the ratio by `s`, and the bound by `s^(2d)`, not by `(2^n - 1)^(2d)`. On a
-# ramp, `s = 1`, they gain nothing: a plane forgives more, but is as much steeper.
+# The number of bits has gone. Planes divide the ratio by $s$, and the bound by $s^{2d}$, not by $(2^n - 1)^{2d}$. On a
+# ramp, $s = 1$, they gain nothing: a plane forgives more, but is as much steeper.
 #
 # Images are in between. In noise, neighbours differ by nearly everything, and planes gain more than half of what the
 # tolerances promise. In our landscape they gain less than a thousandth of it.
@@ -75,14 +80,16 @@ plt.show()
 
 # %% [markdown]
 # ## Networks by hand
-# The network of the proof is written down, not trained. It begins with `relu(t) = max(t, 0)` and two identities:
+# The network of the proof is written down, not trained. It begins with $\mathrm{relu}(t) = \max(t, 0)$, the *rectified
+# linear unit*, and two identities:
 #
-#     |t|       = relu(t) + relu(-t)
-#     max(a, b) = relu(a - b) + relu(b) - relu(-b)
+# $$|t| = \mathrm{relu}(t) + \mathrm{relu}(-t)$$
+# $$\max(u, v) = \mathrm{relu}(u - v) + \mathrm{relu}(v) - \mathrm{relu}(-v)$$
 #
 # Each has one hidden layer: the arguments of the ReLUs are the columns of `w0`, the signs before them are `w1`, and the
 # biases are zeros. For more numbers, hold a tournament: winners of pairs meet in the next layer, which takes three
-# ReLUs a pair, and two for an odd one out, `t = relu(t) - relu(-t)`.
+# ReLUs a pair, and two for an odd one out, $t = \mathrm{relu}(t) - \mathrm{relu}(-t)$. (In the graphs, weights of 1 are
+# orange, weights of -1 purple, and those of 0 are left out.)
 
 # %%
 absolute = {"w0": [[1, -1]], "w1": [[1], [1]]}
@@ -101,17 +108,28 @@ nines = rng.integers(-100, 100, (50, 9))
 assert constructive.maximum(9)[0].sizes == (9, 14, 8, 5, 3, 1)
 assert (run(constructive.maximum(9), nines) == nines.max(axis=1)).all()
 
+figure, axes = plt.subplots(1, 3, figsize=(11, 2.8), width_ratios=[1, 1, 2], layout="constrained")
+drawn = (
+    (constructive.one_norm(1), ("t", "", "|t|")),
+    (constructive.maximum(2), ("u, v", "", "max")),
+    (constructive.maximum(5), ()),
+)
+for a, ((spec, params), names) in zip(axes, drawn, strict=True):
+    lesson.draw_network(a, spec.sizes, names, [params[f"w{i}"][0] for i in range(len(spec.sizes) - 1)])
+axes[2].set_title("the largest of five", fontsize=9)
+plt.show()
+
 # %% [markdown]
 # ## Cones
-# Let the slope of `f` be at most `L`, and let us know its values `c_k` at `K` *nodes* `x_k`. From each value hangs a
-# cone that falls with slope `L`; `f` cannot dip below it. The highest cone at each place is the *maximum convolution*
+# Let the slope of $f$ be at most $L$, and let us know its values $c_k$ at $K$ *nodes* $x_k$. From each value hangs a
+# cone that falls with slope $L$; $f$ cannot dip below it. The highest cone at each place is the *maximum convolution*
 #
-#     F(x) = max_k (c_k - L ||x - x_k||_1)
+# $$F(x) = \max_k\; (c_k - L\,\|x - x_k\|_1)$$
 #
-# made of absolute values and a maximum: a ReLU network. It is never above `f`, meets it at the nodes, and elsewhere is
-# below it by at most `2 L` times the distance to the nearest node: `f` rises by `L` times that at most, the cone falls
-# by as much. The centres of the `m` cells on an axis are near enough: no point of a cell is farther than `d / (2 m)`
-# from its centre, in the 1-norm, and `2 L d / (2 m)` is at most `eps`.
+# made of absolute values and a maximum: a ReLU network. It is never above $f$, meets it at the nodes, and elsewhere is
+# below it by at most $2 L$ times the distance to the nearest node: $f$ rises by $L$ times that at most, the cone falls
+# by as much. The centres of the $m$ cells on an axis are near enough: no point of a cell is farther than $d / (2 m)$
+# from its centre, in the 1-norm, and $2 L d / (2 m)$ is at most $\epsilon$.
 
 
 # %%
@@ -143,13 +161,14 @@ for a, eps in zip(axes, (0.5, 0.1), strict=True):
 plt.show()
 
 # %% [markdown]
-# In `d` dimensions `K` nodes take at most `8 K^2 d^2` parameters. With `K = (d L / eps)^d`, `m` on each axis, that is a
-# constant times `eps^(-2d)`: the bound above, with `L^(2d)` in its constant (`theory.lipschitz_constant`).
+# In $d$ dimensions $K$ nodes take at most $8 K^2 d^2$ parameters. With $K = (d L / \epsilon)^d$, $m$ on each axis, that
+# is a constant times $\epsilon^{-2d}$: the bound above, with $L^{2d}$ in its constant (`theory.lipschitz_constant`).
 #
 # ## An image without training
-# Why not take the pixels for nodes? Then `x_k` are pixel numbers, `c_k` codes, and `L` is the largest step: integers
-# all, and all sums below 2^24, up to where float32 is exact. So at its nodes `F` is exact: the image, without a wrong
-# bit, after no step of training. Between the pixels we see the cones. (Row 3 is the line, its pixels are the dots.)
+# Why not take the pixels for nodes? Then $x_k$ are pixel numbers, $c_k$ codes, and $L$ is the largest step: integers
+# all, and all sums below $2^{24}$, up to where float32 is exact. So at its nodes $F$ is exact: the image, without a
+# wrong bit, after no step of training. Between the pixels we see the cones. (Row 3 is the line, its pixels are the
+# dots.)
 
 # %% tags=["picture"]
 written = constructive.exact(image)
@@ -175,12 +194,12 @@ plt.show()
 # %% [markdown]
 # ## The count
 # Its number of parameters depends on the pixels, not on their bits: 16 bits of noise take as many. Nearly all of them
-# are zeros; `8 K^2 d^2`, hence the 2 in the exponent of `U_d(n)`, counts zeros.
+# are zeros; $8 K^2 d^2$, hence the 2 in the exponent of $U_d(n)$, counts zeros.
 #
-# And from below? `P` parameters of `b` bits have `2^(P b)` settings. There are `2^(N n)` signals of `N` samples with
-# `n` bits, and each needs a setting of its own. So any method for all of them has `P b >= N n`, whatever its networks,
-# training or planes: the *counting bound*. The picture has the top `n` bits of our image, for all `n`. (A plane's
-# network does not care how many other planes there are, so one fit tells for all `n`.)
+# And from below? $P$ parameters of $b$ bits have $2^{P b}$ settings. There are $2^{N n}$ signals of $N$ samples with
+# $n$ bits, and each needs a setting of its own. So any method for all of them has $P b \ge N n$, whatever its networks,
+# training or planes: the *counting bound*. The picture has the top $n$ bits of our image, for all $n$. (A plane's
+# network does not care how many other planes there are, so one fit tells for all $n$.)
 
 # %%
 trained = refinr.fit(image)
@@ -209,16 +228,55 @@ figure.legend(loc="outside right center")
 plt.show()
 
 # %% [markdown]
-# The bound rises with `s`, and is for all points of all functions with such steps; an image needs its pixels only. And
+# The bound rises with $s$, and is for all points of all functions with such steps; an image needs its pixels only. And
 # in bits no network here is small: the counting bound is the size of the image itself, and the smallest of them takes
 # more than ten times as much. Lossless is not compressed.
 
 # %% [markdown]
-# ## Exercises
-# **1.** Change signs in `larger` to get `min(a, b)`.
+# ## Your turn
+# Write down a network of one hidden layer for $|u - v|$: put `w0` (2, 2) and `w1` (2, 1), a pair, in place of the dots.
+
+
+# %%
+def distance_weights():
+    return ...
+
+
+def distance(u, v):
+    weights = distance_weights()
+    return ... if weights is ... else float(np.maximum([u, v] @ np.array(weights[0]), 0) @ np.array(weights[1]).ravel())
+
+
+lesson.check(distance, lambda u, v: abs(u - v), (3, 5), (5, 3), (-4, 4), (7, 7))
+
+# %% [markdown]
 # <details><summary>Solution</summary>
 #
-# `min(a, b) = -max(-a, -b)`: change all signs of the first matrix and of the last.
+# ```python
+# def distance(u, v):
+#     w0, w1 = [[1, -1], [-1, 1]], [1, 1]
+#     return float(np.maximum([u, v] @ np.array(w0), 0) @ np.array(w1))
+#
+#
+# lesson.check(distance, lambda u, v: abs(u - v), (3, 5), (5, 3), (-4, 4), (7, 7))
+# ```
+# </details>
+
+# %% [markdown]
+# ## Summary
+# - The bound on parameters explodes with the number of bits only if its constant is taken for one number. What planes
+#   gain is $s^{2d}$, with $s$ the largest step between neighbours: nothing on ramps, nearly everything on noise.
+# - A ReLU network can be written down that is exact at given points, and between them off by no more than the slope
+#   allows.
+# - An image is exact without training, with as many parameters for 1 bit as for 16.
+# - No method for all signals stores fewer bits than these have.
+
+# %% [markdown]
+# ## Exercises
+# **1.** Change signs in `larger` to get $\min(u, v)$.
+# <details><summary>Solution</summary>
+#
+# $\min(u, v) = -\max(-u, -v)$: change all signs of the first matrix and of the last.
 #
 # ```python
 # spec, params = constructive.maximum(2)
@@ -227,17 +285,17 @@ plt.show()
 # ```
 # </details>
 #
-# **2.** There are `n` planes, each with a network. When is the bound for one network of values below that for all?
+# **2.** There are $n$ planes, each with a network. When is the bound for one network of values below that for all?
 # <details><summary>Solution</summary>
 #
-# When `s^(2d) < n`, as for a sound of 8 bits with steps of at most 2:
+# When $s^{2d} < n$, as for a sound of 8 bits with steps of at most 2:
 #
 # ```python
 # assert theory.neighbour_gain(np.array([7, 9, 10, 8, 7], "uint8"))[1] == 4 < 8
 # ```
 # </details>
 #
-# **3.** `K^2` asks for small tiles: try `constructive.exact(image, tile=4)`, and single pixels. What is left?
+# **3.** $K^2$ asks for small tiles: try `constructive.exact(image, tile=4)`, and single pixels. What is left?
 # <details><summary>Solution</summary>
 #
 # A tile with 16 times fewer pixels has 256 times fewer parameters, nearly; but there are 16 times more tiles. A pixel

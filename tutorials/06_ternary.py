@@ -11,6 +11,7 @@
 # %%
 import os
 
+import lesson
 import matplotlib.pyplot as plt
 import numpy as np
 
@@ -26,13 +27,14 @@ rng = np.random.default_rng(0)
 
 # %% [markdown]
 # ## Codes, not values
-# A weight in {-1, 0, 1} is a *trit*. It takes log2(3) = 1.58 bits instead of 32, and nothing has to be multiplied: an
-# input is added, subtracted or left out. A *quantiser* makes trits `t`, the codes, and one scale `s` of a matrix `w`:
+# A weight in {-1, 0, 1} is a *trit*. It takes $\log_2 3 = 1.58$ bits instead of 32, and nothing has to be multiplied:
+# an input is added, subtracted or left out. A *quantiser* makes trits $t$, the codes, and one scale $s$ of a matrix
+# $w$:
 #
-#     s = mean |w|        t = clip(round(w / s), -1, 1)        w is about s t
+# $$s = \mathrm{mean}\,|w|, \qquad t = \mathrm{clip}(\mathrm{round}(w / s), -1, 1), \qquad w \approx s\,t$$
 #
-# Codes of codes are the same codes. The mean of `|s t|` is smaller than `s`, though, as some trits are 0: quantised
-# again, the *values* `s t` shrink. So codes and scale are what is kept, and values never go through a quantiser twice.
+# Codes of codes are the same codes. The mean of $|s t|$ is smaller than $s$, though, as some trits are 0: quantised
+# again, the *values* $s t$ shrink. So codes and scale are what is kept, and values never go through a quantiser twice.
 
 # %%
 w = rng.normal(size=(120, 32))
@@ -43,8 +45,8 @@ assert (ternary.weight_codes(t)[0] == t).all()
 assert ternary.weight_codes(s * t)[1] < 0.8 * s
 
 # %% [markdown]
-# What comes into a layer is rounded too: each row of `x`, a sample, gets a scale `gamma = max |x| / 127` and codes `a`
-# from -127 to 127. Then the layer is a product of whole numbers, exact in float32, times both scales.
+# What comes into a layer is rounded too: each row of $x$, a sample, gets a scale $\gamma = \max |x| / 127$ and codes
+# $a$ from -127 to 127. Then the layer is a product of whole numbers, exact in float32, times both scales.
 
 # %%
 x = rng.normal(size=(50, 120)).astype("float32")
@@ -56,16 +58,38 @@ assert (a @ t.astype("float32") == a.astype("int64") @ t.astype("int64")).all()
 # %% [markdown]
 # ## A gradient for stairs
 # Codes are a staircase: wherever it has a derivative, that is 0. No gradient, no training. The *straight-through
-# estimator* pretends. It writes the quantised weight as `w + c`, with the offset `c = s t - w`, and takes `c` for a
+# estimator* pretends. It writes the quantised weight as $w + c$, with the offset $c = s t - w$, and takes $c$ for a
 # constant. Then the derivative is 1. That is no vague idea: it is the *exact* gradient of another layer, the one with
-# its offsets frozen. Our layer has no biases, and a *layer norm* first: it gives each row the mean 0 and variance 1.
+# its offsets frozen. Our layer has no biases, and a *layer norm* first, $n = \mathrm{norm}(x)$, which gives each row
+# the mean 0 and the variance 1:
 #
-#     y = s gamma (a t) = (n + c_x) (w + c_w)        n = layer_norm(x)    c_x = gamma a - n    c_w = s t - w
+# $$y = s \gamma\,(a\,t) = (n + c_x)(w + c_w), \qquad c_x = \gamma a - n, \qquad c_w = s t - w$$
 #
-# So the complex step of tutorial 02 can check it, to rounding: the slope of `sum(y dy)` with `c_x` and `c_w` frozen,
-# along random directions `u` of `w` and `v` of `x`, is that of the gradients.
+# So $dw = (n + c_x)^T dy$ and $dn = dy\,(w + c_w)^T$, as in tutorial 02. What is left is the norm. A row of $I$ numbers
+# with the mean $\mu$ and the variance $\sigma^2$ (plus a small $\epsilon$, against division by 0) becomes
+#
+# $$n_i = \frac{x_i - \mu}{\sigma}, \qquad
+# \mu = \tfrac1I \sum_k x_k, \qquad \sigma^2 = \tfrac1I \sum_k (x_k - \mu)^2 + \epsilon$$
+#
+# A number $x_k$ acts on every $n_i$ of its row, three ways: directly, through $\mu$ and through $\sigma$. Its slopes
+# are $\partial \mu / \partial x_k = 1/I$ and, as $2 \sigma\,\partial \sigma = \tfrac2I (x_k - \mu)\,\partial x_k$,
+# $\partial \sigma / \partial x_k = n_k / I$. So
+#
+# $$\frac{\partial n_i}{\partial x_k} = \frac1\sigma \Bigl( [i = k] - \frac1I - \frac{n_i n_k}{I} \Bigr), \qquad
+# dx_k = \frac1\sigma \Bigl( dn_k - \mathrm{mean}(dn) - n_k\,\mathrm{mean}(n\,dn) \Bigr)$$
+#
+# The gradient loses its mean, and its part along $n$: moving a row along either would change nothing behind the norm.
+# The complex step of tutorial 02 can check all of it, to rounding: the slope of $\sum y\,dy$ with $c_x$ and $c_w$
+# frozen, along random directions `along_w` and `along_x`, is that of the gradients.
+
 
 # %%
+def norm_backward(dn, x, eps=1e-5):
+    sigma = np.sqrt(x.var(axis=1, keepdims=True) + eps)
+    n = (x - x.mean(axis=1, keepdims=True)) / sigma
+    return (dn - dn.mean(axis=1, keepdims=True) - n * (n * dn).mean(axis=1, keepdims=True)) / sigma
+
+
 x, w, dy = (rng.normal(size=shape) for shape in ((5, 6), (6, 4), (5, 4)))
 y, cache = ternary.linear(x, w, bits=8)
 dw, dx = ternary.linear_backward(dy, cache)
@@ -75,6 +99,8 @@ a, gamma = ternary.activation_codes(n, bits=8)
 t, s = ternary.weight_codes(w)
 c_x, c_w = gamma * a - n, s * t - w
 assert np.allclose(y, (n + c_x) @ (w + c_w), rtol=0, atol=1e-13)
+assert np.allclose(dw, (n + c_x).T @ dy, rtol=0, atol=1e-13)
+assert np.allclose(dx, norm_backward(dy @ (w + c_w).T, x), rtol=0, atol=1e-13)
 
 
 def frozen(x, w):
@@ -82,10 +108,10 @@ def frozen(x, w):
 
 
 for _ in range(10):
-    u, v = rng.normal(size=w.shape), rng.normal(size=x.shape)
-    slope = frozen(x + 1e-30j * v, w + 1e-30j * u).imag / 1e-30
-    assert abs(slope - ((dw * u).sum() + (dx * v).sum())) < 1e-12
-assert (ternary.weight_codes(w + 1e-9 * u)[0] == t).all()  # the stairs themselves do not notice a small step
+    along_w, along_x = rng.normal(size=w.shape), rng.normal(size=x.shape)
+    slope = frozen(x + 1e-30j * along_x, w + 1e-30j * along_w).imag / 1e-30
+    assert abs(slope - ((dw * along_w).sum() + (dx * along_x).sum())) < 1e-12
+assert (ternary.weight_codes(w + 1e-9 * along_w)[0] == t).all()  # the stairs themselves do not notice a small step
 
 line = np.linspace(-2.5, 2.5, 501)
 figure, axes = plt.subplots(figsize=(6, 2.8), layout="constrained")
@@ -98,7 +124,7 @@ plt.show()
 
 # %% [markdown]
 # ## What a norm leaves of coordinates
-# A row of two numbers `(u, v)` minus its mean is `(r, -r)`, with `r = (u - v) / 2`. Divided by `|r|` it is (1, -1) or
+# A row of two numbers $(u, v)$ minus its mean is $(r, -r)$, with $r = (u - v) / 2$. Divided by $|r|$ it is (1, -1) or
 # (-1, 1). All that is left of a place in the image is which coordinate is larger, or neither: three different rows of
 # codes for 1024 pixels. No network makes an image of that, and `refinr.fit` refuses to try. So places are *encoded*, by
 # cosines and sines of waves, their frequencies drawn up to Nyquist's (tutorial 04). Then all pixels have other codes.
@@ -126,16 +152,23 @@ plt.show()
 
 # %% [markdown]
 # ## An image in trits
-# Everything else is as before. One word changes the layer, and with it the defaults: waves as inputs, ReLU, two hidden
-# layers of 32. Training keeps float weights and quantises them anew at each step; what is stored is codes and scales.
-# (In the picture orange is positive, purple negative.)
+# Everything else is as before. One word changes the layer, and with it the defaults: waves as inputs, ReLU, $\max(x,
+# 0)$, for an activation, two hidden layers of 32. Training keeps float weights and quantises them anew at each step;
+# what is stored is codes and scales. (In the picture orange is positive, purple negative.)
 
-# %% tags=["picture"]
+# %%
 inr = refinr.fit(image, layer="ternary")
 assert np.array_equal(inr.decode(), image)
 codes = inr.params["w0"]  # int8 (networks, 120, 32); their scales are "s0", (networks, 1, 1)
 assert np.unique(codes).tolist() == [-1, 0, 1]
 
+figure, axes = plt.subplots(figsize=(7, 2.6), layout="constrained")
+trits_drawn = [inr.params[f"w{i}"][0] for i in range(3)]
+lesson.draw_network(axes, (120, 32, 32, 1), ("waves", "", "", "logit"), trits_drawn)
+axes.set_title("some of it: orange 1, purple -1, nothing 0", fontsize=9)
+plt.show()
+
+# %% tags=["picture"]
 figure, axes = plt.subplots(1, 4, figsize=(12, 3), width_ratios=[1, 3, 1, 1], layout="constrained")
 pictures = {"image": image, "trits: 120 inputs, 32 neurons": codes[0].T, "logits, plane 0": inr.logits()[:, :, 0, 0]}
 for a, (title, picture) in zip(axes, (pictures | {"decoded": inr.decode()}).items(), strict=True):
@@ -146,8 +179,9 @@ plt.show()
 
 # %% [markdown]
 # ## Five trits a byte
-# Five trits have 3^5 = 243 states, a byte has 256. So five go into a byte, each raised by 1, as the digits of a number
-# in base 3: 1.6 bits a trit, a twentieth of float32. It is still more than the image has: lossless is not compressed.
+# Five trits have $3^5 = 243$ states, a byte has 256. So five go into a byte, each raised by 1, as the digits of a
+# number in base 3: 1.6 bits a trit, a twentieth of float32. It is still more than the image has: lossless is not
+# compressed.
 
 # %%
 five = np.array([1, 0, -1, 1, 1], "int8")
@@ -161,10 +195,11 @@ assert 8 * stored > inr.report.total_bits
 
 # %% [markdown]
 # ## What floats cannot promise
-# In floats `(a + b) + c` is not `a + (b + c)`. Processors add in different orders, so their outputs differ. We need no
-# second computer to see that: shuffle the neurons of a network with float weights, and its sums have another order.
-# Bits stay the same, thanks to the margin, but logits do not. How far off a logit can be, on any machine, is bounded by
-# `refinr.certify`. If all are farther from 0 than that, the bits are certain: here in float32, not in float16.
+# In floats `(0.1 + 0.2) + 0.3` is not `0.1 + (0.2 + 0.3)`. Processors add in different orders, so their outputs differ.
+# We need no second computer to see that: shuffle the neurons of a network with float weights, and its sums have another
+# order. Bits stay the same, thanks to the margin, but logits do not. How far off a logit can be, on any machine, is
+# bounded by `refinr.certify`. If all are farther from 0 than that, the bits are certain: here in float32, not in
+# float16.
 #
 # For our ternary network there is no bound. Between its layers numbers are rounded to codes, and next to a half the
 # least difference makes another code. Its bits are most likely the same everywhere, but that is no certificate.
@@ -194,14 +229,15 @@ print(certificate)
 # %% [markdown]
 # ## Whole numbers only
 # The other floats can go as well. Take triangle waves, whose values are multiples of a power of two, for cosines and
-# sines; leave out the norm; take a power of two for the scale. An input `x` becomes a whole number, `a = floor(256 x)`,
-# and a layer with its ReLU becomes
+# sines; leave out the norm; take a power of two for the scale. An input $x$ becomes a whole number,
+# $a = \lfloor 256\,x \rfloor$, and a layer with its ReLU becomes
 #
-#     S = a t        a' = min(max(S, 0) >> k, 256)
+# $$S = a\,t, \qquad a' = \min\bigl(\lfloor \max(S, 0) / 2^k \rfloor,\; 256\bigr)$$
 #
-# where the shift by `k` bits divides by `2^k`, about half the square root of the number of inputs. A bit is `S >= 0`.
-# No sum reaches 2^23, up to where float32 has every whole number and every half. So nothing is rounded, anywhere:
-# float32, float64 and integers of 32 bits give the same logits, in any order, and the certificate's bound is 0.
+# where dividing by $2^k$, about half the square root of the number of inputs, is a shift by $k$ bits. A bit is $S \ge
+# 0$. No sum reaches $2^{23}$, up to where float32 has every whole number and every half. So nothing is rounded,
+# anywhere: float32, float64 and integers of 32 bits give the same logits, in any order, and the certificate's bound is
+# 0.
 
 # %%
 whole = refinr.fit(image, layer="ternary-integer")
@@ -219,11 +255,47 @@ for dtype in ("float32", "float64"):
     assert refinr.certify(whole).types[dtype][:2] == (True, 0)  # guaranteed, bound
 
 # %% [markdown]
-# ## Exercises
-# **1.** By how much does the scale shrink when `s t` is quantised again?
+# ## Your turn
+# Pack five trits into a byte: a number from 0 to 242, the first trit in its lowest digit in base 3.
+
+
+# %%
+def packed_byte(t0, t1, t2, t3, t4):
+    return ...
+
+
+def its_byte(*five):
+    return trits.pack(np.array(five, "int8"))[0]
+
+
+lesson.check(packed_byte, its_byte, (-1, -1, -1, -1, -1), (1, 0, -1, 1, 1), (0, 1, 0, -1, 0), (1, 1, 1, 1, 1))
+
+# %% [markdown]
 # <details><summary>Solution</summary>
 #
-# The mean of `|s t|` is `s` times the share of trits that are not 0.
+# ```python
+# def packed_byte(t0, t1, t2, t3, t4):
+#     return (t0 + 1) + 3 * (t1 + 1) + 9 * (t2 + 1) + 27 * (t3 + 1) + 81 * (t4 + 1)
+#
+#
+# lesson.check(packed_byte, its_byte, (-1, -1, -1, -1, -1), (1, 0, -1, 1, 1), (0, 1, 0, -1, 0), (1, 1, 1, 1, 1))
+# ```
+# </details>
+
+# %% [markdown]
+# ## Summary
+# - A quantiser keeps codes and a scale; values do not go through it twice.
+# - The straight-through gradient is the exact gradient of the layer with its rounding frozen.
+# - A layer norm's gradient loses its mean and its part along the output: what the norm does not let through.
+# - A norm leaves nothing of bare coordinates, so they are encoded by waves.
+# - Sums of floats depend on their order, sums of whole numbers do not: their bits are the same on every machine.
+
+# %% [markdown]
+# ## Exercises
+# **1.** By how much does the scale shrink when $s t$ is quantised again?
+# <details><summary>Solution</summary>
+#
+# The mean of $|s t|$ is $s$ times the share of trits that are not 0.
 #
 # ```python
 # assert np.isclose(ternary.weight_codes(s * t)[1] / s, np.mean(t != 0))
@@ -243,7 +315,7 @@ for dtype in ("float32", "float64"):
 # **3.** How many inputs may a layer of whole numbers have, at most?
 # <details><summary>Solution</summary>
 #
-# Each is at most 256, and 32767 of them stay below 2^23.
+# Each is at most 256, and 32767 of them stay below $2^{23}$.
 #
 # ```python
 # assert ternary.largest_sum(32767, bits=8) < 2**23 <= ternary.largest_sum(32768, bits=8)

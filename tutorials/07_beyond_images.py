@@ -13,6 +13,7 @@
 import os
 import tempfile
 
+import lesson
 import matplotlib.pyplot as plt
 import numpy as np
 
@@ -31,7 +32,7 @@ rng, hidden = np.random.default_rng(0), (16, 16, 16, 16)  # a layer more than by
 # is hardest on high frequencies.
 
 # %%
-rate, period, length = 8000, 40, 2048 if small else 512
+rate, period, length = 8000, 40, 2048 if small else 512  # a period of 40 samples: 200 waves a second
 string = rng.uniform(-1, 1, length)
 for k in range(period + 1, length):
     string[k] = 0.5 * (string[k - period] + string[k - period - 1])
@@ -46,11 +47,13 @@ with tempfile.TemporaryDirectory() as folder:  # what reaches a file is what was
     samples, info = signals.read(f"{folder}/pluck.wav")
 assert (samples == sound).all()
 assert info["rate"] == rate
+lesson.listen(inr.decode(), rate)
 
 
 # %% [markdown]
 # The tile was chosen by the number of samples, not by length: a network holds one plane of a tile, so what matters is
-# how many bits it has to hold. `tile=32` means 32 x 32 = 1024 samples in any dimension.
+# how many bits it has to hold. `tile=32` means 32 x 32 = 1024 samples in any dimension. In the last picture are the
+# *logits*, what the networks answer, as in tutorials 02 and 04: their signs are the bits.
 
 # %%
 assert tiling.tile_shape((100_000,), 32) == (1024,)
@@ -113,9 +116,10 @@ plt.show()
 
 # %%
 n = 32 if small else 16
-v, u = np.mgrid[0:n, 0:n] / n
-field = (np.sin(7 * u + 3 * v) * np.exp(3 * v) + 0.01 * rng.normal(size=(n, n))).astype("float32")
-field[(u - 0.7) ** 2 + (v - 0.75) ** 2 < 0.03] = np.nan  # a lake that nobody measured
+down, right = np.mgrid[0:n, 0:n] / n
+field = np.sin(7 * right + 3 * down) * np.exp(3 * down) + 0.01 * rng.normal(size=(n, n))
+field = field.astype("float32")
+field[(right - 0.7) ** 2 + (down - 0.75) ** 2 < 0.03] = np.nan  # a lake that nobody measured
 field[0, :4] = [-0.0, 0.0, np.inf, -np.inf]
 field.view("uint32")[1, 0] = 0x7FC12345  # a NaN that carries a message
 assert np.isnan(field[1, 0])
@@ -173,7 +177,7 @@ assert restlessness(plain)[31] < 0.5 * restlessness(plain)[:10].min()
 assert restlessness(gray)[23:31].sum() < 0.7 * restlessness(plain)[23:31].sum()
 
 # %% [markdown]
-# Zero is the restless place: the codes of `v` and `-v` differ in all 32 bits, so the planes of the exponent jump
+# Zero is the restless place: the codes of $v$ and $-v$ differ in all 32 bits, so the planes of the exponent jump
 # wherever the field changes its sign. Their Gray codes differ in the sign bit alone. Gray code is a switch,
 # `gray=True`, and the result is as exact. Whether it saves steps depends on the signal: noise is noise in any code, and
 # most of the planes here are noise.
@@ -187,6 +191,38 @@ calm = refinr.fit(field, hidden=hidden, gray=True)
 assert calm.lossless
 assert (calm.decode().view("uint32") == field.view("uint32")).all()
 print(f"steps: {inr.report.steps:.0f} plain, {calm.report.steps:.0f} Gray")
+
+# %% [markdown]
+# ## Your turn
+# How long is a side of a tile of about 1024 samples, in $d$ dimensions? Put the nearest whole number in place of the
+# dots.
+
+
+# %%
+def side(d):
+    return ...
+
+
+lesson.check(side, lambda d: tiling.tile_shape((2000,) * d, 32)[0], 1, 2, 3, 4, 5)
+
+# %% [markdown]
+# <details><summary>Solution</summary>
+#
+# ```python
+# def side(d):
+#     return round(1024 ** (1 / d))
+#
+#
+# lesson.check(side, lambda d: tiling.tile_shape((2000,) * d, 32)[0], 1, 2, 3, 4, 5)
+# ```
+# </details>
+
+# %% [markdown]
+# ## Summary
+# - Nothing in the method is about images: coordinates may have any number of axes, samples any type of up to 64 bits.
+# - A tile is chosen by its number of samples, for a network holds one plane of it.
+# - NaN, infinities and -0.0 are codes like others to planes, and no targets for regression.
+# - Gray code calms planes where a signal crosses zero, and does nothing for noise.
 
 # %% [markdown]
 # ## Exercises

@@ -9,6 +9,7 @@
 # **Need:** tutorial 02.
 
 # %%
+import lesson
 import matplotlib.pyplot as plt
 import numpy as np
 
@@ -151,15 +152,16 @@ for backend, atol, passes in ((Mine(), 1e-8, False), (Mine(), 1e-5, True), (Clip
 assert list(failures(Clipped())) == ["bce_with_logits"]
 
 # %% [markdown]
-# The oracle's bounds are not tuned but computed, for each value by itself. Each number carries the error that rounding
-# may have given it, in units of eps, the step from 1 to the next number of its type. An operation passes errors on,
-# times how strongly it reacts, and adds its own. In `y = sin(omega z)` the product is off by `|omega z|` units; the
-# sine, nowhere steeper than 1, passes these on and adds its own rounding, `|y|` units:
+# The oracle's bounds are not tuned but computed, for each value by itself. Let $u$ be the step from 1 to the next
+# number of a type, $2^{-23}$ in float32. Each number carries the error that rounding may have given it, in *units* of
+# $u$. An operation passes errors on, times how strongly it reacts, and adds its own. In $y = \sin(\omega z)$ the
+# product is off by $|\omega z|$ units; the sine, nowhere steeper than 1, passes these on and adds its own rounding,
+# $|y|$ units:
 #
-#     bound = 8 eps (|omega z| + |y|)
+# $$\text{bound} = 8\,u\,(|\omega z| + |y|)$$
 #
 # The 8 is for what careful authors do in another order; a floor for results too small for the type comes on top. These
-# rules run through whole networks, forward and back (`refinr/oracle/rounding.py`), and each type puts in its own eps.
+# rules run through whole networks, forward and back (`refinr/oracle/rounding.py`), and each type puts in its own $u$.
 
 # %%
 (case,) = oracle.cases("activations.sine.30-7")
@@ -217,6 +219,42 @@ assert not any("float16" in case.dtypes for case in oracle.cases("optim.adam.*st
 # ```
 #
 # Known failures are strict: one that passes is an error. In a shell, it is `refinr oracle check my_backend`.
+
+# %% [markdown]
+# ## Your turn
+# Another function of a backend: the rectified linear unit, with its gradient. Put it in place of the dots. Beware of 0
+# and of NaN: the oracle has cases with both, and what comes in as NaN has to come out as NaN.
+
+
+# %%
+class Yours:
+    def relu(self, z, dy):
+        dz = ...
+        return {"y": np.maximum(z, 0), "dz": dz}
+
+
+lesson.check_backend(Yours(), "activations.relu.*")
+
+# %% [markdown]
+# <details><summary>Solution</summary>
+#
+# ```python
+# class Yours:
+#     def relu(self, z, dy):
+#         return {"y": np.maximum(z, 0), "dz": np.where(z > 0, dy, 0.0)}
+#
+#
+# lesson.check_backend(Yours(), "activations.relu.*")
+# ```
+# </details>
+
+# %% [markdown]
+# ## Summary
+# - Outputs are compared in forward order, gradients from the last layer to the first: the first that differs is where
+#   to look, and by how much it differs says what is wrong.
+# - A bound belongs to a value. One tolerance for all is too narrow for some and too wide for others.
+# - Bounds are computed: errors in units of the type's smallest step, carried through every operation.
+# - A case that could not tell right from wrong in some type is not offered in it.
 
 # %% [markdown]
 # ## Exercises

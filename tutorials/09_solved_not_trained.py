@@ -12,6 +12,7 @@
 # %%
 import tempfile
 
+import lesson
 import matplotlib.pyplot as plt
 import numpy as np
 
@@ -26,18 +27,18 @@ rng = np.random.default_rng(0)
 
 # %% [markdown]
 # ## A hidden layer that stays as it is
-# A plane of a tile is N bits, one a sample. Let a network have D *features*: functions of the position, fixed once
-# and for all, the outputs of a hidden layer that nobody trains. Column k of the matrix Q (N, D) is feature k at all
-# samples. What is left to find are the D weights w of the last layer, the *readout*:
+# A plane of a tile is $N$ bits, one a sample. Let a network have $D$ *features*: functions of the position, fixed once
+# and for all, the outputs of a hidden layer that nobody trains. Column $k$ of the matrix $Q$ $(N, D)$ is feature $k$ at
+# all samples. What is left to find are the $D$ weights $w$ of the last layer, the *readout*:
 #
-#     z = Q w,   bit 1 where z > 0
+# $$z = Q\,w, \qquad \text{bit 1 where } z > 0$$
 #
-# As features we take cosines, up to the highest frequency that samples show, which are *orthonormal*: `Q^T Q = 1`.
-# Write wanted bits as *signs* S, -1 for 0 and 1 for 1. A readout is right if `S z > 0` at every sample: N inequalities,
-# each linear in w. So if two readouts are right, their average is, and everything between: the right ones form a
-# *convex* set, here a cone (twice a right readout is right, too). There are no hills to get stuck on.
+# As features we take cosines, up to the highest frequency that samples show, which are *orthonormal*: $Q^T Q = 1$.
+# Write wanted bits as *signs* $S$, -1 for 0 and 1 for 1. A readout is right if $S z > 0$ at every sample: $N$
+# inequalities, each linear in $w$. So if two readouts are right, their average is, and everything between: the right
+# ones form a *convex* set, here a cone (twice a right readout is right, too). There are no hills to get stuck on.
 #
-# A hidden layer that is trained spoils this. In `v sin(u x)` the signs of u and v can both be flipped, and nothing
+# A hidden layer that is trained spoils this. In $c \sin(b x)$ the signs of $b$ and $c$ can both be flipped, and nothing
 # changes. But the average of these two right networks is 0 everywhere.
 
 # %%
@@ -49,18 +50,24 @@ S = np.sign(Q @ one)
 two = one + 0.01 * two  # another readout, not far away
 assert all((S * (Q @ (share * one + (1 - share) * two)) > 0).all() for share in (0, 0.3, 1))
 
+figure, axes = plt.subplots(figsize=(7, 2.4), layout="constrained")
+lesson.draw_network(axes, (1, D, 1), ("position", "features, fixed", "logit"), [None, one[:, None]])
+axes.set_title("the readout: weights that are solved for, positive and negative", fontsize=9)
+plt.show()
+
 # %% [markdown]
 # ## The solver in ten lines
-# Look at `a = S z`, N numbers. What the network can give is a linear space, `L = {S (Q w)}`; wanted is a point of L in
-# which all numbers are positive. Both sets are easy by themselves. The nearest point with nothing negative is
-# `max(a, 0)`, the mirror image of a in that set is `|a|`. The nearest point of L comes from the weights
-# `w = Q^T (S a)`, as Q is orthonormal. So mirror in one set, project on the other, and move by the difference of the
-# two nearest points (Douglas and Rachford, 1956):
+# Look at $a = S z$, $N$ numbers. What the network can give is a linear space, $L = \{S\,Q w\}$; wanted is a point of
+# $L$ in which all numbers are positive. Both sets are easy by themselves. The nearest point with nothing negative is
+# $\max(a, 0)$, the mirror image of $a$ in that set is $|a|$. The nearest point of $L$ comes from the weights $w = Q^T
+# (S a)$, as $Q$ is orthonormal. So mirror in one set, project on the other, and move by the difference of the two
+# nearest points (Douglas and Rachford, 1956):
 #
-#     w = Q^T (S |a|),   z = S (Q w),   a <- a + 1.5 (z - max(a, 0))
+# $$w = Q^T (S\,|a|), \qquad z = S\,(Q w), \qquad a \leftarrow a + 1.5\,(z - \max(a, 0))$$
 #
-# If nothing moves, `z = max(a, 0)` is in both sets; and no step leads away from such a point, for any factor from 0 to
-# 2. We stop when all of z is positive, by a *margin* of 1e-4 root mean squares. Networks are columns: one call, many.
+# (From here on $z$ is the output times the wanted sign.) If nothing moves, $z = \max(a, 0)$ is in both sets; and no
+# step leads away from such a point, for any factor from 0 to 2. We stop when all of $z$ is positive, by a *margin* of
+# 1e-4 root mean squares. Networks are columns: one call, many.
 
 
 # %%
@@ -85,17 +92,17 @@ print(f"{(solved > 0).sum()} of {solved.size} networks solved, half of them with
 
 # %% [markdown]
 # ## How many sign patterns?
-# Not every plane has a readout: 64 bits, 40 weights. How many of the `2^N` sign patterns have one? Think of the space
-# of weights. Each sample cuts it in two, by the plane through 0 where its output is 0. A pattern is a region between
-# such cuts. Let `C(N, D)` be their number. A further sample cuts in two as many of them as the others cut its own
-# plane into, and that plane has D - 1 dimensions. So
+# Not every plane has a readout: 64 bits, 40 weights. How many of the $2^N$ sign patterns have one? Think of the space
+# of weights. Each sample cuts it in two, by the *hyperplane* through 0 where its output is 0. A pattern is a region
+# between such cuts. Let $C(N, D)$ be their number. A further sample cuts in two as many of them as the others cut its
+# own hyperplane into, and that has $D - 1$ dimensions. So
 #
-#     C(N + 1, D) = C(N, D) + C(N, D - 1),   C(1, D) = 2,   C(N, 0) = 0
+# $$C(N + 1, D) = C(N, D) + C(N, D - 1), \qquad C(1, D) = 2, \qquad C(N, 0) = 0$$
 #
-# which is Pascal's triangle: `C(N, D) = 2 sum_(k < D) binom(N - 1, k)` (Schlaefli about 1850, Cover 1965). That holds
-# if no D samples' features depend on each other, which is called *general position*; otherwise there are fewer.
-# Divided by `2^N` it is the share of random planes that have a readout: a half at N = 2 D, and all of them at N = D.
-# So noise takes about half a weight a bit. For real weights that is the limit of any solver, and ours reaches it.
+# which is Pascal's triangle: $C(N, D) = 2 \sum_{k < D} \binom{N - 1}{k}$ (Schlaefli about 1850, Cover 1965). That holds
+# if no $D$ samples' features depend on each other, which is called *general position*; otherwise there are fewer.
+# Divided by $2^N$ it is the share of random planes that have a readout: a half at $N = 2 D$, and all of them at $N =
+# D$. So noise takes about half a weight a bit. For real weights that is the limit of any solver, and ours reaches it.
 
 # %% tags=["picture"]
 count = theory.cover_count
@@ -128,12 +135,13 @@ plt.show()
 
 # %% [markdown]
 # ## When there is none: a certificate
-# A solver that finds nothing proves nothing. But suppose we find *multipliers* v, one a sample, none negative and not
-# all 0, with which the signed features cancel: `sum_i v_i S_i Q_ik = 0` for every k. Then for any w at all
-# `sum_i v_i (S z)_i = 0`, and a sum of positive numbers cannot be 0. So no readout is right. By Gordan (1873) there is
-# either a right readout or such a v, never neither. Where there is no readout, a drifts away, and `max(-a, 0)` is
-# nearly a v. `refinr.readouts.infeasible` cleans it, `holds` checks it with a bound on all rounding, and `exact` writes
-# it down in fractions. Below: three slow cosines and a plane that alternates; then the planes of noise with D = 30.
+# A solver that finds nothing proves nothing. But suppose we find *multipliers* $v$, one a sample, none negative and not
+# all 0, with which the signed features cancel: $\sum_i v_i S_i Q_{ik} = 0$ for every $k$. Then for any $w$ at all
+# $\sum_i v_i z_i = 0$, and a sum of positive numbers cannot be 0. So no readout is right. By Gordan (1873) there is
+# either a right readout or such a $v$, never neither. Where there is no readout, $a$ drifts away, and $\max(-a, 0)$ is
+# nearly a $v$. `refinr.readouts.infeasible` cleans it, `holds` checks it with a bound on all rounding, and `exact`
+# writes it down in fractions. Below: three slow cosines and a plane that alternates; then the planes of noise with D =
+# 30.
 
 # %%
 alternating = np.resize([1.0, -1.0], (16, 1))
@@ -159,8 +167,8 @@ assert proved > 0.9 * left.size
 
 # %% [markdown]
 # ## Weights of one bit
-# Half a weight a bit, but a weight in float32 has 32 bits. Counting gives another limit: P stored bits tell at most
-# `2^P` signals apart, so noise takes at least one stored bit a bit, whatever the method. How close can we get?
+# Half a weight a bit, but a weight in float32 has 32 bits. Counting gives another limit: $P$ stored bits tell at most
+# $2^P$ signals apart, so noise takes at least one stored bit a bit, whatever the method. How close can we get?
 #
 # Let features and weights both be +1 or -1. Outputs are then sums of whole numbers, so exact in any order on any
 # machine, and with an *odd* D they are odd: never 0, and the distance from the threshold is at least 1. The set of
@@ -194,6 +202,7 @@ assert integer.straight_through(F, signs).solved.all()
 costs |= {"ternary": (331 / 256, 331 / 256 * np.log2(3)), "binary": (331 / 256, 331 / 256)}
 stored = [bits for _, bits in costs.values()]
 assert stored == sorted(stored, reverse=True)
+assert round(stored[-1], 1) == 1.3
 
 figure, axes = plt.subplots(figsize=(8, 2.8), layout="constrained")
 axes.barh(list(costs), stored)
@@ -222,6 +231,40 @@ with tempfile.TemporaryDirectory() as folder:
     again = refinr.load(f"{folder}/image.inr")
 assert np.array_equal(again[10:20, ::2], image[10:20, ::2])  # evaluates the tiles it touches
 assert inr.report.parameters_per_bit < 881 / 1024 / 2  # tutorial 04: 881 parameters for the 1024 bits of a plane
+
+# %% [markdown]
+# ## Your turn
+# How many of the sign patterns of $N$ samples have a readout with $D$ weights? Put Cover's count in place of the dots,
+# by the recursion or by the sum.
+
+
+# %%
+def patterns_with_a_readout(N, D):
+    return ...
+
+
+lesson.check(patterns_with_a_readout, theory.cover_count, (1, 1), (4, 2), (5, 2), (8, 8), (12, 5))
+
+# %% [markdown]
+# <details><summary>Solution</summary>
+#
+# ```python
+# def patterns_with_a_readout(N, D):
+#     if D == 0:
+#         return 0
+#     return 2 if N == 1 else patterns_with_a_readout(N - 1, D) + patterns_with_a_readout(N - 1, D - 1)
+#
+#
+# lesson.check(patterns_with_a_readout, theory.cover_count, (1, 1), (4, 2), (5, 2), (8, 8), (12, 5))
+# ```
+# </details>
+
+# %% [markdown]
+# ## Summary
+# - With a fixed hidden layer, right readouts form a convex set, and a solver of ten lines finds one.
+# - Half a weight a bit is the limit on noise, by Cover's count; where there is no readout, multipliers prove it.
+# - Weights of one bit reach about 1.3 stored bits a bit of noise, and no method gets below 1.
+# - `refinr.solve` does it for arrays, and cannot fail: with as many features as samples there always is a readout.
 
 # %% [markdown]
 # ## Exercises

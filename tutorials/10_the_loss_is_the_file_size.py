@@ -10,6 +10,7 @@
 # **Need:** tutorials 01 and 02; 04 for what it is compared with.
 
 # %%
+import lesson
 import matplotlib.pyplot as plt
 import numpy as np
 
@@ -25,11 +26,15 @@ rng = np.random.default_rng(0)
 
 # %% [markdown]
 # ## What a bit costs
-# To say which of 8 equally likely things happened takes 3 bits: `-log2 (1/8)`. Shannon (1948) showed it for all
-# probabilities: what has probability p costs `-log2 p` bits, no less on average, and no more if many are written
-# together. Cross-entropy is the mean of `-ln p`, where p is the probability that was given to the bit that came. So
-# `loss / ln 2` is the number of bits in the file for every bit of the signal. An *entropy coder* gets there. Ours,
-# `rans`, is told which of `2^24` slots belong to a symbol: the *frequency* is how many, the *start* the first of them.
+# To say which of 8 equally likely things happened takes 3 bits: $-\log_2 (1/8)$. Shannon (1948) showed it for all
+# probabilities: what has probability $p$ costs
+#
+# $$-\log_2 p \text{ bits},$$
+#
+# no less on average, and no more if many are written together. Cross-entropy is the mean of $-\ln p$, where $p$ is the
+# probability that was given to the bit that came. So $\text{loss} / \ln 2$ is the number of bits in the file for every
+# bit of the signal. An *entropy coder* gets there. Ours, `rans` (for *range asymmetric numeral systems*, Duda 2013), is
+# told which of $2^{24}$ slots belong to a symbol: the *frequency* is how many, the *start* the first of them.
 
 # %%
 bits = (rng.random(20_000) < 0.05).astype(float)
@@ -43,10 +48,10 @@ assert loss * bits.size <= 8 * len(file) <= 1.001 * loss * bits.size + 64
 # ## Samples
 # An image of terrain heights. The product of the probabilities of a sample's bits, each given those above it, is the
 # probability of the sample. So a network may as well give all of it at once, which trains sooner: a *mixture* of three
-# bell curves (logistic ones), nine outputs for their weights, places and widths. The loss is `-ln P(sample)`. We choose
-# what the network is told, and what it measures samples from and in, *base* and *scale*. It has one hidden layer, and
-# a linear map beside it. As a yardstick we take no network at all: differences of neighbours, coded by how often each
-# comes. That costs their *entropy*, the mean of `-log2 p`.
+# bell curves (logistic ones), nine outputs for their weights, places and widths. The loss is $-\ln P(\text{sample})$.
+# We choose what the network is told, and what it measures samples from and in, *base* and *scale*. It has one hidden
+# layer, and a linear map beside it. As a yardstick we take no network at all: differences of neighbours, coded by how
+# often each comes. That costs their *entropy*, the mean of $-\log_2 p$.
 
 # %%
 N = 128
@@ -126,9 +131,13 @@ assert yardstick > totals[0] > totals[1] + 0.5
 # know, large ones cost more than they know. The more samples, the wider the best one: parameters are paid for once.
 # This is the principle of *minimum description length* (Rissanen 1978): too large a network shows without a test set.
 #
-# And where do the bits go? With F, the share of the curves below a value, the bits of a plane that leave samples
-# between lo and hi, mid in the middle, have `P(1 | higher bits) = (F(hi) - F(mid)) / (F(hi) - F(lo))`. High planes are
-# known from the neighbours. Low ones are nearly noise, a bit a bit, and no method can do much about them.
+# And where do the bits go? Let $F$ be the share of the curves below a value. If the bits above a plane leave samples
+# from $l$ to $h$, and the plane's bit says which side of the middle $m$, then
+#
+# $$P(1 \mid \text{higher bits}) = \frac{F(h) - F(m)}{F(h) - F(l)}$$
+#
+# High planes are known from the neighbours. Low ones are nearly noise, a bit a bit, and no method can do much about
+# them.
 
 # %% tags=["picture"]
 WIDTHS = (1, 2, 4, 8, 16, 32, 64)
@@ -202,7 +211,7 @@ lengths
 # Encoder and decoder must get the same probabilities to the last bit. Nudge the outputs of one sample by 1/128, and all
 # that follows is wrong. But machines take sums in different orders, and in floating point the order shows. So weights
 # and inputs are *dyadic*, whole multiples of a power of two, here 1/16 and 1/128. Products and their sums then are
-# whole multiples of 1/2048, and a float64 holds each of these below `2^53 / 2048`: nothing is rounded, in any order.
+# whole multiples of 1/2048, and a float64 holds each of these below $2^{53} / 2048$: nothing is rounded, in any order.
 # Hidden values are rounded to dyadic numbers on purpose. What is left are single additions, products and quotients,
 # which all machines round alike, and exp and the curves from tables of whole numbers.
 
@@ -220,6 +229,52 @@ axes[0].imshow(image[:6], vmin=0, vmax=levels)
 axes[1].imshow(broken - image[:6], cmap="PuOr", vmin=-30, vmax=30)
 axes[1].set(title="decoded with the outputs of one sample off by 1/128, minus the image")
 plt.show()
+
+# %% [markdown]
+# ## Your turn
+# A bit is 1 with the probability $p$. How many bits does it cost on average, told by one who knows $p$? Put the
+# *entropy* in place of the dots. (The check writes a long file and counts.)
+
+
+# %%
+def entropy(p):
+    return ...
+
+
+def counted(p):
+    """Bits a bit of a file of 2^16 bits with that share of ones, rounded as the entropy is below."""
+    ones = round(p * 2**24)
+    came = np.arange(2**16) < round(p * 2**16)
+    start, frequency = np.where(came, [[0], [ones]], [[ones], [2**24 - ones]])
+    return round(8 * len(rans.encode([(start, frequency)], lanes=1)) / 2**16, 2)
+
+
+def rounded(p):
+    found = entropy(p)
+    return found if found is ... else round(found, 2)
+
+
+lesson.check(rounded, counted, 0.5, 0.25, 0.125)
+
+# %% [markdown]
+# <details><summary>Solution</summary>
+#
+# ```python
+# def rounded(p):
+#     return round(-p * np.log2(p) - (1 - p) * np.log2(1 - p), 2)
+#
+#
+# lesson.check(rounded, counted, 0.5, 0.25, 0.125)
+# ```
+# </details>
+
+# %% [markdown]
+# ## Summary
+# - A cross-entropy divided by $\ln 2$ is a number of bits, and a coder writes a file of that length.
+# - A function of coordinates has to contain the image; a function of neighbours predicts it. Only that compresses.
+# - Parameters are in the file: there is a best size of a network, and it grows with the image.
+# - Any network gives an exact file. Training makes it shorter.
+# - Decoder and encoder need the same probabilities to the last bit, so they compute with dyadic numbers.
 
 # %% [markdown]
 # ## Exercises
