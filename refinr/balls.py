@@ -6,8 +6,9 @@ With this you can carry such numbers (`Ball`) through the operations of a networ
 rounds to nearest in this type or in one that contains it.  Sums may run in any order, with or without fused
 multiply-add.  The frequency of a sine may be multiplied into the weights or not.  Anything below the smallest normal
 number may be flushed to zero.  The functions sin, cos, exp and tanh, all at most 1 here, are off by at most `FUNCTION`
-unit roundoffs: four units in the last place of numbers next to 1.  glibc, NumPy and the standard functions of CUDA
-claim that or better; fast-math intrinsics do not, and TF32 is not float32.
+unit roundoffs: four units in the last place of numbers next to 1.  Inputs that are sines and cosines, computed in
+float64 and rounded to float32, are off by `ENCODED`, one such unit of float32.  glibc, NumPy and the standard functions
+of CUDA claim that or better; fast-math intrinsics do not, and TF32 is not float32.
 """
 
 from __future__ import annotations
@@ -27,6 +28,9 @@ FUNCTION = 4.0
 NORMAL_CDF = 32.0
 """Error of the normal distribution function in unit roundoffs: `refinr.activations.normal_cdf` in the type itself."""
 
+ENCODED = 2.0**-23
+"""How far apart two machines' sines and cosines of coordinates are, rounded to float32."""
+
 WAVES = 2.0**-49
 """Error of a cosine of the features that readouts have, computed in float64: 16 units of numbers below 1."""
 
@@ -43,6 +47,12 @@ class Ball(NamedTuple):
     def turned(self) -> Ball:
         """With the first two axes, networks and samples, in each other's place."""
         return Ball(self.mid.swapaxes(0, 1), self.rad.swapaxes(1, 2))
+
+
+def joined(parts: Iterable[Ball]) -> Ball:
+    """Balls of some samples after others, as those of all."""
+    found = list(parts)
+    return Ball(np.concatenate([z.mid for z in found], axis=1), np.concatenate([z.rad for z in found], axis=2))
 
 
 def _column(values: Iterable[float]) -> np.ndarray:
@@ -68,6 +78,9 @@ class Machines:
     names : iterable of str
         Float types, of `FLOAT_TYPES`.
     """
+
+    meeting = 2**15
+    """Values that a layer has at once: arrays that fit into the caches."""
 
     def __init__(self, names: Iterable[str]) -> None:
         types = [FLOAT_TYPES[name] for name in names]
@@ -97,6 +110,11 @@ class Machines:
         exact = kept & ((size >= self.tiny) | (size == 0.0))
         return self._ball(mid, np.where(exact, 0.0, self.unit * size + self.tiny), size)
 
+    def encoded(self, x: np.ndarray) -> Ball:
+        """Numbers that every machine has computed for itself."""
+        z = self.data(x)
+        return Ball(z.mid, z.rad + ENCODED)
+
     def linear(self, h: Ball, w: np.ndarray, b: np.ndarray, gain: float) -> Ball:
         """``z = h (gain w) + gain b``, of I products and a bias.
 
@@ -116,13 +134,17 @@ class Machines:
         reach = np.max(np.abs(h.mid) + h.rad, axis=(1, 2, 3), keepdims=True)
         # flushed to zero: each product, each sum, and each parameter, before or after the gain
         flushed = self.tiny * (1.0 + gamma) * terms * (1.0 + gain) * (2.0 + reach)
-        whole = gain == 1.0 and all(np.array_equal(a, np.rint(a)) for a in (h.mid, weights, biases))
+        whole = gain == 1.0 and self.are_whole(h, w, b)
         largest = np.maximum(np.max(np.abs(weights)), np.max(np.abs(biases)))
         exact = whole & (np.max(h.rad, axis=(1, 2, 3), keepdims=True) == 0.0)
         exact &= np.maximum(np.max(total, axis=(1, 2, 3), keepdims=True), np.maximum(reach, largest)) <= 1.0 / self.unit
         rad = np.where(exact, 0.0, spread + gamma * total + flushed)
         met = np.maximum((1.0 + gamma) * total + flushed, largest) * max(1.0, 1.0 / gain)  # before or after the gain
         return self._ball(mid, rad, np.maximum(met, self._constant(gain)))
+
+    def are_whole(self, h: Ball, *arrays: np.ndarray) -> bool:
+        """Whether all of them are whole numbers."""
+        return all(np.array_equal(a, np.rint(a)) for a in (h.mid, *arrays))
 
     def transform(self, waves: np.ndarray, h: Ball) -> Ball:
         """``waves @ h``: sums of n products (E, n, D), where all share one matrix (n, n) of at most `sqrt(2 / n)`.
@@ -147,6 +169,10 @@ class Machines:
     def reshaped(self, z: Ball, shape: tuple[int, int, int]) -> Ball:
         """The same numbers in another shape (E, N, D)."""
         return Ball(z.mid.reshape(shape), z.rad.reshape(len(self.unit), *shape))
+
+    def some(self, z: Ball, which: Any) -> Ball:
+        """Those samples of a ball whose numbers are given."""
+        return Ball(z.mid[:, which], z.rad[:, :, which])
 
     def known(self, z: Ball, which: np.ndarray, values: np.ndarray) -> Ball:
         """The same with values that every machine has where `which` (E,) says: small whole numbers."""
@@ -188,7 +214,7 @@ class Machines:
         """``a b``."""
         return self.rounded(a.mid * b.mid, np.abs(a.mid) * b.rad + np.abs(b.mid) * a.rad + a.rad * b.rad)
 
-    def function(self, mid: np.ndarray, z: Ball, slope: np.ndarray, units: float = FUNCTION) -> Ball:
+    def function(self, mid: np.ndarray, z: Ball, slope: Any, units: float = FUNCTION) -> Ball:
         """A function of z, at most 1, whose values differ by at most ``slope r`` within z, and by 2 at all.
 
         Slopes are functions too, computed here: they are off by a few units of their own.

@@ -20,8 +20,8 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from refinr import cpu, perceptrons, tiling
-from refinr.balls import Ball, Machines
+from refinr import cpu, decoding, perceptrons, tiling, undecided
+from refinr.balls import Ball, Machines, joined
 from refinr.files.floats import FLOAT_TYPES
 from refinr.inr import INR
 from refinr.mlp import MLP, Params
@@ -55,13 +55,7 @@ def enclose(spec: MLP, params: Params, x: np.ndarray, dtypes: Iterable[str]) -> 
     ((1, 5, 1), (2, 1, 5, 1), True, True)
     """
     with np.errstate(all="ignore"):  # infinities and NaN end as infinite radii
-        return _joined(perceptrons.enclosed(Machines(dtypes), spec, params, x))
-
-
-def _joined(parts: Iterable[Ball]) -> Ball:
-    """Balls of some samples after others, as those of all."""
-    found = list(parts)
-    return Ball(np.concatenate([z.mid for z in found], axis=1), np.concatenate([z.rad for z in found], axis=2))
+        return joined(perceptrons.enclosed(Machines(dtypes), spec, params, x))
 
 
 # --- the certificate -------------------------------------------------------------------------------------------------
@@ -160,20 +154,26 @@ def certify(inr: INR, dtypes: Iterable[str] | str | None = None) -> Certificate:
     layout = inr.layout
     on = Machines(names)
 
-    def of_tile(index: int) -> tuple[Any, ...]:
+    def of_tile(index: int, kept: np.ndarray | None) -> tuple[Any, ...]:
         extent = tiling.extent(layout.tiles[index])
         with np.errstate(all="ignore"):  # infinities and NaN end as infinite radii
             parts = layout.network.enclosed(on, inr.params, layout.networks_of(index), extent, layout.cut, layout.tile)
-            z = _joined(parts)
-            distances = layout.cut.distances(z.mid)  # (networks, samples, 1)
-            slacks = distances - z.rad  # (T, networks, samples, 1)
-        safe = np.all((slacks > 0) | (z.rad == 0.0), axis=(1, 2, 3))  # a value known exactly is the same everywhere
-        margins, *slacks = (layout.cut.by_sample(a).min(axis=(0, 1)) for a in (distances, *slacks))  # (P,) each
-        return safe, z.rad.max(axis=(1, 2, 3)), margins, np.stack(slacks)
+            z = joined(parts)
+            distances = undecided.distances(layout.cut, z.mid, kept)  # (N, C, P)
+            rad = np.stack([layout.cut.by_sample(a) for a in z.rad])  # (T, N, C, P)
+            settled = np.isinf(distances) & np.isfinite(layout.cut.by_sample(z.mid))
+            slacks = np.where(settled, np.inf, distances - rad)
+        safe = np.all((slacks > 0) | (rad == 0.0), axis=(1, 2, 3))  # a value known exactly is the same everywhere
+        return safe, rad.max(axis=(1, 2, 3)), distances.min(axis=(0, 1)), slacks.min(axis=(1, 2))
 
     cpu.recycle_memory()
     with cpu.single_threaded_blas(), ThreadPoolExecutor(cpu.cores()) as pool:
-        safe, bounds, margins, slacks = zip(*pool.map(of_tile, range(len(layout.tiles))), strict=True)
+        safe, bounds, margins, slacks = zip(
+            *pool.map(
+                of_tile, range(len(layout.tiles)), decoding.kept(layout, inr.residual and inr.residual.undecided)
+            ),
+            strict=True,
+        )
     types = {
         name: Guarantee(bool(ok), float(bound), tuple(slack.tolist()))
         for name, ok, bound, slack in zip(

@@ -76,7 +76,7 @@ def margins(z: Array, targets: Array, levels: int) -> Array:
     return 0.5 - xp.maximum(above, below)
 
 
-def distances(z: np.ndarray, levels: int) -> np.ndarray:
+def distances(z: np.ndarray, levels: int, digits: int | None = None) -> np.ndarray:
     """Distance of outputs from their nearest threshold: moved by less, they mean the digit that they mean now.
 
     Thresholds are at ``(k + 1/2) / (L - 1) - 1/2`` for k = 0 .. L - 2; for bits that is 0, and the distance ``|z|``.
@@ -87,6 +87,8 @@ def distances(z: np.ndarray, levels: int) -> np.ndarray:
     ----------
     z : array, any shape
     levels : int
+    digits : int, optional
+        How many digits there are, if fewer than levels: outputs beyond the last one mean it.
 
     Returns
     -------
@@ -102,5 +104,5 @@ def distances(z: np.ndarray, levels: int) -> np.ndarray:
     if levels == 2:
         return np.abs(z)
     steps = float(levels - 1)
-    below = np.clip(np.floor((z + 0.5) * steps), 0.0, steps - 1.0)
+    below = np.clip(np.floor((z + 0.5) * steps), 0.0, (digits or levels) - 2.0)
     return np.maximum(np.abs((z + 0.5) - (below + 0.5) / steps) - 2.0**-50 * (1.0 + np.abs(z)), 0.0)

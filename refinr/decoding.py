@@ -3,7 +3,7 @@
 With this you can decode any tiles of an array (`decode`), each with what its networks have wrong put right, or have
 what this is made of (`evaluate`).
 
-    outputs -> decisions -> codes -> flip what the residual says -> samples
+    outputs -> decisions -> codes -> clear what is undecided, flip what the residual says -> samples
 """
 
 from __future__ import annotations
@@ -38,7 +38,7 @@ def decode(
     params : dict of arrays
         Of all networks of the layout.
     wrong : Residual or None
-        What they have wrong.
+        What they have wrong, and which bits they are not asked for.
     tiles : sequence of ints
         Numbers of tiles in ascending order.
     xp : array library or its name, optional
@@ -53,8 +53,7 @@ def decode(
     channels = (layout.channels,) if layout.channel_axis else ()
     evaluated = evaluate(layout, params, wrong, tiles, xp=xp, damaged=damaged)
     for index, (z, flip) in zip(tiles, evaluated, strict=True):
-        codes = layout.cut.codes(z)  # (N, C)
-        codes = codes if flip is None else codes ^ flip.reshape(codes.shape)
+        codes = corrected(layout.cut.codes(z), flip, None)  # (N, C)
         yield layout.samples(codes).reshape(*tiling.extent(layout.tiles[index]), *channels)
 
 
@@ -68,11 +67,37 @@ def evaluate(
     damaged: bool = False,
 ) -> Iterator[tuple[np.ndarray, np.ndarray | None]]:
     """The networks' outputs for one tile after the other, and what they have wrong: all that `decode` needs."""
-    flips: Iterator[np.ndarray | None] = itertools.repeat(None, len(tiles))
-    if wrong is not None:
-        flips = residual.read(wrong, sizes(layout), layout.cut.bits, tiles, damaged=damaged)
-    for (_, z), flip in zip(layout.outputs(params, xp, tiles), flips, strict=True):
-        yield z, flip
+    flips = kept(layout, wrong, tiles, damaged=damaged)
+    clears = kept(layout, wrong and wrong.undecided, tiles, damaged=damaged)
+    for (_, z), flip, clear in zip(layout.outputs(params, xp, tiles), flips, clears, strict=True):
+        if clear is None:
+            yield z, flip
+        else:
+            codes = layout.cut.codes(z)
+            yield z, codes ^ corrected(codes, flip, clear)
+
+
+def corrected(codes: np.ndarray, wrong: np.ndarray | None, undecided: np.ndarray | None) -> np.ndarray:
+    """Codes (N, C) of networks, put right.
+
+    Examples
+    --------
+    >>> corrected(np.array([[6], [5]], "uint8"), np.array([[0], [1]], "uint8"), np.array([[2], [1]], "uint8")).tolist()
+    [[4], [5]]
+    """
+    codes = codes if undecided is None else codes & ~undecided
+    return codes if wrong is None else codes ^ wrong
+
+
+def kept(
+    layout: Layout, bits: Residual | None, tiles: Sequence[int] | None = None, *, damaged: bool = False
+) -> Iterator[np.ndarray | None]:
+    """Those bits of one tile after the other, codes (N, C); None where there are none, or their block is damaged."""
+    tiles = range(len(layout.tiles)) if tiles is None else tiles
+    if bits is None:
+        return itertools.repeat(None, len(tiles))
+    found = residual.read(bits, sizes(layout), layout.cut.bits, tiles, damaged=damaged)
+    return (None if codes is None else codes.reshape(-1, layout.channels) for codes in found)
 
 
 def sizes(layout: Layout) -> list[int]:

@@ -53,6 +53,9 @@ class INR(indexing.OnDemand):
         What the networks have wrong, where the fit was asked to be exact.
     store : str
         What files hold the parameters in, one of `refinr.files.storing.STORES`; they are numbers of that kind already.
+    portable : bool or None
+        Whether what it decodes to is the same on every machine that `refinr.balls` speaks of, in float32 or more; None
+        where nobody has asked: it is not lossless, or of an older file.
     checksums : array of uint32 (tiles,), optional
         CRC-32 of the samples of every tile as it decodes, see `refinr.files.checksum.crc32`; files of version 1 have
         none.
@@ -70,6 +73,7 @@ class INR(indexing.OnDemand):
     store: str = "float32"
     checksums: np.ndarray | None = None
     damaged: tuple[str, ...] = ()
+    portable: bool | None = None
 
     # --- what it is --------------------------------------------------------------------------------------------------
 
@@ -149,12 +153,12 @@ class INR(indexing.OnDemand):
 
     def _lines(self) -> list[str]:
         layout = self.layout
-        rest = 0 if self.residual is None else self.residual.data.nbytes
+        rest = 0 if self.residual is None else self.residual.nbytes
         return [
             f"INR of {self.dtype} {self.shape}",
             summary.networks(layout.networks, len(layout.tiles), layout.tile, layout.network.words(self.params)),
             summary.cost(self.report, layout.network.packed_bytes(self.params, self.store), self.store, rest),
-            summary.exactness(self.report, self.margin, rest),
+            summary.exactness(self.report, self.margin, self.residual is not None) + summary.elsewhere(self.portable),
             *([f"damaged in the file: {', '.join(self.damaged)}"] if self.damaged else []),
         ]
 
@@ -273,8 +277,9 @@ class INR(indexing.OnDemand):
         """Why samples may be others than expected."""
         if self.damaged:
             return f"the file is damaged, in {', '.join(self.damaged)}"
+        rounds = "rounds more than float32 needs to" if self.portable else "rounds differently"
         return (
-            f"this machine rounds differently, and the smallest margin, {self.margin:.3g}, was not enough; or somebody "
+            f"this machine {rounds}, and the smallest margin, {self.margin:.3g}, was not enough; or somebody "
             "has changed the parameters"
         )
 
@@ -366,10 +371,8 @@ class INR(indexing.OnDemand):
 
     def _arrays(self) -> dict[str, np.ndarray]:
         """Every array that a file holds."""
-        rest = {"checksums": self.checksums}
-        if self.residual is not None:
-            rest |= {"residual": self.residual.data, "residual_ends": self.residual.ends}
-        return self.params | {name: array for name, array in rest.items() if array is not None}
+        found = self.params if self.checksums is None else self.params | {"checksums": self.checksums}
+        return found if self.residual is None else found | self.residual.arrays()
 
     def _description(self) -> dict[str, Any]:
         """Everything else, as JSON values."""
@@ -383,6 +386,6 @@ class INR(indexing.OnDemand):
         }
         description["store"] = self.store
         description["version"] = 1 if self.checksums is None else self.layout.network.version  # 1: as it was read
-        if self.residual is not None:
-            description["residual"] = {"codec": self.residual.codec, "margin": self.residual.margin}
-        return description
+        if self.portable is not None:
+            description["portable"] = self.portable
+        return description if self.residual is None else description | self.residual.described()

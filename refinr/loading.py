@@ -100,13 +100,16 @@ def load(
         report = _report(description["report"], layout)
         checksums = _checksums(description, arrays, layout)
         residual = _residual(description, arrays, layout, harmed)
+        portable = description.get("portable")
+        if not (portable is None or isinstance(portable, bool)):
+            raise ValueError(f"portable: expected true or false, got {portable!r:.80}")
         checksum = _text(description["checksum"], "[0-9a-f]{64}", "checksum")
         info = _object(description["info"], "info")
         store = description["store"]
         look_up(layout.network.stores, store, "store")
     with _blaming(path, "its arrays are not those that its description speaks of"):
         params = layout.network.unpack(arrays, store, layout.outputs_of_networks, harmed)
-    return INR(layout, params, report, checksum, info, residual, store, checksums, harmed)
+    return INR(layout, params, report, checksum, info, residual, store, checksums, harmed, portable)
 
 
 @contextmanager
@@ -149,16 +152,15 @@ def _report(value: dict[str, Any], layout: Layout) -> Report:
 def _residual(
     description: dict[str, Any], arrays: dict[str, np.ndarray], layout: Layout, harmed: Sequence[str]
 ) -> Residual | None:
-    if "residual" not in description:
-        return None
-    ends = None if description["version"] == 1 else arrays.pop("residual_ends")
-    residual = Residual(data=arrays.pop("residual"), ends=ends, **description["residual"])
-    if ends is not None:
+    residual = Residual.from_file(description, arrays)
+    for name, part in (("residual", residual), ("undecided", residual and residual.undecided)):
+        if part is None or part.ends is None:
+            continue
         expected = blocks(decoding.sizes(layout), layout.cut.bits)[-1] + 1
-        if len(ends) != expected:
-            raise ValueError(f"residual_ends: expected {expected}, got {len(ends)}")
-        if "residual_ends" not in harmed and ends[-1] != len(residual.data):
-            raise ValueError(f"residual_ends: expected {len(residual.data)} as the last, got {ends[-1]}")
+        if len(part.ends) != expected:
+            raise ValueError(f"{name}_ends: expected {expected}, got {len(part.ends)}")
+        if f"{name}_ends" not in harmed and part.ends[-1] != len(part.data):
+            raise ValueError(f"{name}_ends: expected {len(part.data)} as the last, got {part.ends[-1]}")
     return residual
 
 

@@ -12,12 +12,12 @@ from typing import Any
 import numpy as np
 
 from refinr import metrics
-from refinr.files import residual
 from refinr.files.checksum import agree, checksum, crc32
 from refinr.inr import INR
 from refinr.layout import Layout
 from refinr.report import LARGEST, Report
 from refinr.tiled import Tiled
+from refinr.undecided import Kept
 
 
 def measure(
@@ -60,7 +60,7 @@ def measure(
     margins = np.full(1, np.inf)  # of each plane, from where the right decision ends
     nearest = math.inf  # of all, from where the decision that was made ends
     distance = _Distance(layout)
-    writer = residual.Writer(cut.bits)
+    kept = Kept(layout, params)
     checksums = []
     before = tiled.checksum
     for run, z in layout.runs(params):
@@ -70,8 +70,10 @@ def measure(
         distance.add(codes, decoded)
         here = cut.by_sample(cut.margins(z, cut.targets(codes)))  # (N, tiles C, P)
         margins = np.minimum(margins, here.min(axis=(0, 1)))
-        if exact:
+        promised = exact or not wrong_bits.any()
+        if promised:
             nearest = float(np.minimum(nearest, cut.margins(z, cut.targets(decoded)).min()))
+            kept.add(run, z, codes, decoded)
         for i, index in enumerate(run):
             of_tile = slice(i * layout.channels, (i + 1) * layout.channels)
             samples = tiled.samples[layout.tiles[index]]
@@ -79,8 +81,6 @@ def measure(
             agree(crc32(layout.samples(codes[:, of_tile])), said, "samples: their codes do not give them back")
             right = exact or bool((codes[:, of_tile] == decoded[:, of_tile]).all())
             checksums.append(said if right else crc32(layout.samples(decoded[:, of_tile])))
-            if exact:
-                writer.add(codes[:, of_tile] ^ decoded[:, of_tile])
     has_margins = cut.decides and bool(np.isfinite(margins).all())
     report = Report(
         seconds=seconds,
@@ -95,10 +95,13 @@ def measure(
         rmse=distance.rmse,
         peak=distance.peak,
     )
-    kept = writer.finish(max(0.0, nearest) if has_margins else 0.0)
+    wrong = kept.finish(max(0.0, nearest) if has_margins else 0.0) if promised else None
+    portable = kept.portable if promised else None
     # else nothing could be made of a file that has this checksum
     agree(checksum(tiled.samples), before, "samples: they have changed while they were fitted")
-    return INR(layout, params, report, before, dict(info or {}), kept, store, np.array(checksums, np.uint32))
+    sums = np.array(checksums, np.uint32)
+    beside = dict(info or {})
+    return INR(layout, params, report, before, beside, wrong, store, sums, portable=portable)
 
 
 class _Distance:

@@ -12,7 +12,10 @@ of `refinr.readouts.networks`, which are solved.  Each is a frozen dataclass tha
 - ``evaluator(params, cut, tile, xp)``: a function of networks, a range, and the extent of their tiles, that gives their
   outputs at all samples, on the host (networks, samples, 1);
 - ``at(params, networks, extent, points, cut, tile, xp)``: their outputs at points (n, d) of one tile, in samples;
-- ``enclosed(on, params, networks, extent, cut, tile)``: their outputs as balls, some samples after others;
+- ``enclosed(on, params, networks, extent, cut, tile, which)``: their outputs as balls, some samples after others; all
+  of them, or those whose numbers are given;
+- ``apart(params, networks, extent, cut, tile, z)``: how far two machines' outputs may be apart, (networks, 1, 1) or one
+  number, found in few operations; `z` are those of one of them; None where nothing is known about rounding;
 - ``cast(params)``: those arrays that machines cast to the type that they compute in;
 - ``stores``: what files can hold parameters in, by name;
 - ``count(params, samples)``: how many parameters they have, of networks with so many samples each;
@@ -38,15 +41,13 @@ from refinr import activations, encodings, mlp
 from refinr.chunks import evaluate
 from refinr.decompositions import Decomposition
 from refinr.encodings import Encoding
+from refinr.envelopes import Envelope
 from refinr.files import storing
 from refinr.mlp import MLP, Params
 from refinr.xp import Array, asarray_like, to_host
 
 PARAMETERS_A_BYTE = 8
 """Parameters that each byte of a file's arrays may stand for: five trits are the most that one holds."""
-
-MEETING = 2**15
-"""Values that a layer has at once where they carry their error: arrays that fit into the caches."""
 
 
 @dataclass(frozen=True)
@@ -126,10 +127,27 @@ class Perceptrons:
         extent: tuple[int, ...],
         cut: Decomposition,
         tile: tuple[int, ...],
+        which: Any = ...,
     ) -> Iterator[Any]:
         """Outputs as balls of the arithmetic `on`, a few samples at a time."""
         rows = {name: p[networks.start : networks.stop] for name, p in params.items()}
-        return enclosed(on, self.spec, rows, self.inputs(extent, cut, tile))
+        same = self.encoding is None or self.encoding.whole
+        return enclosed(on, self.spec, rows, self.inputs(extent, cut, tile)[which], same=same)
+
+    def apart(
+        self,
+        params: Params,
+        networks: range,
+        extent: tuple[int, ...],
+        cut: Decomposition,
+        tile: tuple[int, ...],
+        z: np.ndarray,
+    ) -> np.ndarray | None:
+        """How far two machines' outputs may be apart: either is within the radius of an envelope."""
+        if mlp.get_layer(self.spec.layer).enclosure is None or activations.get(self.spec.activation).enclosure is None:
+            return None
+        (found,) = self.enclosed(Envelope(["float32"]), params, networks, extent, cut, tile)
+        return 2.0 * found.rad[0] if np.isfinite(found.rad).any() else None
 
     # --- parameters --------------------------------------------------------------------------------------------------
 
@@ -198,8 +216,10 @@ class Perceptrons:
         return cls(MLP(**value), encodings.from_json(encoding))
 
 
-def enclosed(on: Any, spec: MLP, params: Params, x: np.ndarray) -> Iterator[Any]:
+def enclosed(on: Any, spec: MLP, params: Params, x: np.ndarray, *, same: bool = True) -> Iterator[Any]:
     """`refinr.mlp.forward` on balls of the arithmetic `on`, for a few of the samples (N, I) at a time.
+
+    Inputs are the `same` on every machine, or sines and cosines that each has computed for itself.
 
     Raises
     ------
@@ -212,9 +232,10 @@ def enclosed(on: Any, spec: MLP, params: Params, x: np.ndarray) -> Iterator[Any]
         what = f"layer {spec.layer!r}" if layer is None else f"activation {spec.activation!r}"
         raise ValueError(f"certify: nothing is known about rounding in {what}: its row has no enclosure")
     *hidden, output = mlp.by_layer(spec, params)
-    rows = max(1, MEETING // (len(params["w0"]) * max(spec.sizes)))
+    rows = max(1, on.meeting // (len(params["w0"]) * max(spec.sizes)))
     for first in range(0, len(x), rows):
-        h = on.data(x[None, first : first + rows])
+        part = x[None, first : first + rows]
+        h = on.data(part) if same else on.encoded(part)
         for arrays in hidden:
             z = layer(on, h, *arrays, gain=spec.gain, **spec.layer_options)  # (E, N, D)
             h = activation(on, z, **spec.activation_options)  # (E, N, D)

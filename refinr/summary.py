@@ -43,7 +43,7 @@ def cost(report: Report, packed: int, store: str, residual: int) -> str:
     return f"{number}, {_bytes(packed)} as {store}{rest}"
 
 
-def exactness(report: Report, margin: float, residual: int) -> str:
+def exactness(report: Report, margin: float, residual: bool) -> str:
     """How exact it is, with the residual and without."""
     margin_in_words = "" if np.isnan(margin) else f", smallest margin {margin:.3g}"
     if report.lossless:
@@ -52,6 +52,19 @@ def exactness(report: Report, margin: float, residual: int) -> str:
     if residual:
         return f"exact with the residual{margin_in_words}; the networks alone have {wrong}"
     return f"not exact: {wrong}"
+
+
+def elsewhere(portable: bool | None) -> str:
+    """Where else it decodes to the same samples.
+
+    Examples
+    --------
+    >>> elsewhere(True), elsewhere(None)
+    ('; the same on every machine in float32', '')
+    """
+    if portable is None:
+        return ""
+    return "; the same on every machine in float32" if portable else "; perhaps not on machines that round differently"
 
 
 def printable(text: str) -> str:

@@ -542,7 +542,7 @@ def test_margins_and_slacks_are_the_smallest_of_their_plane(decomposition, optio
 
 def test_chunks_and_threads_do_not_matter(inr, monkeypatch):
     whole = refinr.certify(inr)
-    monkeypatch.setattr(perceptrons, "MEETING", 1)  # one sample at a time
+    monkeypatch.setattr(Machines, "meeting", 1)  # one sample at a time
     apart = refinr.certify(inr)
     for name in TYPES:
         assert whole.types[name].guaranteed == apart.types[name].guaranteed
@@ -746,13 +746,13 @@ def test_outputs_that_overflow_are_not_certain():
 
 
 def test_an_output_that_may_be_on_its_threshold_is_not_certain(inr, monkeypatch):
-    joined = certificates._joined
+    joined = balls.joined
 
     def up_to_the_threshold(parts):
         mid = joined(parts).mid
         return Ball(mid, np.broadcast_to(abs(mid), (1, *mid.shape)))
 
-    monkeypatch.setattr(certificates, "_joined", up_to_the_threshold)
+    monkeypatch.setattr(certificates, "joined", up_to_the_threshold)
     found = certificates.certify(inr, "float32").types["float32"]
     assert (found.guaranteed, found.slack) == (False, 0.0)
 

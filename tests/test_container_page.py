@@ -9,6 +9,7 @@ import lzma
 import math
 import struct
 import zlib
+from collections.abc import Generator
 from pathlib import Path
 from typing import Any
 
@@ -56,7 +57,7 @@ def read(path: Path) -> tuple[dict[str, Any], list[int], dict[str, Any]]:
         arrays[name] = (entry["shape"], numbers, raw)
     assert digest.hexdigest() == metadata["digest"]
     description = json.loads(metadata["refinr"])
-    assert (description["format"], description["version"]) == ("refinr", 2)
+    assert (description["format"], description["version"]) == ("refinr", 4 if "undecided" in description else 2)
     return description, _samples(description, arrays), arrays
 
 
@@ -68,23 +69,12 @@ def _samples(description: dict[str, Any], arrays: dict[str, Any]) -> list[int]:
     planes = -(-bits // k)
     each = channels * (planes if kind == "planes" else 1)
     starts = itertools.product(*[range(0, n, t) for n, t in zip(grid, tile, strict=True)])
-    streams = _residual(description, arrays)
-    before, block, planes_left = 0, -1, iter(b"")
+    residuals = {name: _planes(name, description, arrays, bits) for name in ("undecided", "residual")}
     codes = [0] * math.prod(shape)
     for number, start in enumerate(starts):
         extent = [min(t, n - s) for s, t, n in zip(start, tile, grid, strict=True)]
         places = list(itertools.product(*[range(n) for n in extent]))
-        wrong = [0] * (len(places) * channels)
-        if streams is not None:
-            if before // BLOCK > block:
-                assert next(planes_left, None) is None
-                block = before // BLOCK
-                planes_left = iter(streams[block])
-            before += bits * -(-len(wrong) // 8)
-            for plane in range(bits):
-                packed = [next(planes_left) if streams[block] else 0 for _ in range(-(-len(wrong) // 8))]
-                for i in range(len(wrong)):
-                    wrong[i] |= (packed[i // 8] >> (i % 8) & 1) << plane
+        found = {name: planes_of.send(len(places) * channels) for name, planes_of in residuals.items()}
         for (p, place), c in itertools.product(enumerate(places), range(channels)):
             x = [_coordinate(i, t) for i, t in zip(place, tile, strict=True)]
             if kind == "planes":
@@ -104,23 +94,53 @@ def _samples(description: dict[str, Any], arrays: dict[str, Any]) -> list[int]:
             index = 0
             for s, i, n in zip(start, place, grid, strict=True):
                 index = index * n + s + i
-            codes[index * channels + c] = code ^ wrong[p * channels + c]
-    assert next(planes_left, None) is None
-    assert streams is None or len(streams) == block + 1
+            codes[index * channels + c] = (
+                code & ~found["undecided"][p * channels + c] ^ found["residual"][p * channels + c]
+            )
+    for planes_of in residuals.values():
+        with pytest.raises(StopIteration):
+            planes_of.send(None)
     width = 8 * int(layout["dtype"][2:])
     return [(code + layout["offset"]) % 2**width for code in codes]
 
 
-def _residual(description: dict[str, Any], arrays: dict[str, Any]) -> list[bytes] | None:
-    """The planes of each block."""
-    if "residual" not in description:
-        assert not {"residual", "residual_ends"} & arrays.keys()
-        return None
-    inflate = {"zlib": zlib.decompress, "xz": lzma.decompress}[description["residual"]["codec"]]
-    data, ends = arrays["residual"][2], arrays["residual_ends"][1]
-    assert ends[-1] == len(data)
-    starts = [0, *ends[:-1]]
-    return [inflate(data[a:b]) if a < b else b"" for a, b in zip(starts, ends, strict=True)]
+def _planes(name: str, description: dict[str, Any], arrays: dict[str, Any], bits: int) -> Generator:
+    """Is sent the number of codes of tile after tile, and gives their bits; at the end None, and all must be read."""
+
+    def of_tiles() -> Generator:
+        before, block, left = 0, -1, iter(b"")
+        size = yield
+        while size is not None:
+            if before // BLOCK > block:
+                assert next(left, None) is None
+                block = before // BLOCK
+                left = iter(streams[block])
+            before += bits * -(-size // 8)
+            codes = [0] * size
+            for plane in range(bits):
+                packed = [next(left) if streams[block] else 0 for _ in range(-(-size // 8))]
+                for i in range(size):
+                    codes[i] |= (packed[i // 8] >> (i % 8) & 1) << plane
+            size = yield codes
+        assert next(left, None) is None
+        assert len(streams) == block + 1
+
+    def of_none() -> Generator:
+        size = yield
+        while size is not None:
+            size = yield [0] * size
+
+    if name in description:
+        inflate = {"zlib": zlib.decompress, "xz": lzma.decompress}[description[name]["codec"]]
+        data, ends = arrays[name][2], arrays[f"{name}_ends"][1]
+        assert ends[-1] == len(data)
+        starts = [0, *ends[:-1]]
+        streams = [inflate(data[a:b]) if a < b else b"" for a, b in zip(starts, ends, strict=True)]
+    else:
+        assert not {name, f"{name}_ends"} & arrays.keys()
+    started = of_tiles() if name in description else of_none()
+    next(started)
+    return started
 
 
 def _coordinate(i: int, length: int) -> float:
@@ -214,8 +234,10 @@ def test_a_residual_of_many_blocks(tmp_path, monkeypatch, block):
 def test_the_page_names_every_key_there_is(tmp_path):
     page = (Path(__file__).parent.parent / "docs" / "container.md").read_text()
     assert f"floor(o / {BLOCK})" in page
-    refinr.fit(SIGNALS["image"], max_steps=0, exact=True).save(tmp_path / "a.inr")
+    near = {"decomposition": "none", "max_steps": 0, "exact": True}
+    refinr.fit(SIGNALS["colour"] * 1000, **near).save(tmp_path / "a.inr")
     description, _, arrays = read(tmp_path / "a.inr")
+    assert "undecided" in description
     layout = description["layout"]
     names = [*description, *description["report"], *layout, *layout["cut"], *layout["spec"], *arrays]
     assert [name for name in names if f"`{name}`" not in page and name not in ("w2", "b2", "w3", "b3")] == []

@@ -159,7 +159,7 @@ def info(options: argparse.Namespace) -> int:
     alone = inr.report.samples * np.dtype(layout.dtype).itemsize
     all_of_it = Path(options.input).stat().st_size
     network = layout.network.packed_bytes(inr.params, inr.store)
-    rest = 0 if inr.residual is None else inr.residual.data.nbytes
+    rest = 0 if inr.residual is None else inr.residual.nbytes
     larger = "LARGER than the samples" if all_of_it > alone else "smaller than the samples"
     print(f"file           {all_of_it} bytes: networks {network} ({inr.store}), residual {rest}")
     print(f"               {larger}, which are {alone} bytes")
@@ -257,7 +257,8 @@ def _summary(inr: INR) -> str:
     alone = f"bit error rate {report.ber:.3g}, {report.psnr:.2f} dB"
     state = "lossless" if inr.lossless else f"NOT lossless, {alone}"
     if inr.residual is not None:
-        state += f" with a residual of {inr.residual.data.nbytes} bytes (the networks alone: {alone})"
+        state += f" with a residual of {inr.residual.nbytes} bytes (the networks alone: {alone})"
+    state += summary.elsewhere(inr.portable)
     duration = "" if math.isnan(report.seconds) else f"{report.seconds:.1f} s, "  # files do not say
     return (
         f"{state}: {report.total_bits} bits, {report.parameters} parameters ({report.parameters_per_bit:.2f} a bit), "

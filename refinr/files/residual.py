@@ -5,7 +5,8 @@ With this you can collect the wrong bits of one tile after the other (`Writer`) 
 
 The residual of a tile is the exclusive or of its codes with those that the networks decode to, N C numbers of B bits in
 row-major order.  They are stored plane after plane, least significant first, each padded with zeros to whole bytes: the
-high planes, which networks get right first, are long runs of zeros.  Planes are compressed in blocks of whole tiles
+high planes, which networks get right first, are long runs of zeros.  Bits that rounding could change are kept in the
+same form, ones where they are.  Planes are compressed in blocks of whole tiles
 (`blocks`), each a stream of its own, so that some tiles can be had without the others and damage stays where it is.  A
 block without anything wrong takes no bytes.  All is compressed by zlib and by xz, and what is shorter is kept.
 """
@@ -15,104 +16,18 @@ from __future__ import annotations
 import lzma
 import zlib
 from bisect import bisect_left, bisect_right
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import accumulate
-from typing import Protocol
+from typing import Any
 
 import numpy as np
 
 from refinr.files.checksum import agree
+from refinr.files.streams import COMPRESSIONS, Stream
 
 BLOCK = 1 << 18
 """Bytes of planes in a block: what has to be decompressed for a tile, and enough to compress as well as the whole."""
-
-_PIECE = 1 << 16  # bytes of a stream looked at together
-
-
-# --- codecs ----------------------------------------------------------------------------------------------------------
-
-
-class Decompressor(Protocol):
-    """What reads a compressed stream piece by piece, as those of `lzma` and `bz2` do."""
-
-    @property
-    def eof(self) -> bool:
-        """Whether the stream has ended."""
-
-    @property
-    def needs_input(self) -> bool:
-        """Whether there is nothing more to be had from what it was given."""
-
-    @property
-    def unused_data(self) -> bytes:
-        """What it was given beyond the end of the stream."""
-
-    def decompress(self, piece: bytes, most: int) -> bytes:
-        """Take one more piece; give at most so many bytes."""
-
-
-class _Inflate:
-    """The `Decompressor` of zlib, which hands back what it has not looked at yet where others keep it."""
-
-    def __init__(self) -> None:
-        self._stream = zlib.decompressobj()
-
-    @property
-    def eof(self) -> bool:
-        return self._stream.eof
-
-    @property
-    def needs_input(self) -> bool:
-        return not self._stream.eof and not self._stream.unconsumed_tail
-
-    @property
-    def unused_data(self) -> bytes:
-        return self._stream.unused_data
-
-    def decompress(self, piece: bytes, most: int) -> bytes:
-        return self._stream.decompress(self._stream.unconsumed_tail + piece, most)
-
-
-def _xz(planes: bytes) -> bytes:
-    # a dictionary of 1 MiB, not the 8 MiB of preset 6, and no more than there is: little memory, on both sides
-    size = min(max(len(planes), 1 << 12), 1 << 20)
-    filters = [{"id": lzma.FILTER_LZMA2, "preset": 6, "dict_size": size, "pb": 0}]  # pb: no position is special
-    return lzma.compress(planes, lzma.FORMAT_XZ, lzma.CHECK_CRC32, filters=filters)
-
-
-def _xz_decompressor() -> Decompressor:
-    # 16 MiB is far more than a dictionary of 1 MiB needs; a forged stream may ask for gigabytes
-    return lzma.LZMADecompressor(lzma.FORMAT_XZ, 1 << 24)
-
-
-@dataclass(frozen=True)
-class Compression:
-    """A compression of streams of bytes.
-
-    Parameters
-    ----------
-    name : str
-        As files say it.
-    compress : callable (bytes) -> bytes
-        A whole stream.
-    decompressor : callable
-        A new stream to read, a `Decompressor`; it limits the memory that it takes, whatever a stream asks for.
-    """
-
-    name: str
-    compress: Callable[[bytes], bytes]
-    decompressor: Callable[[], Decompressor]
-
-
-COMPRESSIONS = {
-    codec.name: codec
-    for codec in [
-        Compression("zlib", lambda planes: zlib.compress(planes, 9), _Inflate),
-        Compression("xz", _xz, _xz_decompressor),
-    ]
-}
-"""All of them compress, and the shortest is kept; the first of equals."""
 
 
 # --- streams ---------------------------------------------------------------------------------------------------------
@@ -132,12 +47,16 @@ class Residual:
         Smallest distance of any output, right or wrong, from a threshold; 0 where there are no thresholds.
     ends : array of uint64 (blocks,), optional
         Where in `data` each block ends, and the next one begins; of files of version 1 None: one stream for all tiles.
+    undecided : Residual or None
+        Bits that rounding could change, in the same form, ones where they are: decoding takes them from here alone,
+        and does not ask the networks.
     """
 
     codec: str
     data: np.ndarray
     margin: float
     ends: np.ndarray | None = None
+    undecided: Residual | None = None
 
     def __post_init__(self) -> None:
         if self.codec not in COMPRESSIONS:
@@ -148,6 +67,42 @@ class Residual:
             raise ValueError(f"margin: expected 0 or a number above, got {self.margin!r}")
         if self.ends is not None and (self.ends.dtype != np.uint64 or self.ends.ndim != 1):
             raise ValueError(f"ends: expected one uint64 for each block, got {self.ends.dtype} {self.ends.shape}")
+
+    @property
+    def nbytes(self) -> int:
+        """Bytes of all streams."""
+        return self.data.nbytes + (0 if self.undecided is None else self.undecided.nbytes)
+
+    def arrays(self, name: str = "residual") -> dict[str, np.ndarray]:
+        """As a file holds them."""
+        found = {name: self.data} if self.ends is None else {name: self.data, f"{name}_ends": self.ends}
+        return found if self.undecided is None else found | self.undecided.arrays("undecided")
+
+    def described(self) -> dict[str, Any]:
+        """All but the arrays, as JSON values of a description."""
+        found: dict[str, Any] = {"residual": {"codec": self.codec, "margin": self.margin}}
+        if self.undecided is not None:
+            found |= {"undecided": {"codec": self.undecided.codec}, "version": 4}
+        return found
+
+    @classmethod
+    def from_file(cls, description: Mapping[str, Any], arrays: dict[str, np.ndarray]) -> Residual | None:
+        """The inverse of both, which takes its arrays out of all those of a file; None where there is none.
+
+        Raises
+        ------
+        KeyError, TypeError, ValueError
+            For what is no residual.
+        """
+        if "residual" not in description:
+            return None
+
+        def part(name: str, **fields: Any) -> Residual:
+            ends = None if description["version"] == 1 else arrays.pop(f"{name}_ends")
+            return cls(data=arrays.pop(name), ends=ends, **fields, **description[name])
+
+        bits = part("undecided", margin=0.0) if description["version"] >= 4 and "undecided" in description else None
+        return part("residual", undecided=bits)
 
 
 class Writer:
@@ -192,12 +147,12 @@ class Writer:
         for name, streams in self._found.items():
             streams.append(COMPRESSIONS[name].compress(planes) if wrong else b"")
 
-    def finish(self, margin: float) -> Residual | None:
-        """The residual of all tiles, or None if nothing is wrong; it has been read once before it is handed out."""
+    def finish(self, margin: float, *, always: bool = False) -> Residual | None:
+        """The residual of all tiles; if nothing is wrong None, or, `always`, one of no bytes; it has been read once."""
         self._close()
         lengths = {name: sum(map(len, streams)) for name, streams in self._found.items()}
         codec = min(lengths, key=lambda name: lengths[name])
-        if not lengths[codec]:
+        if not lengths[codec] and not always:
             return None
         streams = self._found[codec]
         ends = np.fromiter(accumulate(map(len, streams)), np.uint64, len(streams))
@@ -295,44 +250,12 @@ def _planes(residual: Residual, number: int, sizes: Sequence[int]) -> Iterator[b
             return
         data = data[start:end]
     try:
-        stream = _Stream(COMPRESSIONS[residual.codec].decompressor(), data)
+        stream = Stream(COMPRESSIONS[residual.codec].decompressor(), data)
         for size in sizes:
             yield stream.read(size)
         stream.end()
     except (zlib.error, lzma.LZMAError, EOFError) as error:
         raise ValueError(f"residual: damaged ({error})") from None
-
-
-class _Stream:
-    """A compressed stream, read in pieces of known size."""
-
-    def __init__(self, stream: Decompressor, data: np.ndarray) -> None:
-        self._stream = stream
-        self._pieces = (data[i : i + _PIECE].tobytes() for i in range(0, len(data), _PIECE))
-
-    def read(self, size: int) -> bytes:
-        content = bytearray()
-        while len(content) < size:
-            piece = self._next_piece()
-            part = b"" if self._stream.eof else self._stream.decompress(piece, size - len(content))
-            if not part and not piece and (self._stream.eof or self._stream.needs_input):
-                raise ValueError("residual: damaged, it ends too early")
-            content += part
-        return bytes(content)
-
-    def end(self) -> None:
-        more = b""
-        while not self._stream.eof:  # checksums follow the last byte
-            hungry = self._stream.needs_input
-            piece = self._next_piece()
-            more = self._stream.decompress(piece, 1)
-            if more or (hungry and not piece):
-                break
-        if more or not self._stream.eof or self._stream.unused_data or next(self._pieces, b""):
-            raise ValueError("residual: damaged, it does not end with the last tile")
-
-    def _next_piece(self) -> bytes:
-        return next(self._pieces, b"") if self._stream.needs_input else b""
 
 
 # --- planes as bytes -------------------------------------------------------------------------------------------------

@@ -228,7 +228,14 @@ class Readouts(Solved):
         return z[:, :, None]
 
     def enclosed(
-        self, on: Any, params: Params, networks: range, extent: tuple[int, ...], cut: Any, tile: tuple[int, ...]
+        self,
+        on: Any,
+        params: Params,
+        networks: range,
+        extent: tuple[int, ...],
+        cut: Any,
+        tile: tuple[int, ...],
+        which: Any = ...,
     ) -> Iterator[Any]:
         """Outputs as a ball of the arithmetic `on`: of the separable transform, with sums in any order."""
         basis = self.basis(extent)
@@ -239,7 +246,14 @@ class Readouts(Solved):
             z = on.transform(waves.T, on.reshaped(z, (before, n, -1)))
             before *= n
         z = on.reshaped(z, (basis.samples, -1, 1)).turned()
-        yield on.known(z, ragged.is_raw(networks), ragged.signs(networks, basis.samples)[:, :, None])
+        z = on.known(z, ragged.is_raw(networks), ragged.signs(networks, basis.samples)[:, :, None])
+        yield on.some(z, which)
+
+    def apart(
+        self, params: Params, networks: range, extent: tuple[int, ...], cut: Any, tile: tuple[int, ...], z: np.ndarray
+    ) -> np.ndarray:
+        """How far two machines' outputs may be apart, see `certain`."""
+        return certain(extent) * np.sqrt((z.astype(np.float64) ** 2).mean(axis=1, keepdims=True))
 
     def to_json(self) -> dict[str, Any]:
         """As JSON values."""

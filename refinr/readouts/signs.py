@@ -111,12 +111,25 @@ class SignReadouts(Solved):
         return z[:, np.ravel_multi_index(tuple(places.T), extent)]
 
     def enclosed(
-        self, on: Any, params: Params, networks: range, extent: tuple[int, ...], cut: Any, tile: tuple[int, ...]
+        self,
+        on: Any,
+        params: Params,
+        networks: range,
+        extent: tuple[int, ...],
+        cut: Any,
+        tile: tuple[int, ...],
+        which: Any = ...,
     ) -> Iterator[Any]:
         """Outputs as a ball of the arithmetic `on`: exact while a type holds all whole numbers up to D."""
         z = self.evaluator(params, cut, tile, np)(networks, extent)
         counts = self.ragged(params).counts[networks.start : networks.stop]
-        yield on.whole(z.astype(np.float64), counts[:, None, None])
+        yield on.some(on.whole(z.astype(np.float64), counts[:, None, None]), which)
+
+    def apart(
+        self, params: Params, networks: range, extent: tuple[int, ...], cut: Any, tile: tuple[int, ...], z: np.ndarray
+    ) -> float:
+        """Not at all: float32 has all whole numbers up to 2 `MOST_SAMPLES` + 16."""
+        return 0.0
 
     def to_json(self) -> dict[str, Any]:
         """As JSON values."""
