@@ -40,7 +40,7 @@ from refinr import (
 )
 from refinr.activations import Activation
 from refinr.cli import verbs
-from refinr.files import residual, signals, storing
+from refinr.files import residual, signals, storing, streams
 from refinr.files.format import Format
 from refinr.kinds import LINEAR, Layer
 from refinr.losses import Loss
@@ -598,7 +598,7 @@ def test_a_store_that_is_not_known_any_more_is_said(folder, monkeypatch):
 def test_a_compression_of_residuals(folder, monkeypatch):
     import bz2
 
-    row = residual.Compression("bzip2", bz2.compress, bz2.BZ2Decompressor)
+    row = streams.Compression("bzip2", bz2.compress, bz2.BZ2Decompressor)
     monkeypatch.setattr(residual, "COMPRESSIONS", {row.name: row})  # alone, so that it has the shortest stream
     assert cli.main(["fit", "image.npy", "a.inr", *FIT, "--max-steps", "1"]) == 0
     assert refinr.load("a.inr").residual.codec == "bzip2"
