@@ -6,7 +6,7 @@ EXACT := tests/theorems $(patsubst %,tests/test_%.py,planes decisions decomposit
 	tests/files/test_container.py tests/files/test_signals.py
 PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check
 
-.PHONY: demo test lint docs bench fuzz oracle mutants nightly tutorials notebooks figures clean
+.PHONY: demo test lint docs bench fuzz corpus oracle mutants nightly tutorials notebooks figures clean
 
 demo: .venv/demo
 	$(BIN)/refinr demo
@@ -25,6 +25,9 @@ docs: .venv/docs
 
 fuzz: .venv/test
 	$(BIN)/python -m tests.fuzz --files 100000 --seconds 1800
+
+corpus: .venv/bench
+	$(BIN)/python -m benchmarks.corpus
 
 bench: .venv/bench
 	$(BIN)/python -m benchmarks.step_time

@@ -20,6 +20,7 @@ import numpy as np
 
 from refinr import cpu
 from refinr.chunks import chunk_length
+from refinr.files.budget import Budget
 from refinr.layout import PORTION, Layout
 from refinr.perceptrons import Perceptrons
 from refinr.readouts.networks import Readouts
@@ -45,27 +46,17 @@ ENCODED = 28
 
 
 @dataclass(frozen=True)
-class Limits:
-    """What a file may ask for.
+class Limits(Budget):
+    """What a file may ask for: a budget, as for files of other formats, and outputs.
 
     Parameters
     ----------
-    memory : float
-        Bytes that any file may ask for.
-    memory_a_byte : float
-        Bytes that each byte of a file's arrays may ask for, where that is more.
-    operations : float
-        Operations that any file may ask for: a core does one to four in a nanosecond.
-    operations_a_byte : float
-        Operations that each byte of a file's arrays may ask for besides.
+    memory, memory_a_byte, operations, operations_a_byte : float
+        As in `refinr.files.budget.Budget`, for each byte of a file's arrays.
     outputs, outputs_a_byte : int
         Outputs of networks, in the same way as memory: refinr's own files stay far below.
     """
 
-    memory: float = 5e8
-    memory_a_byte: float = 64.0
-    operations: float = 5e9
-    operations_a_byte: float = 2e4
     outputs: int = 1 << 22
     outputs_a_byte: int = 64
 
@@ -89,7 +80,7 @@ def check(layout: Layout, size: int, limits: Limits | None = None) -> None:
     needed = cost(layout)
     asked = (
         (layout.outputs_in_all, max(allowed.outputs, allowed.outputs_a_byte * size), "{:.0f} outputs"),
-        (needed.memory, max(allowed.memory, allowed.memory_a_byte * size), "up to {:.3g} bytes of memory"),
+        (needed.memory, allowed.bytes_for(size), "up to {:.3g} bytes of memory"),
         (needed.operations, allowed.operations + allowed.operations_a_byte * size, "{:.3g} operations"),
     )
     for wanted, most, words in asked:

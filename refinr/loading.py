@@ -34,13 +34,15 @@ _NONSENSE = (KeyError, TypeError, ValueError, AttributeError, IndexError, Arithm
 """What a description raises that does not say what it should."""
 
 
-def open(path: str | os.PathLike[str]) -> np.ndarray:
+def open(path: str | os.PathLike[str], *, trusted: bool = False) -> np.ndarray:
     """The samples of any file that refinr reads, an `.inr` file or a signal.
 
     Parameters
     ----------
     path : path
         An `.inr` file is known by its content, others by their suffix, one of those in `refinr.files.signals.FORMATS`.
+    trusted : bool
+        Take a file that asks for any amount of memory and time, too.
 
     Raises
     ------
@@ -48,8 +50,8 @@ def open(path: str | os.PathLike[str]) -> np.ndarray:
         As `load` and `refinr.files.signals.read` do.
     """
     if signals.format_of(path) is None and container.is_one(path):
-        return load(path).decode()
-    return signals.read(path).samples
+        return load(path, trusted=trusted).decode()
+    return signals.read(path, trusted=trusted).samples
 
 
 def load(

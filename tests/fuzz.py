@@ -7,7 +7,7 @@ that may take 2 seconds of a processor's time and 500 MB for each; where it dies
 
 - "samples": the samples of the original, to the bit (for what has a checksum: .inr, .rinr and PNG); of WAV and TIFF,
   which have none, an array that the file's bytes can hold;
-- "refused": ValueError or LosslessError;
+- "refused": ValueError or LosslessError, or an end of the process that other libraries read in, at its limits;
 - "no promise": an .inr file that says of itself that it is not exact;
 - "wrong", "crash", "hang", "memory": what must never happen.
 """
@@ -38,9 +38,11 @@ import numpy as np
 
 import refinr
 from refinr.files import container, signals
+from refinr.files.budget import COPIES, Budget
 from tests import forging_rinr
 
 SECONDS, BYTES = 2.0, 500_000_000
+STOPPED = "in the process that other libraries read in, at its limits"
 BAD = ("wrong", "crash", "hang", "memory")
 
 
@@ -64,17 +66,22 @@ class Found(NamedTuple):
 # --- good files ------------------------------------------------------------------------------------------------------
 
 
-def make_seeds() -> list[Seed]:
-    """A few small files of every format."""
-    rng, seeds = np.random.default_rng(0), []
+def _drawn(rng: np.random.Generator) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Grey, colour and sound."""
     grey, colour = rng.integers(0, 200, (9, 7)).astype(np.uint8), rng.integers(0, 2**16, (5, 6, 3)).astype(np.uint16)
-    sound = rng.integers(-(2**15), 2**15, (40, 2)).astype(np.int16)
+    return grey, colour, rng.integers(-(2**15), 2**15, (40, 2)).astype(np.int16)
 
-    def add(suffix: str, samples: np.ndarray, write: Callable[[str], Any]) -> None:
-        with tempfile.TemporaryDirectory() as folder:
-            write(f"{folder}/a{suffix}")
-            seeds.append(Seed(suffix, Path(f"{folder}/a{suffix}").read_bytes(), samples))
 
+def _written(suffix: str, samples: np.ndarray, write: Callable[[str], Any]) -> Seed:
+    with tempfile.TemporaryDirectory() as folder:
+        write(f"{folder}/a{suffix}")
+        return Seed(suffix, Path(f"{folder}/a{suffix}").read_bytes(), samples)
+
+
+def make_seeds() -> list[Seed]:
+    """A few small files of refinr's own, and of formats that it reads by code of its own, for the most part."""
+    grey, colour, sound = _drawn(np.random.default_rng(0))
+    seeds = []
     fits: list[tuple[np.ndarray, dict[str, Any]]] = [
         (grey, {"max_steps": 0}), (grey, {"max_steps": 60, "gray": True}), (colour[:3, :3], {"max_steps": 0}),
         (grey >> 5, {"max_steps": 400}), (grey, {"store": "bfloat16", "max_steps": 3}),
@@ -84,7 +91,19 @@ def make_seeds() -> list[Seed]:
     ]  # fmt: skip
     for samples, options in fits:
         inr = refinr.fit(samples, tile=5, hidden=(4,), exact=True, info={"rate": 8000}, **options)
-        add(".inr", samples, inr.save)
+        seeds.append(_written(".inr", samples, inr.save))
+    seeds += reader_seeds()
+    return seeds + [Seed(".rinr", content, samples) for content, samples in forging_rinr.good()]
+
+
+def reader_seeds() -> list[Seed]:
+    """Those that are no files of refinr's own."""
+    rng, seeds = np.random.default_rng(0), list[Seed]()
+    grey, colour, sound = _drawn(rng)
+
+    def add(suffix: str, samples: np.ndarray, write: Callable[[str], Any]) -> None:
+        seeds.append(_written(suffix, samples, write))
+
     for samples, info in [(grey, {}), (colour, {}), (grey >> 6, {"bitdepth": 2})]:
         add(".png", samples, lambda path, samples=samples, info=info: signals.write(path, samples, info))
     for samples, info in [(sound, {"rate": 8000}), (sound[:, 0].astype("i4"), {"rate": 8000, "bits": 24}),
@@ -100,7 +119,29 @@ def make_seeds() -> list[Seed]:
         add(suffix, samples, lambda path, samples=samples: signals.write(path, samples))
     for samples in (grey, colour.astype(">f8")):
         add(".npy", samples, lambda path, samples=samples: np.save(path, samples))
-    return seeds + [Seed(".rinr", content, samples) for content, samples in forging_rinr.good()]
+    return seeds
+
+
+def other_seeds() -> list[Seed]:
+    """A few of the formats that were added later; of what refinr does not write, the samples that it reads."""
+    import h5py
+    from PIL import Image
+
+    rng = np.random.default_rng(0)
+    grey, colour = rng.integers(0, 200, (9, 7)).astype(np.uint8), rng.integers(0, 256, (5, 6, 3)).astype(np.uint8)
+    sound = rng.integers(-(2**15), 2**15, (40, 2)).astype(np.int16)
+    arrays = {".fits": sound, ".dcm": grey, ".npz": colour, ".h5": grey.astype("f4"), ".bmp": grey, ".ppm": colour}
+    arrays |= {".webp": colour, ".jxl": colour.astype("u2"), ".flac": sound, ".aiff": sound, ".nii": colour}
+    with tempfile.TemporaryDirectory() as folder:
+        for suffix, samples in arrays.items():
+            signals.write(f"{folder}/a{suffix}", samples, {"rate": 8000, "channels": True})
+        for name, options in (("b.jpg", {}), ("c.jpg", {"progressive": True})):
+            Image.fromarray(colour).save(f"{folder}/{name}", **options)
+        for name in ("d.gif", "e.png", "f.bmp"):
+            Image.fromarray(colour).quantize(16).save(f"{folder}/{name}")
+        with h5py.File(f"{folder}/g.h5", "w") as file:
+            file.create_dataset("x/a", data=colour, chunks=(2, 3, 3), compression="gzip", shuffle=True)
+        return [Seed(p.suffix, p.read_bytes(), signals.read(p).samples) for p in sorted(Path(folder).iterdir())]
 
 
 # --- hostile ones ----------------------------------------------------------------------------------------------------
@@ -278,7 +319,8 @@ def judge(kind: str, original: Seed, content: bytes, path: Path) -> tuple[str, s
             if isinstance(cause, MemoryError):
                 return "memory", str(error)
             cause = cause.__cause__ or cause.__context__
-        return "refused", type(error).__name__
+        stopped = "reading it takes more than" in str(error) or "it ends the library" in str(error)
+        return "refused", STOPPED if stopped else type(error).__name__
     ours, theirs = (a.astype(a.dtype.newbyteorder("<")) for a in (samples, original.samples))  # the order is no value
     same = (ours.dtype, ours.shape, ours.tobytes()) == (theirs.dtype, theirs.shape, theirs.tobytes())
     if same:
@@ -287,7 +329,7 @@ def judge(kind: str, original: Seed, content: bytes, path: Path) -> tuple[str, s
         return "wrong", f"{samples.dtype} {samples.shape}"
     if kind.endswith(".wav"):
         return _judge_wav(samples, content)
-    return ("samples" if samples.nbytes <= 1032 * len(content) else "wrong"), "others"
+    return ("samples" if COPIES * samples.nbytes <= Budget().bytes_for(len(content)) else "wrong"), "others"
 
 
 def _judge_wav(samples: np.ndarray, content: bytes) -> tuple[str, str]:
@@ -342,10 +384,16 @@ def _child(pipe: Any, seeds: list[Seed], seed: int, indices: range, judge: Calla
 
 
 def campaign(
-    files: int, *, seed: int = 0, seconds: float = float("inf"), first: int = 0, judge: Callable = judge
+    files: int,
+    *,
+    seed: int = 0,
+    seconds: float = float("inf"),
+    first: int = 0,
+    judge: Callable = judge,
+    make: Callable[[], list[Seed]] = make_seeds,
 ) -> Iterator[Found]:
     """What comes of hostile files `first`, `first` + 1, ..., until there are enough or time is up."""
-    context, seeds, end = multiprocessing.get_context("spawn"), make_seeds(), time.monotonic() + seconds
+    context, seeds, end = multiprocessing.get_context("spawn"), make(), time.monotonic() + seconds
     index, last = first, first + files
     while index < last and time.monotonic() < end:
         ours, theirs = context.Pipe()
@@ -384,10 +432,13 @@ def main() -> int:
     parser.add_argument("--seconds", type=float, default=1200.0)
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--first", type=int, default=0, help="number of the first file: to see one again")
+    parser.add_argument("--others", action="store_true", help="of the formats that other libraries read, mostly")
     options = parser.parse_args()
+    make = other_seeds if options.others else make_seeds
     table: dict[str, Counter[str]] = {}
-    start, bad = time.monotonic(), 0
-    for found in campaign(options.files, seed=options.seed, seconds=options.seconds, first=options.first):
+    start, bad, stopped = time.monotonic(), 0, 0
+    for found in campaign(options.files, seed=options.seed, seconds=options.seconds, first=options.first, make=make):
+        stopped += found.detail == STOPPED
         table.setdefault(found.kind, Counter())[found.outcome] += 1
         if found.outcome in BAD:
             bad += 1
@@ -398,7 +449,8 @@ def main() -> int:
     total: Counter[str] = sum(table.values(), Counter())
     for kind, counts in [*sorted(table.items()), ("all", total)]:
         print(f"| {kind} |" + "".join(f" {counts[name]} |" for name in outcomes))
-    print(f"{sum(total.values())} files in {time.monotonic() - start:.0f} s, seed {options.seed}")
+    print(f"{sum(total.values())} files in {time.monotonic() - start:.0f} s, seed {options.seed}; {stopped} refused")
+    print(STOPPED)
     return 1 if bad else 0
 
 

@@ -25,11 +25,13 @@ FLOORS = {
             " files.streams files.journal files.format codec.rans codec.arrangement codec.varints",
             "planes coords activations layers lookups losses metrics optim decisions tiling indexing executors"
             " completing"
-            " progress files.residual files.container files.npy files.png files.tiff files.wav"
-            " files.nifti files.images files.sound"
+            " progress files.residual files.container files.npy files.png files.wav"
+            " files.budget files.heads files.directories files.segments files.fits"
             "   oracle.case oracle.tracked readouts.batches"
             " readouts.features codec.exact codec.contexts",
             "ternary encodings decompositions theory report files.npz"
+            " files.tiff files.images files.sound files.apart files.nifti files.dicom files.hdf5 files.zarr_stores"
+            " files.tiff files.images files.sound files.apart files.nifti files.dicom files.hdf5 files.zarr_stores"
             " files.storing oracle.compare"
             " oracle.rounding readouts.real readouts.infeasible readouts.integer codec.network codec.mixture"
             " codec.values codec.ordered",

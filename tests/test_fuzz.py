@@ -40,6 +40,14 @@ def test_no_hostile_file_of_two_thousand_does_harm():
     assert Counter(one.outcome for one in found)["samples"] > 100  # some harm is none
 
 
+def test_no_hostile_file_of_other_formats_does_harm():
+    found = list(fuzz.campaign(700, make=fuzz.other_seeds))
+    assert [one for one in found if one.outcome in fuzz.BAD] == []
+    counts = Counter(one.kind.partition(" ")[2] for one in found)
+    assert min(counts[seed.suffix] for seed in fuzz.other_seeds()) > 15
+    assert Counter(one.outcome for one in found)["samples"] > 50
+
+
 def test_files_are_the_same_every_time(seeds):
     for index in range(30):
         assert fuzz.hostile(seeds, 5, index) == fuzz.hostile(seeds, 5, index)
@@ -47,7 +55,7 @@ def test_files_are_the_same_every_time(seeds):
 
 
 def test_good_files_are_good(seeds, tmp_path):
-    for seed in seeds:
+    for seed in [*seeds, *fuzz.other_seeds()]:
         outcome = fuzz.judge(f"mutated {seed.suffix}", seed, seed.content, tmp_path / f"a{seed.suffix}")
         assert outcome == ("samples", "")
 

@@ -94,6 +94,7 @@ def compress(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--seed", type=int, default=0)
     _add_executor(parser)
     parser.add_argument("--quiet", action="store_true", help="no progress bar")
+    _add_trusted(parser)
     _add_force(parser)
 
 
@@ -114,6 +115,7 @@ def expand(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--from-bits", type=int, help="what it has; default: what its file stores")
     parser.add_argument("--method", choices=list(commands.EXPANSIONS), default="network")
     parser.add_argument("--max-steps", type=int, default=1000, help="steps a network may take")
+    _add_trusted(parser)
     _add_force(parser)
 
 
@@ -197,13 +199,14 @@ def _wider(text: str) -> tuple[str, float, str]:
 
 
 def _known() -> str:
-    return ", ".join(signals.by_suffix())
+    return ", ".join(signals.by_suffix()) + ", - for standard input or output"
 
 
 def _add_machine(parser: argparse.ArgumentParser) -> None:
     text = "keep networks as they are done in OUT.inr.part, and go on from there if it is there"
     parser.add_argument("--resume", action="store_true", help=text)
     _add_executor(parser)
+    _add_trusted(parser)
     parser.add_argument("--xp", default="numpy", help="array library: numpy, cupy")
     parser.add_argument("--quiet", action="store_true", help="no progress bar")
     _add_force(parser)

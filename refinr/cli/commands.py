@@ -40,13 +40,15 @@ def solve(options: argparse.Namespace) -> int:
 
 
 def _represent(options: argparse.Namespace, verb: Callable[..., INR]) -> int:
-    ours = ("run", "input", "output", "force", "quiet", "resume", "executor", "workers", "address")
+    ours = ("run", "input", "output", "force", "quiet", "resume", "executor", "workers", "address", "trusted")
     settings = {k: v for k, v in vars(options).items() if k not in ours}
+    if options.output is None and options.input == signals.STREAM:
+        raise ValueError("OUT.inr: expected a name, as standard input has none")
     options.output = f"{options.input}.inr" if options.output is None else options.output
     if signals.format_of(options.output):  # perhaps the only copy of a signal
         raise ValueError(f"{options.output}: the name of a signal, expected one like OUT.inr")
     outputs.claim(options.output, options.input, force=options.force, ours=container.is_one)
-    samples, info = signals.read(options.input)
+    samples, info = signals.read(options.input, trusted=options.trusted)
     if settings["channels"] is None:
         settings["channels"] = info.get("channels")
     for hint in [] if options.quiet else hints.hints(samples, settings["channels"]):
@@ -68,9 +70,8 @@ def _represent(options: argparse.Namespace, verb: Callable[..., INR]) -> int:
 
 def expand(options: argparse.Namespace) -> int:
     """Give an image more bits."""
-    signals.known(options.output)
-    outputs.claim(options.output, options.input, force=options.force)
-    image, info = signals.read(options.input)
+    outputs.claim_signal(options.output, options.input, force=options.force)
+    image, info = signals.read(options.input, trusted=options.trusted)
     bits = options.from_bits or info.get("bitdepth", 8 * image.dtype.itemsize)
     expanded = EXPANSIONS[options.method](image, bits, options.bits, options)
     signals.write(options.output, expanded, {"channels": info["channels"]})
@@ -92,8 +93,7 @@ EXPANSIONS |= {name.replace(" ", "-"): _by_arithmetic(method) for name, method i
 
 def decode(options: argparse.Namespace) -> int:
     """Write the signal that a file stands for."""
-    signals.known(options.output)
-    outputs.claim(options.output, options.input, force=options.force)
+    outputs.claim_signal(options.output, options.input, force=options.force)
     inr = load(options.input, trusted=options.trusted)
     signals.write(options.output, inr.decode(), inr.info)
     if not inr.lossless:
@@ -103,7 +103,7 @@ def decode(options: argparse.Namespace) -> int:
 
 def verify(options: argparse.Namespace) -> int:
     """Compare a signal with what a file decodes to."""
-    original, _ = signals.read(options.original)
+    original, _ = signals.read(options.original, trusted=options.trusted)
     if compression.holds(options.input):
         decoded = compression.decoded(options.input, trusted=options.trusted)
     else:

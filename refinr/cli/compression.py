@@ -21,7 +21,7 @@ def compress(options: argparse.Namespace) -> int:
     if signals.format_of(options.output):  # perhaps the only copy of a signal
         raise ValueError(f"{options.output}: the name of a signal, expected one like OUT.rinr")
     outputs.claim(options.output, options.input, force=options.force, ours=holds)
-    samples, info = signals.read(options.input)
+    samples, info = signals.read(options.input, trusted=options.trusted)
     channels = info.get("channels") if options.channels is None else options.channels
     with executors.open_executor(options.executor, workers=options.workers, address=options.address) as executor:
         data = verbs.compress(
@@ -41,8 +41,7 @@ def compress(options: argparse.Namespace) -> int:
 
 def decompress(options: argparse.Namespace) -> int:
     """Write the signal that a file holds."""
-    signals.known(options.output)
-    outputs.claim(options.output, options.input, force=options.force)
+    outputs.claim_signal(options.output, options.input, force=options.force)
     data = Path(options.input).read_bytes()
     with executors.open_executor(options.executor, workers=options.workers, address=options.address) as executor:
         samples = decoded(options.input, data, trusted=options.trusted, executor=executor)

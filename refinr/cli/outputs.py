@@ -9,11 +9,25 @@ import os
 from collections.abc import Callable
 from pathlib import Path
 
-from refinr.files import atomic
+from refinr.files import atomic, signals
 
 
 def _never(path: Path) -> bool:
     return False
+
+
+def claim_signal(output: str, *inputs: str, force: bool = False) -> None:
+    """The same for a signal, whose name says its format.
+
+    Raises
+    ------
+    ValueError, OSError
+        As `claim`, and for a name that speaks of no format.
+    """
+    if output == signals.STREAM:
+        return
+    signals.known(output)
+    claim(output, *inputs, force=force)
 
 
 def claim(output: str, *inputs: str, force: bool = False, ours: Callable[[Path], bool] = _never) -> None:
@@ -36,6 +50,8 @@ def claim(output: str, *inputs: str, force: bool = False, ours: Callable[[Path],
     OSError
         If nothing can be written there.
     """
+    if output == signals.STREAM:
+        raise ValueError(f"{output}: only signals go to standard output, expected the name of a file")
     atomic.check(output)
     path = Path(output)
     for given in inputs:

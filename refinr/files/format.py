@@ -1,7 +1,7 @@
 """What a file format is: all that other modules need to know of it, in one row.
 
 With this you can describe a format (`Format`), and say why samples or bytes are none of its (`FormatError`, `kind`,
-`check_size`, `looks_like`).
+`looks_like`, `recognised`).
 """
 
 from __future__ import annotations
@@ -40,12 +40,28 @@ class Format:
         The shapes and dtypes that it holds.
     keeps : tuple of str
         Keys of the side information that it keeps beside the samples.
+    carries : str
+        The same in words.
+    loses : str
+        What else its files may say, in words: it is not in the side information.
     map : callable (path) -> (samples, info), optional
         Like `read` for files that may be larger than memory: the samples stay in the file.
     extra : str, optional
         The extra of refinr that installs the library it needs.
+    needs : tuple of str
+        The modules of that library: they are loaded before it is limited what reading may take.
     member : callable (content, name) -> (samples, info), optional
         Like `read` for one of the arrays that a file holds: ``file.npz::name``.
+    at : callable (path or content, name, budget) -> (samples, info), optional
+        In place of `read` for what is more than the content of one file: two files, a folder, one that stays where it
+        is.  It checks itself what is asked for; the budget is None for what is trusted.
+    instead : str
+        What can be written in place of it, by its suffix, for a format that is read alone.
+    asks : callable (content) -> int, optional
+        How many bytes of samples the head speaks of, found by code that asks for nothing itself; for formats whose
+        samples may take more than the file does.  Given a name beside the content where there is a `member`.
+    apart : bool
+        Whether a library reads it whose memory and time only the system can limit, see `refinr.files.apart`.
     """
 
     name: str
@@ -54,46 +70,63 @@ class Format:
     write: Callable[[io.BytesIO, np.ndarray, dict[str, Any]], None]
     samples: str
     keeps: tuple[str, ...] = ()
+    carries: str = ""
+    loses: str = ""
     map: Callable[[Path], tuple[np.ndarray, dict[str, Any]]] | None = None
     extra: str | None = None
+    needs: tuple[str, ...] = ()
     member: Callable[[bytes, str], tuple[np.ndarray, dict[str, Any]]] | None = None
+    at: Callable[[Any, str, Any], tuple[np.ndarray, dict[str, Any]]] | None = None
+    instead: str = ""
+    asks: Callable[..., int] | None = None
+    apart: bool = False
 
 
-def check_size(size: int, content: bytes) -> None:
-    """Refuse headers that promise more than a file holds, before memory is asked for.
+_BEGINNINGS = [
+    (128, b"DICM", "DICOM", "dicom"),
+    (0, b"\x89PNG", "PNG", "png"),
+    (0, b"\xff\xd8\xff", "JPEG", "jpeg"),
+    (0, b"GIF8", "GIF", "gif"),
+    (0, b"II*\0", "TIFF", "tiff"),
+    (0, b"MM\0*", "TIFF", "tiff"),
+    (0, b"II+\0", "TIFF", "tiff"),
+    (0, b"MM\0+", "TIFF", "tiff"),
+    (0, b"BM", "BMP", "bmp"),
+    (8, b"WAVE", "WAV", "wav"),
+    (8, b"WEBP", "WebP", "webp"),
+    (0, b"RIFF", "WAV or WebP", ""),
+    (0, b"\xff\x0a", "JPEG XL", "jxl"),
+    (4, b"JXL ", "JPEG XL", "jxl"),
+    (0, b"P5", "a portable pixmap", "pixmap"),
+    (0, b"P6", "a portable pixmap", "pixmap"),
+    (0, b"fLaC", "FLAC", "flac"),
+    (0, b"OggS", "Ogg", ""),
+    (0, b"ID3", "MP3", ""),
+    (0, b"FORM", "AIFF", "aiff"),
+    (0, b"\x93NUMPY", "NPY", "npy"),
+    (0, b"PK\3\4", "a zip archive, as NPZ is", "npz"),
+    (0, b"\x1f\x8b", "gzip", "nifti"),
+    (0, b"\x5c\1\0\0", "NIfTI", "nifti"),
+    (0, b"\0\0\1\x5c", "NIfTI", "nifti"),
+    (0, b"\x1c\2\0\0", "NIfTI", "nifti"),
+    (0, b"\0\0\2\x1c", "NIfTI", "nifti"),
+    (0, b"\x89HDF", "HDF5", "hdf5"),
+    (0, b"SIMPLE", "FITS", "fits"),
+    (0, b"%PDF", "PDF", ""),
+    (0, b"<", "a page of HTML or XML, perhaps what a server sent instead", ""),
+    (0, b"\x80\4", "a Python pickle", ""),
+]
+"""Where a file has which bytes, what it is then in words, and the name of its format, if it is one of ours."""
 
-    Deflate makes at most 1032 bytes out of one; other methods may make more, of up to 16 MB.
-
-    Raises
-    ------
-    ValueError
-        If `size` bytes of samples cannot be in `content`.
-    """
-    if size > max(1032 * len(content), 1 << 24):
-        raise FormatError(f"its {len(content)} bytes cannot hold the {size} bytes of samples that it promises")
+HEAD = 132
+"""Bytes that tell them all apart."""
 
 
-_BEGINNINGS = {
-    b"\x89PNG": "PNG",
-    b"\xff\xd8\xff": "JPEG",
-    b"GIF8": "GIF",
-    b"II*\0": "TIFF",
-    b"MM\0*": "TIFF",
-    b"BM": "BMP",
-    b"RIFF": "WAV or WebP",
-    b"fLaC": "FLAC",
-    b"OggS": "Ogg",
-    b"ID3": "MP3",
-    b"FORM": "AIFF",
-    b"\x93NUMPY": "NPY",
-    b"PK\3\4": "a zip archive, as NPZ is",
-    b"\x1f\x8b": "gzip",
-    b"\x89HDF": "HDF5",
-    b"SIMPLE": "FITS",
-    b"%PDF": "PDF",
-    b"<": "a page of HTML or XML, perhaps what a server sent instead",
-    b"\x80\4": "a Python pickle",
-}
+def _beginning(content: bytes) -> tuple[str, str]:
+    for at, start, words, name in _BEGINNINGS:
+        if content[at : at + len(start)] == start:
+            return words, name
+    return "", ""
 
 
 def looks_like(content: bytes) -> str:
@@ -104,9 +137,18 @@ def looks_like(content: bytes) -> str:
     >>> looks_like(b"GIF89a...")
     'GIF'
     """
-    if not content:
-        return "nothing: it is empty"
-    return next((name for start, name in _BEGINNINGS.items() if content.startswith(start)), "")
+    return _beginning(content)[0] if content else "nothing: it is empty"
+
+
+def recognised(content: bytes) -> str:
+    """The name of the format that content begins like; empty where there is no telling.
+
+    Examples
+    --------
+    >>> recognised(b"fLaC..."), recognised(b"%PDF...")
+    ('flac', '')
+    """
+    return _beginning(content)[1]
 
 
 def kind(samples: np.ndarray) -> str:

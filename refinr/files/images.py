@@ -13,7 +13,8 @@ from typing import Any
 
 import numpy as np
 
-from refinr.files.format import Format, FormatError, check_size, kind
+from refinr.files import heads
+from refinr.files.format import Format, FormatError, kind
 
 COLOURS = "(H, W), or (H, W, C) for colour"
 
@@ -28,8 +29,6 @@ def _by_imagecodecs(name: str) -> Callable[[bytes], tuple[np.ndarray, dict[str, 
     def read(content: bytes) -> tuple[np.ndarray, dict[str, Any]]:
         import imagecodecs
 
-        if name == "webp" and content[12:16] == b"VP8X" and content[20] & 2:
-            raise FormatError("it is an animation, expected one image; save the frame that is meant")
         return _result(getattr(imagecodecs, f"{name}_decode")(content))
 
     return read
@@ -40,7 +39,6 @@ def _by_pillow(content: bytes) -> tuple[np.ndarray, dict[str, Any]]:
     from PIL import Image
 
     with Image.open(io.BytesIO(content), formats=["BMP", "GIF"]) as image:
-        check_size(image.width * image.height, content)
         if getattr(image, "n_frames", 1) > 1:
             raise FormatError(f"it is an animation of {image.n_frames} frames, expected one image")
         looked_up = image.convert("RGBA" if "transparency" in image.info else "RGB") if image.mode == "P" else image
@@ -125,6 +123,8 @@ def write_pixmap(file: io.BytesIO, samples: np.ndarray, info: dict[str, Any]) ->
     file.write(samples.astype(">u2" if samples.itemsize == 2 else "u1").tobytes())
 
 
+_FOREIGN: dict[str, Any] = {"extra": "images", "needs": ("imagecodecs", "PIL.Image"), "apart": True}
+
 FORMATS = (
     Format(
         "jpeg",
@@ -132,12 +132,52 @@ FORMATS = (
         _by_imagecodecs("jpeg"),
         _write_nothing,
         f"read alone: {COLOURS}; uint8, uint16 of 12 bits",
-        extra="images",
+        loses="orientation, profile, EXIF",
+        asks=heads.jpeg,
+        instead=".png",
+        **_FOREIGN,
     ),
-    Format("webp", (".webp",), _by_imagecodecs("webp"), _write_webp, "(H, W, 3 or 4); uint8", extra="images"),
-    Format("jxl", (".jxl",), _by_imagecodecs("jpegxl"), _write_jxl, f"{COLOURS}; uint8, uint16", extra="images"),
-    Format("bmp", (".bmp",), _by_pillow, _write_bmp, "(H, W), or (H, W, 3); booleans or uint8", extra="images"),
-    Format("gif", (".gif",), _by_pillow, _write_nothing, f"read alone: {COLOURS}; uint8", extra="images"),
+    Format(
+        "webp",
+        (".webp",),
+        _by_imagecodecs("webp"),
+        _write_webp,
+        "(H, W, 3 or 4); uint8",
+        loses="profile, EXIF",
+        asks=heads.webp,
+        **_FOREIGN,
+    ),
+    Format(
+        "jxl",
+        (".jxl",),
+        _by_imagecodecs("jpegxl"),
+        _write_jxl,
+        f"{COLOURS}; uint8, uint16",
+        loses="profile, EXIF, orientation",
+        asks=heads.jxl,
+        **_FOREIGN,
+    ),
+    Format(
+        "bmp",
+        (".bmp",),
+        _by_pillow,
+        _write_bmp,
+        "(H, W), or (H, W, 3); booleans or uint8",
+        loses="resolution, profile, palette",
+        asks=heads.bmp,
+        **_FOREIGN,
+    ),
+    Format(
+        "gif",
+        (".gif",),
+        _by_pillow,
+        _write_nothing,
+        f"read alone: {COLOURS}; uint8",
+        instead=".png",
+        loses="palette, comments",
+        asks=heads.gif,
+        **_FOREIGN,
+    ),
     Format(
         "pixmap",
         (".ppm", ".pgm", ".pnm"),
@@ -145,5 +185,7 @@ FORMATS = (
         write_pixmap,
         "(H, W), or (H, W, 3); uint8 or uint16",
         keeps=("most",),
+        carries="the largest value that there may be",
+        loses="comments",
     ),
 )

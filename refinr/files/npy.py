@@ -59,4 +59,5 @@ FORMAT = Format(
     write=write,
     samples="any shape; booleans, integers or floats in any byte order",
     map=read_mapped,
+    carries="byte order",
 )

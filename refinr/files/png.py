@@ -3,9 +3,9 @@
 Palettes and transparent colours become RGB and alpha.  Grey of 1, 2 and 4 bits keeps its values, 0 to 1, 3 or 15,
 unless one of them is transparent: then it spans 0 to 255, as its alpha does.
 
-Gamma, colour profile, physical size, text and other chunks that say what the samples mean travel along.  Grey and
-colours of 8 and 16 bits are read by imagecodecs where it is installed (extra ``images``), the rest, and all of them
-where it is not, by pypng, which takes ten times as long and more.
+Gamma, colour profile, physical size, text and other chunks that say what the samples mean travel along.  Numbers are
+read by imagecodecs where it is installed (extra ``images``), and where it is not by pypng, which takes ten times as
+long and more.
 """
 
 from __future__ import annotations
@@ -15,11 +15,11 @@ import io
 import struct
 import zlib
 from collections.abc import Iterator
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 
-from refinr.files.format import Format, FormatError, check_size, kind
+from refinr.files.format import Format, FormatError, kind
 
 _HEAD = b"\x89PNG\r\n\x1a\n"
 
@@ -52,6 +52,11 @@ def _chunks(content: bytes) -> Iterator[tuple[str, bytes]]:
         )
 
 
+def _chunk(name: str, data: bytes) -> bytes:
+    named = name.encode("ascii") + data
+    return struct.pack(">I", len(data)) + named + struct.pack(">I", zlib.crc32(named))
+
+
 def _checked(content: bytes) -> list[tuple[str, bytes]]:
     chunks = list(_chunks(content))
     names = [name for name, _ in chunks]
@@ -66,6 +71,43 @@ def _checked(content: bytes) -> list[tuple[str, bytes]]:
     return chunks
 
 
+class _Head(NamedTuple):
+    width: int
+    height: int
+    depth: int
+    colour: int
+    compression: int
+    filtering: int
+    interlaced: int
+
+    @property
+    def planes(self) -> int:
+        """Numbers that are stored for a pixel."""
+        return {0: 1, 2: 3, 3: 1, 4: 2, 6: 4}[self.colour]
+
+
+_DEPTHS = {0: (1, 2, 4, 8, 16), 2: (8, 16), 3: (1, 2, 4, 8), 4: (8, 16), 6: (8, 16)}
+"""Bits of a number, by what IHDR says of colours."""
+
+
+def _head(content: bytes) -> _Head:
+    head = _Head(*struct.unpack_from(">IIBBBBB", content, 16))
+    if head.depth not in _DEPTHS.get(head.colour, ()) or head.compression or head.filtering or head.interlaced > 1:
+        raise FormatError(f"its head makes no sense: expected bits and colours of the standard, got {head[2:]}")
+    if not 0 < head.width < 1 << 31 or not 0 < head.height < 1 << 31:
+        raise FormatError(f"expected a width and a height of 1 or more, got {head.width} x {head.height}")
+    return head
+
+
+def asks(content: bytes) -> int:
+    """How many bytes of samples the head speaks of, with an alpha channel if there may be one."""
+    if content[12:16] != b"IHDR" or len(content) < 33:
+        return 0  # `read` says what is wrong
+    head = _head(content)
+    planes = {0: 2, 2: 4, 3: 4, 4: 2, 6: 4}[head.colour]
+    return head.height * head.width * planes * (2 if head.depth == 16 else 1)
+
+
 def read(content: bytes) -> tuple[np.ndarray, dict[str, Any]]:
     """Samples and side information of the bytes of a PNG file.
 
@@ -75,37 +117,80 @@ def read(content: bytes) -> tuple[np.ndarray, dict[str, Any]]:
         For content that is damaged, is an animation, has more behind its end, or promises more than it holds.
     """
     chunks = _checked(content)
-    width, height, depth, colour, _, _, _ = struct.unpack(">IIBBBBB", chunks[0][1])
-    planes = {0: 1, 2: 3, 3: 1, 4: 2, 6: 4}.get(colour, 1)
-    check_size(height * (width * planes * depth // 8), content)
-    plain = depth in (8, 16) and colour != 3 and all(name != "tRNS" for name, _ in chunks)
-    samples, bitdepth = (_fast(content) if plain else None) or _any(content)
+    head = _head(content)
+    if head.height * -(-head.width * head.planes * head.depth // 8) > 1032 * len(content):  # all that deflate makes
+        raise FormatError(f"its {len(content)} bytes cannot hold the samples that it promises")
+    _check_inflated(head, chunks)
+    found = _fast(head, chunks)
+    samples, bitdepth = _any(head, content, chunks) if found is None else found
     carried = [[name, base64.b64encode(data).decode()] for name, data in chunks if name in CARRIED]
     info = {"channels": samples.ndim == 3, "bitdepth": bitdepth, "greyscale": samples.shape[2:] in ((), (2,))}
     info["alpha"] = samples.shape[2:] in ((2,), (4,))
     return samples, info | ({"chunks": carried} if carried else {})
 
 
-def _fast(content: bytes) -> tuple[np.ndarray, int] | None:
-    """Grey and colours of 8 and 16 bits; None without the library."""
+def _fast(head: _Head, chunks: list[tuple[str, bytes]]) -> tuple[np.ndarray, int] | None:
+    """By the library; None without it, and for the one kind of rows that it would have to take apart.
+
+    It gets the numbers and nothing that they mean.  Numbers of a few bits stay packed: bytes of grey are filtered in
+    the same way.
+    """
     try:
         import imagecodecs
     except ImportError:
         return None
+    if head.depth < 8 and head.interlaced:
+        return None
+    width = head.width if head.depth >= 8 else -(-head.width * head.depth // 8)
+    colour = 0 if head.colour == 3 else head.colour
+    plain = struct.pack(">IIBBBBB", width, head.height, max(8, head.depth), colour, 0, 0, head.interlaced)
+    stored = b"".join(data for name, data in chunks if name == "IDAT")
     try:
-        samples = imagecodecs.png_decode(content)
+        rows = imagecodecs.png_decode(_HEAD + _chunk("IHDR", plain) + _chunk("IDAT", stored) + _chunk("IEND", b""))
     except Exception as error:  # its own kinds
         raise FormatError("it is damaged: its compressed samples are not whole") from error
-    return samples, 8 * samples.itemsize
+    if head.depth < 8:
+        shifts = np.arange(8 - head.depth, -1, -head.depth, dtype=np.uint8)
+        rows = (rows[..., None] >> shifts & (1 << head.depth) - 1).reshape(head.height, -1)[:, : head.width]
+    return _meant(head, rows, dict(chunks))
 
 
-def _any(content: bytes) -> tuple[np.ndarray, int]:
+def _meant(head: _Head, samples: np.ndarray, chunks: dict[str, bytes]) -> tuple[np.ndarray, int]:
+    """Colours for indices, and alpha for a colour that is transparent; and the bits of these."""
+    keys = chunks.get("tRNS")
+    if head.colour == 3:
+        return _looked_up(samples, chunks.get("PLTE", b""), keys), 8
+    if keys is None:
+        return samples, head.depth
+    if len(keys) != 2 * head.planes or head.colour > 3:
+        raise FormatError(f"expected one transparent colour, got a chunk tRNS of {len(keys)} bytes")
+    key = np.frombuffer(keys, ">u2") & (1 << head.depth) - 1
+    planes = samples.reshape(head.height, head.width, head.planes)
+    opaque = (planes != key).any(axis=2, keepdims=True)
+    depth = max(8, head.depth)
+    scale = ((1 << depth) - 1) // ((1 << head.depth) - 1)
+    alpha = opaque * samples.dtype.type((1 << depth) - 1)
+    return np.concatenate([planes * samples.dtype.type(scale), alpha], axis=2), depth
+
+
+def _looked_up(indices: np.ndarray, palette: bytes, alpha: bytes | None) -> np.ndarray:
+    if not palette or len(palette) % 3 or len(palette) > 768 or len(alpha or b"") > len(palette) // 3:
+        raise FormatError(f"expected a palette of 1 to 256 colours, got {len(palette)} bytes and {len(alpha or b'')}")
+    colours = np.frombuffer(palette, np.uint8).reshape(-1, 3)
+    if indices.max() >= len(colours):
+        raise FormatError(f"expected indices into a palette of {len(colours)} colours, got {indices.max()}")
+    if alpha is not None:
+        opacity = np.frombuffer(alpha.ljust(len(colours), b"\xff"), np.uint8)
+        colours = np.concatenate([colours, opacity[:, None]], axis=1)
+    return colours[indices]
+
+
+def _any(head: _Head, content: bytes, chunks: list[tuple[str, bytes]]) -> tuple[np.ndarray, int]:
     import png
 
     reader = png.Reader(bytes=content)
     reader.preamble()
     reader.sbit = None  # how many bits were significant once: pypng would shift the others out of the stored samples
-    check_size(reader.height * reader.row_bytes, content)
     width, height, lines, meta = reader.asDirect()
     planes = meta["planes"]
     bitdepth = meta["bitdepth"]
@@ -114,6 +199,29 @@ def _any(content: bytes) -> tuple[np.ndarray, int]:
         rows = rows * (255 // (2**bitdepth - 1))
         bitdepth = 8
     return rows.reshape((height, width, planes) if planes > 1 else (height, width)), bitdepth
+
+
+_PASSES = [(0, 0, 8, 8), (4, 0, 8, 8), (0, 4, 4, 8), (2, 0, 4, 4), (0, 2, 2, 4), (1, 0, 2, 2), (0, 1, 1, 2)]
+"""Interlaced pixels come in seven passes: the first column and row of each, and the steps from there."""
+
+
+def _check_inflated(head: _Head, chunks: list[tuple[str, bytes]]) -> None:
+    """Inflate in pieces what libraries would at once, or past the end, and refuse what is not the rows of the image."""
+    expected = 0
+    for column, row, right, down in _PASSES if head.interlaced else [(0, 0, 1, 1)]:
+        width, height = -(-(head.width - column) // right), -(-(head.height - row) // down)
+        bits = width * head.planes * head.depth
+        expected += height * (1 + -(-bits // 8)) if width > 0 and height > 0 else 0
+    inflater = zlib.decompressobj()
+    found = 0
+    for data in (data for name, data in chunks if name == "IDAT"):
+        while data and not inflater.eof and found <= expected:
+            found += len(inflater.decompress(data, 1 << 16))
+            data = inflater.unconsumed_tail
+    found += len(inflater.decompress(b"", 1 << 16))
+    if found != expected:
+        there = "more" if found > expected else found
+        raise FormatError(f"it is damaged: expected {expected} bytes of filtered samples, got {there}")
 
 
 def write(file: io.BytesIO, samples: np.ndarray, info: dict[str, Any]) -> None:
@@ -143,8 +251,7 @@ def write(file: io.BytesIO, samples: np.ndarray, info: dict[str, Any]) -> None:
     for name, data in info.get("chunks", []):
         if name not in CARRIED:
             continue
-        chunk = name.encode("ascii") + base64.b64decode(data)
-        file.write(struct.pack(">I", len(chunk) - 4) + chunk + struct.pack(">I", zlib.crc32(chunk)))
+        file.write(_chunk(name, base64.b64decode(data)))
     file.write(content[33:])
 
 
@@ -155,4 +262,9 @@ FORMAT = Format(
     write=write,
     samples="(H, W), or (H, W, C) for grey and alpha, RGB, RGBA; uint8 up to 8 bits, uint16 for 16",
     keeps=("bitdepth", "greyscale", "alpha", "chunks"),
+    carries="gamma, profile, physical size, text, EXIF, time",
+    loses="palette, background, significant bits",
+    needs=("imagecodecs", "png"),
+    asks=asks,
+    apart=True,
 )

@@ -10,10 +10,13 @@ fewer samples than it promises, raises; so does a format that cannot hold the sa
 
 from __future__ import annotations
 
+import contextlib
 import gzip
+import importlib
 import io
 import os
 import struct
+import sys
 import warnings
 from collections.abc import Mapping
 from pathlib import Path
@@ -21,17 +24,31 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from refinr.files import images, nifti, npy, npz, png, sound, tiff, wav
+from refinr.files import apart, dicom, fits, hdf5, images, nifti, npy, npz, png, sound, tiff, wav, zarr_stores
 from refinr.files.atomic import replace_file
+from refinr.files.budget import Budget
 from refinr.files.checksum import plain
-from refinr.files.format import Format, FormatError, kind, looks_like
+from refinr.files.format import HEAD, Format, FormatError, kind, looks_like, recognised
 
-__all__ = ["FORMATS", "Signal", "by_suffix", "format_of", "known", "read", "write"]
+__all__ = ["FORMATS", "Signal", "by_suffix", "format_of", "known", "load", "parsed", "read", "write"]
 
-_ROWS = (npy.FORMAT, png.FORMAT, tiff.FORMAT, wav.FORMAT, nifti.FORMAT, npz.FORMAT, *images.FORMATS, *sound.FORMATS)
+_ROWS: tuple[Format, ...] = (
+    npy.FORMAT,
+    png.FORMAT,
+    tiff.FORMAT,
+    wav.FORMAT,
+    nifti.FORMAT,
+    npz.FORMAT,
+    *images.FORMATS,
+    *sound.FORMATS,
+)
+_ROWS += (nifti.PAIR, fits.FORMAT, dicom.FORMAT, hdf5.FORMAT, zarr_stores.FORMAT)
 
 FORMATS: dict[str, Format] = {row.name: row for row in _ROWS}
 """File formats by name."""
+
+STREAM = "-"
+"""A name for standard input and output."""
 
 MAPPED = 1 << 26
 """Bytes from which on files are mapped into memory, where their format can: they may be larger than it."""
@@ -53,7 +70,7 @@ class Signal(NamedTuple):
     info: dict[str, Any]
 
 
-def read(path: str | os.PathLike[str]) -> Signal:
+def read(path: str | os.PathLike[str], *, trusted: bool = False, budget: Budget | None = None) -> Signal:
     """Samples and side information of a file, its format taken from the suffix.
 
     The row of a format says which shapes and dtypes there are: ``FORMATS["png"].samples``.
@@ -61,12 +78,21 @@ def read(path: str | os.PathLike[str]) -> Signal:
     Parameters
     ----------
     path : str or path
-        Of a file with one of the suffixes in `FORMATS`, in any case; ``file.npz::name`` is one of several arrays.
+        Of a file with one of the suffixes in `FORMATS`, in any case; ``file.npz::name`` is one of several arrays,
+        and so is ``folder.zarr::name``.  ``-`` is standard input, its format known by how it begins.
+    trusted : bool
+        Take a file that asks for any amount of memory and time, too.  Other libraries then read it in this process.
+    budget : Budget, optional
+        What a file may ask for that is not trusted; by default 500 MB or 64 bytes for each of its own, and time in
+        proportion to its size, see `refinr.files.budget.Budget`.
 
     Raises
     ------
     ValueError
-        For an unknown suffix, and for content that is damaged, cut short, of another format, or not numbers.
+        For an unknown suffix.
+    FormatError
+        For content that is damaged, cut short, of another format, or not numbers, or that takes more than the budget:
+        a ValueError that says so in one sentence, and what caused it as its cause.
     OSError
         If the file is missing or cannot be opened.
 
@@ -79,22 +105,67 @@ def read(path: str | os.PathLike[str]) -> Signal:
     Signal(samples=array([-3,  5], dtype=int16), info={'format': 'wav', 'channels': False, 'rate': 8000, 'bits': 16})
     """
     path, _, name = os.fspath(path).partition("::")
-    path, row = known(path)
-    if name and row.member is None:
-        raise ValueError(f"{path}: {row.name.upper()} holds one signal, which has no name, got {name!r}")
-    # all at once: an OSError is about the file, anything later about its content; but large arrays stay in their file
-    mapped = row.map if path.stat().st_size > MAPPED else None
-    content = b"" if mapped else path.read_bytes()
+    # at once: an OSError is about the file, anything later about its content
+    source, row = _opened(path, name)
+    allowed = None if trusted else budget or Budget()
     try:
-        with warnings.catch_warnings():
-            warnings.simplefilter("error", UserWarning)  # a library's doubt about the content
-            samples, info = mapped(path) if mapped else _parsed(row, content, name)
-        _check_dtype(samples)
-        samples = plain(samples)
+        if row.map and isinstance(source, Path) and source.stat().st_size > MAPPED:  # it stays in its file
+            samples, info = row.map(source)
+            _check_dtype(samples)
+            samples = plain(samples)
+        elif allowed is not None and row.apart:
+            samples, info = apart.read(row.name, source, name, allowed)
+        else:
+            samples, info = parsed(row.name, source, name, allowed)
     except Exception as error:  # the libraries let struct.error, zlib.error, IndexError, MemoryError and more through
-        reason = _missing(row, error) or _reason(row, error, path)
-        raise ValueError(f"{path}: cannot be read as {row.name.upper()}: {reason}") from error
+        reason = _missing(row, error) or _reason(row, error, source)
+        raise FormatError(f"{path}: cannot be read as {row.name.upper()}: {reason}") from error
     return Signal(samples, {"format": row.name, **info})
+
+
+def _opened(path: str, name: str) -> tuple[Path | bytes, Format]:
+    """A file, a folder where the format is one, or the content of what can be read once; and the format."""
+    if path == STREAM:
+        content = sys.stdin.buffer.read()
+        if not (found := recognised(content)):
+            words = looks_like(content) or repr(content[:16])
+            raise ValueError(f"standard input: expected a file of a known format, got what begins like {words}")
+        return content, FORMATS[found]
+    file, row = known(path)
+    if name and row.member is None and row.at is None:
+        raise ValueError(f"{path}: {row.name.upper()} holds one signal, which has no name, got {name!r}")
+    if row.at and file.is_dir():
+        return file, row
+    with file.open("rb") as opened:
+        return (file, row) if file.is_file() else (opened.read(), row)
+
+
+def parsed(
+    format: str, source: Path | bytes, name: str = "", budget: Budget | None = None
+) -> tuple[np.ndarray, dict[str, Any]]:
+    """Samples and side information of a file or its content, by the row of its format, in this process.
+
+    Parameters
+    ----------
+    format : str
+        One of `FORMATS`.
+    source : path or bytes
+    name : str
+        Of one of several arrays, or empty.
+    budget : Budget, optional
+        What the head may ask for; by default anything.
+
+    Raises
+    ------
+    Exception
+        Whatever the format's reader does: `read` says it in our words.
+    """
+    row = FORMATS[format]
+    with warnings.catch_warnings():
+        warnings.simplefilter("error", UserWarning)  # a library's doubt about the content
+        samples, info = row.at(source, name, budget) if row.at else _from_content(row, source, name, budget)
+    _check_dtype(samples)
+    return plain(samples), info
 
 
 def write(path: str | os.PathLike[str], samples: np.ndarray, info: Mapping[str, Any] | None = None) -> None:
@@ -105,7 +176,8 @@ def write(path: str | os.PathLike[str], samples: np.ndarray, info: Mapping[str, 
     Parameters
     ----------
     path : str or path
-        Its suffix, one of `FORMATS`, chooses the format.
+        Its suffix, one of `FORMATS`, chooses the format.  ``-`` is standard output: the format is the one that
+        ``info`` speaks of, or one that can be written in place of it, or NPY.
     samples : array
         Bytes are stored in the format's own order; only npy and NIfTI give a foreign byte order back.
     info : mapping, optional
@@ -123,9 +195,10 @@ def write(path: str | os.PathLike[str], samples: np.ndarray, info: Mapping[str, 
     --------
     >>> write("image.png", np.zeros((2, 2), dtype="float32"))  # doctest: +ELLIPSIS
     Traceback (most recent call last):
-    ValueError: image.png: cannot be written as PNG: expected uint8 or uint16 of shape (H, W) or (H, W, 2 to 4), got ...
+    refinr.files.format.FormatError: image.png: cannot be written as PNG: expected uint8 or uint16 of shape (H, W) ...
     """
-    path, row = known(path)
+    stream = os.fspath(path) == STREAM
+    path, row = (Path("standard output"), _native(info or {})) if stream else known(path)
     samples = plain(np.asarray(samples))
     file = io.BytesIO()
     try:
@@ -133,9 +206,26 @@ def write(path: str | os.PathLike[str], samples: np.ndarray, info: Mapping[str, 
         row.write(file, samples, dict(info or {}))
     except (ValueError, TypeError, struct.error, ImportError) as error:
         reason = _missing(row, error) or str(error)
-        raise ValueError(f"{path}: cannot be written as {row.name.upper()}: {reason}") from error
+        raise FormatError(f"{path}: cannot be written as {row.name.upper()}: {reason}") from error
+    if stream:
+        sys.stdout.buffer.write(file.getbuffer())
+        sys.stdout.buffer.flush()
+        return
     zipped = path.suffix.lower() == ".gz"
     replace_file(path, gzip.compress(file.getbuffer(), mtime=0) if zipped else file.getbuffer())
+
+
+def _native(info: Mapping[str, Any]) -> Format:
+    """The format that samples came in, or what can be written in place of it."""
+    row = FORMATS.get(str(info.get("format")), npy.FORMAT)
+    return by_suffix()[row.instead] if row.instead else row
+
+
+def load(format: str) -> None:
+    """Load the libraries that read a format, as far as they are there."""
+    for name in FORMATS[format].needs:
+        with contextlib.suppress(ImportError):
+            importlib.import_module(name)
 
 
 def by_suffix() -> dict[str, Format]:
@@ -176,15 +266,25 @@ def known(path: str | os.PathLike[str]) -> tuple[Path, Format]:
     return path, row
 
 
-def _parsed(row: Format, content: bytes, name: str) -> tuple[np.ndarray, dict[str, Any]]:
-    return row.member(content, name) if name and row.member else row.read(content)
+def _from_content(
+    row: Format, source: Path | bytes, name: str, budget: Budget | None
+) -> tuple[np.ndarray, dict[str, Any]]:
+    content = source if isinstance(source, bytes) else source.read_bytes()
+    which = (name,) if name and row.member else ()
+    if budget is not None and row.asks is not None:
+        budget.check(row.asks(content, *which), len(content))
+    return row.member(content, name) if which and row.member else row.read(content)
 
 
-def _reason(row: Format, error: Exception, path: Path) -> str:
+def _reason(row: Format, error: Exception, source: Path | bytes) -> str:
     """In our words: those of a library are about itself, and stay the cause of the error."""
-    with path.open("rb") as file:
-        found = looks_like(file.read(16))
-    if found and row.name.upper() not in found.upper() and not (row.name == "nifti" and found == "gzip"):
+    head = source if isinstance(source, bytes) else b""
+    if isinstance(source, Path) and source.is_file():
+        with source.open("rb") as file:
+            head = file.read(HEAD)
+    found, name = looks_like(head), recognised(head)
+    ours = row.name.upper() in found.upper() or (name and row.name.startswith(name))
+    if found and not ours and not (isinstance(source, Path) and source.is_dir()):
         return f"it begins like {found}; give it the name of what it is"
     if isinstance(error, FormatError):
         return " ".join(str(error).split())

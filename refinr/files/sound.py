@@ -10,6 +10,7 @@ from typing import Any
 
 import numpy as np
 
+from refinr.files import heads
 from refinr.files.format import Format, FormatError, kind
 
 _WIDTHS = {
@@ -48,8 +49,9 @@ def read(content: bytes) -> tuple[np.ndarray, dict[str, Any]]:
             raise FormatError(f"it is cut short: expected {promised} frames, got {len(stored)}")
         stored = stored[:promised]
         rate = file.samplerate
-    samples = stored >> (8 * stored.itemsize - bits) if stored.dtype.kind == "i" else stored
-    return samples.astype(dtype), {"channels": samples.ndim == 2, "rate": rate, "bits": bits}
+    if stored.dtype.kind == "i":
+        stored >>= 8 * stored.itemsize - bits
+    return stored.astype(dtype, copy=False), {"channels": stored.ndim == 2, "rate": rate, "bits": bits}
 
 
 def _promised(content: bytes) -> int:
@@ -70,7 +72,7 @@ def _writer(container: str, *subtypes: str) -> Callable[[io.BytesIO, np.ndarray,
         if info.get("rate") is None:
             raise ValueError("info: expected 'rate', the sample rate in Hz, got none")
         fitting = {_WIDTHS[name][:2]: name for name in subtypes}
-        named = dict(fitting)
+        named = dict(fitting.keys())
         native = samples.dtype.newbyteorder("=").name
         bits = info.get("bits") if (native, info.get("bits")) in fitting else named.get(native)
         if bits is None or samples.ndim not in (1, 2) or samples.shape[1:] == (1,) or samples.size == 0:
@@ -99,7 +101,12 @@ FORMATS = (
         _writer("FLAC", "PCM_S8", "PCM_16", "PCM_24"),
         "(N,), or (N, C) for 2 to 8 channels; int8, int16, int32 of 24 bits",
         keeps=("rate", "bits"),
+        carries="rate, bits",
+        loses="tags, pictures",
         extra="sound",
+        needs=("soundfile",),
+        asks=heads.flac,
+        apart=True,
     ),
     Format(
         "aiff",
@@ -108,6 +115,11 @@ FORMATS = (
         _writer("AIFF", "PCM_16", "PCM_24", "PCM_32", "FLOAT", "DOUBLE"),
         "(N,), or (N, C) for two and more channels; int16, int32 (24 bits too), float32, float64",
         keeps=("rate", "bits"),
+        carries="rate, bits",
+        loses="markers, tags",
         extra="sound",
+        needs=("soundfile",),
+        asks=heads.aiff,
+        apart=True,
     ),
 )

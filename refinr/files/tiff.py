@@ -13,7 +13,8 @@ from typing import Any
 
 import numpy as np
 
-from refinr.files.format import Format, FormatError, check_size, kind
+from refinr.files import directories, segments
+from refinr.files.format import Format, FormatError, kind
 
 
 def read(content: bytes) -> tuple[np.ndarray, dict[str, Any]]:
@@ -26,16 +27,19 @@ def read(content: bytes) -> tuple[np.ndarray, dict[str, Any]]:
     """
     import tifffile
 
+    for _ in directories.walk(content):  # each leads on, which the library takes for granted
+        pass
     tiff = tifffile.TiffFile(io.BytesIO(content))
     if len(tiff.series) != 1:
         raise FormatError(f"expected one image or pages all alike, got {len(tiff.series)} different series")
     series = tiff.series[0]
-    check_size(series.nbytes, content)
     end = _tiff_end(tiff, content)
     if end > len(content) or None in series.pages:
         raise FormatError(f"expected {end} bytes or more with all pages in them, got {len(content)}")
     try:
-        samples = series.asarray()
+        for page in tiff.pages:
+            segments.check(page, content)
+        samples = series.asarray(maxworkers=1)
     except ValueError as error:
         if "imagecodecs" in str(error):
             raise ImportError("imagecodecs", name="imagecodecs") from error
@@ -162,5 +166,10 @@ FORMAT = Format(
     write=write,
     samples="(..., H, W), or (..., H, W, C) for colour; booleans, integers or floats in native byte order",
     keeps=("photometric", "palette", "tags", "resolution"),
+    carries="whether zero is white, palette, inks, resolution, orientation, profile, places on the earth",
+    loses="compression, description, other tags",
     extra="images",
+    needs=("tifffile", "imagecodecs"),
+    asks=directories.asks,
+    apart=True,
 )

@@ -178,4 +178,6 @@ FORMAT = Format(
     write=write,
     samples="(N,), or (N, C) for two and more channels; uint8, int16, int32 (24 bits too), float32, float64",
     keeps=("rate", "bits", "chunks"),
+    carries="rate, bits, cue points and other chunks",
+    loses="chunks of big-endian files",
 )

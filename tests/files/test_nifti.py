@@ -110,3 +110,48 @@ def test_without_nibabel_it_is_said(monkeypatch, tmp_path):
         signals.read(tmp_path / "a.nii")
     with pytest.raises(ValueError, match=r"written as NIFTI: it needs nibabel: pip install 'refinr\[volumes\]'"):
         signals.write(tmp_path / "b.nii", np.zeros((2, 2)))
+
+
+# --- colours, and headers beside their image -------------------------------------------------------------------------
+
+
+@given(st.sampled_from([3, 4]), st.lists(st.integers(1, 4), min_size=1, max_size=4).map(tuple), seeds)
+def test_colours_have_an_axis_of_their_own(tmp_path_factory, planes, grid, seed):
+    samples = np.random.default_rng(seed).integers(0, 256, (*grid, planes)).astype(np.uint8)
+    path = tmp_path_factory.getbasetemp() / "colour.nii.gz"
+    signals.write(path, samples, {"channels": True})
+    back, info = signals.read(path)
+    assert_equal_exact(back, samples)
+    assert info["channels"] is True
+    elsewhere = np.asarray(nibabel.load(path).dataobj)
+    assert_equal_exact(np.stack([elsewhere[name] for name in "RGBA"[:planes]], axis=-1), samples)
+    signals.write(path, back, info)
+    assert_equal_exact(signals.read(path).samples, samples)
+
+
+@pytest.mark.parametrize("names", [("a.hdr", "a.img"), ("a.hdr.gz", "a.img.gz")])
+def test_a_header_beside_its_image(tmp_path, names):
+    samples = np.arange(24, dtype=np.int16).reshape(2, 3, 4)
+    pair = nibabel.Nifti1Pair(samples, np.diag([2.0, 3, 4, 1]))
+    pair.header.set_slope_inter(2.0, 1.0)
+    pair.header.extensions.append(nibabel.nifti1.Nifti1Extension(6, b"a comment"))
+    nibabel.save(pair, tmp_path / names[1])
+    for name in names:
+        back, info = signals.read(tmp_path / name)
+        assert_equal_exact(back, np.ascontiguousarray(nibabel.load(tmp_path / names[1]).dataobj.get_unscaled()))
+        assert info["format"] == "nifti pair"
+    signals.write(tmp_path / "b.nii", back, json.loads(json.dumps(info)))
+    before, after = nibabel.load(tmp_path / names[1]), nibabel.load(tmp_path / "b.nii")
+    assert_equal_exact(np.asarray(after.dataobj), np.asarray(before.dataobj))
+    assert_equal_exact(after.affine, before.affine)
+    assert after.header.extensions == before.header.extensions
+    assert "header" in signals.read(tmp_path / "b.nii").info
+    with pytest.raises(ValueError, match=r"b\.img: cannot be written as NIFTI PAIR: it takes two files; write \.nii"):
+        signals.write(tmp_path / "b.img", back, info)
+    image = (tmp_path / names[1]).read_bytes()
+    (tmp_path / names[1]).write_bytes(image[:-5])
+    with pytest.raises(ValueError, match="cannot be read as NIFTI PAIR"):
+        signals.read(tmp_path / names[0])
+    (tmp_path / names[1]).unlink()
+    with pytest.raises(ValueError, match=rf"header and image are two files, and '{names[1]}' is not there"):
+        signals.read(tmp_path / names[0])

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import struct
+import sys
 import warnings
 import zlib
 
@@ -171,8 +172,6 @@ def test_what_the_samples_mean_travels_along(tmp_path):
 @pytest.mark.parametrize("planes", [1, 2, 3, 4])
 @pytest.mark.parametrize("dtype", ["uint8", "uint16"])
 def test_both_readers_agree(tmp_path, monkeypatch, dtype, planes):
-    import sys
-
     shape = (9, 10, planes) if planes > 1 else (9, 10)
     for interlace in (False, True):
         with (tmp_path / "a.png").open("wb") as file:
@@ -184,7 +183,33 @@ def test_both_readers_agree(tmp_path, monkeypatch, dtype, planes):
         fast = read(tmp_path / "a.png")
         with monkeypatch.context() as patch:
             patch.setitem(sys.modules, "imagecodecs", None)
-            slow = read(tmp_path / "a.png")
+            slow = read(tmp_path / "a.png", trusted=True)  # in this process
         assert_equal_exact(fast.samples, ramp(dtype, shape))
         assert_equal_exact(slow.samples, ramp(dtype, shape))
         assert fast.info == slow.info
+
+
+@given(data=st.data(), depth=st.sampled_from([1, 2, 4, 8, 16]), interlace=st.booleans())
+def test_both_readers_agree_on_palettes_and_transparent_colours(folder, data, depth, interlace):
+    """What pypng makes of them is made in NumPy of the library's plain numbers."""
+    width, height = data.draw(st.tuples(st.integers(1, 19), st.integers(1, 9)))
+    how = data.draw(st.sampled_from(["plain", "key", *(["palette", "opacity"] if depth <= 8 else ["colour key"])]))
+    planes = 3 if how == "colour key" else 1
+    most = data.draw(st.integers(0, 2**depth - 1))
+    rows = data.draw(hnp.arrays("uint16", (height, width * planes), elements=st.integers(0, most)))
+    options: dict = {"greyscale": planes == 1}
+    if how in ("key", "colour key"):
+        key = tuple(int(n) for n in rows.reshape(-1, planes)[0])
+        options["transparent"] = key[0] if planes == 1 else key
+    if how in ("palette", "opacity"):
+        colours = ramp("uint8", (most + 1, 4 if how == "opacity" else 3))
+        options = {"palette": [tuple(int(n) for n in colour) for colour in colours]}
+    path = folder / "a.png"
+    with path.open("wb") as file:
+        png.Writer(width, height, bitdepth=depth, interlace=interlace, **options).write(file, rows.tolist())
+    fast = read(path)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setitem(sys.modules, "imagecodecs", None)
+        slow = read(path, trusted=True)
+    assert_equal_exact(fast.samples, slow.samples)
+    assert fast.info == slow.info

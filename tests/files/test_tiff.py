@@ -189,3 +189,10 @@ def test_pictures_look_the_same_elsewhere(tmp_path):
             assert after.mode == before.mode
             assert_equal_exact(np.asarray(after.convert("RGB")), np.asarray(before.convert("RGB")))
             assert after.info["dpi"] == before.info["dpi"]
+
+
+def test_pages_that_only_say_where_they_are(tmp_path):
+    """As ImageJ writes them: further pages are like the first."""
+    stack = ramp("uint16", (3, 2, 40, 30))
+    tifffile.imwrite(tmp_path / "a.tif", stack, imagej=True, compression="zlib", metadata={"axes": "ZCYX"})
+    assert_equal_exact(read(tmp_path / "a.tif").samples, stack)

@@ -1,0 +1,41 @@
+"""The page about formats says what the rows say.  ``python -m tests.files.test_formats_page`` writes it anew."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from refinr.files import signals
+
+PAGE = Path(__file__).parents[2] / "docs" / "formats.md"
+HEAD = "| files | samples | carried along | read, but not carried | written | install |\n|---|---|---|---|---|---|\n"
+
+
+def table() -> str:
+    lines = []
+    for row in signals.FORMATS.values():
+        files = ", ".join(f"`{suffix}`" for suffix in row.suffixes)
+        named = (
+            ", one by its name: `" + f"file{row.suffixes[0]}::name`"
+            if row.member or row.name in ("hdf5", "zarr")
+            else ""
+        )
+        written = f"as `{row.instead}`" if row.instead else "yes"
+        extra = f"`{row.extra}`" if row.extra else ""
+        samples = row.samples.removeprefix("read alone: ")
+        lines.append(f"| {files}{named} | {samples} | {row.carries} | {row.loses} | {written} | {extra} |\n")
+    return HEAD + "".join(lines)
+
+
+def test_the_page_says_what_the_rows_say():
+    assert table() in PAGE.read_text(encoding="utf-8")
+
+
+def main() -> None:
+    text = PAGE.read_text(encoding="utf-8")
+    start = text.index("| files |")
+    end = text.index("\n\n", start) + 1
+    PAGE.write_text(text[:start] + table() + text[end:], encoding="utf-8")
+
+
+if __name__ == "__main__":
+    main()
