@@ -96,6 +96,7 @@ def decode(options: argparse.Namespace) -> int:
     outputs.claim_signal(options.output, options.input, force=options.force)
     inr = load(options.input, trusted=options.trusted)
     signals.write(options.output, inr.decode(), inr.info)
+    outputs.say_left_behind(options.output, inr.info)
     if not inr.lossless:
         print(f"refinr: not exact, bit error rate {inr.report.ber:.3g}", file=sys.stderr)
     return 0
@@ -165,6 +166,7 @@ def info(options: argparse.Namespace) -> int:
     print(f"               {larger}, which are {alone} bytes")
     if inr.info:
         print(f"carried along  {summary.carried(inr.info)}")
+        outputs.say_not_carried(inr.info)
     return 0
 
 

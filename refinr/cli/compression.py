@@ -45,7 +45,9 @@ def decompress(options: argparse.Namespace) -> int:
     data = Path(options.input).read_bytes()
     with executors.open_executor(options.executor, workers=options.workers, address=options.address) as executor:
         samples = decoded(options.input, data, trusted=options.trusted, executor=executor)
-    signals.write(options.output, samples, header.read(data)[0].info)
+    info = header.read(data)[0].info
+    signals.write(options.output, samples, info)
+    outputs.say_left_behind(options.output, info)
     return 0
 
 
@@ -91,6 +93,7 @@ def info(options: argparse.Namespace) -> int:
     print(f"file           {_sizes(len(data), samples, samples * found.dtype.itemsize)}")
     if found.info:
         print(f"carried along  {summary.carried(found.info)}")
+        outputs.say_not_carried(found.info)
     return 0
 
 

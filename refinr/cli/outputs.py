@@ -6,8 +6,10 @@ With this you can claim a name for an output (`claim`).
 from __future__ import annotations
 
 import os
-from collections.abc import Callable
+import sys
+from collections.abc import Callable, Mapping
 from pathlib import Path
+from typing import Any
 
 from refinr.files import atomic, signals
 
@@ -28,6 +30,19 @@ def claim_signal(output: str, *inputs: str, force: bool = False) -> None:
         return
     signals.known(output)
     claim(output, *inputs, force=force)
+
+
+def say_left_behind(output: str, info: Mapping[str, Any]) -> None:
+    """Note what a signal's file said and this one does not, on the error stream."""
+    if lost := signals.left_behind(output, info):
+        print(f"refinr: note: {output} does not hold what came with the samples: {', '.join(lost)}", file=sys.stderr)
+
+
+def say_not_carried(info: Mapping[str, Any]) -> None:
+    """Print what a signal's file may have said besides."""
+    row = signals.FORMATS.get(str(info.get("format")))
+    if row is not None and row.loses:
+        print(f"not carried    of {row.name}: {row.loses}")
 
 
 def claim(output: str, *inputs: str, force: bool = False, ours: Callable[[Path], bool] = _never) -> None:

@@ -30,7 +30,7 @@ from refinr.files.budget import Budget
 from refinr.files.checksum import plain
 from refinr.files.format import HEAD, Format, FormatError, kind, looks_like, recognised
 
-__all__ = ["FORMATS", "Signal", "by_suffix", "format_of", "known", "load", "parsed", "read", "write"]
+__all__ = ["FORMATS", "Signal", "by_suffix", "format_of", "known", "left_behind", "load", "parsed", "read", "write"]
 
 _ROWS: tuple[Format, ...] = (
     npy.FORMAT,
@@ -213,6 +213,20 @@ def write(path: str | os.PathLike[str], samples: np.ndarray, info: Mapping[str, 
         return
     zipped = path.suffix.lower() == ".gz"
     replace_file(path, gzip.compress(file.getbuffer(), mtime=0) if zipped else file.getbuffer())
+
+
+def left_behind(path: str | os.PathLike[str], info: Mapping[str, Any]) -> list[str]:
+    """Keys of the side information that the format of a name does not keep.
+
+    Examples
+    --------
+    >>> left_behind("a.png", {"format": "wav", "channels": True, "rate": 8000, "bits": 16})
+    ['rate', 'bits']
+    """
+    row = _native(info) if os.fspath(path) == STREAM else known(path)[1]
+    if info.get("format") == row.name:
+        return []
+    return [key for key in info if key not in ("format", "channels", *row.keeps)]
 
 
 def _native(info: Mapping[str, Any]) -> Format:

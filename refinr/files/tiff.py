@@ -30,21 +30,25 @@ def read(content: bytes) -> tuple[np.ndarray, dict[str, Any]]:
     for _ in directories.walk(content):  # each leads on, which the library takes for granted
         pass
     tiff = tifffile.TiffFile(io.BytesIO(content))
-    if len(tiff.series) != 1:
+    kinds = {(series.shape, series.dtype, series.axes) for series in tiff.series}
+    if len(kinds) != 1:
         raise FormatError(f"expected one image or pages all alike, got {len(tiff.series)} different series")
-    series = tiff.series[0]
     end = _tiff_end(tiff, content)
-    if end > len(content) or None in series.pages:
+    if end > len(content) or any(None in series.pages for series in tiff.series):
         raise FormatError(f"expected {end} bytes or more with all pages in them, got {len(content)}")
     try:
         for page in tiff.pages:
             segments.check(page, content)
-        samples = series.asarray(maxworkers=1)
+        parts = [series.asarray(maxworkers=1) for series in tiff.series]
     except ValueError as error:
         if "imagecodecs" in str(error):
             raise ImportError("imagecodecs", name="imagecodecs") from error
         raise
-    axes = series.axes
+    axes = tiff.series[0].axes
+    samples = parts[0]
+    if len(parts) > 1:  # pages that were appended one by one
+        samples = np.stack(parts)
+        axes = "Q" + axes
     if "S" in axes:  # colours in planes of their own: (..., C, H, W)
         samples = np.moveaxis(samples, axes.index("S"), -1)
     return samples, {"channels": "S" in axes} | _meaning(tiff.pages[0])

@@ -93,3 +93,19 @@ def test_a_pipe_with_a_name_is_read_once(tmp_path):
     os.mkfifo(tmp_path / "pipe.tif")
     threading.Thread(target=(tmp_path / "pipe.tif").write_bytes, args=(content,)).start()
     assert_equal_exact(read(tmp_path / "pipe.tif").samples, ramp("uint8", (6, 8)))
+
+
+def test_what_stays_behind_is_said(tmp_path, monkeypatch, capsys):
+    monkeypatch.chdir(tmp_path)
+    write("a.wav", ramp("int16", (40, 2)), {"rate": 8000})
+    assert cli.main(["fit", "a.wav", "a.inr", "--quiet", "--max-steps", "0", "--hidden", "4"]) == 0
+    assert cli.main(["compress", "a.wav", "a.rinr", "--quiet"]) == 0
+    capsys.readouterr()
+    for file in ("a.inr", "a.rinr"):
+        assert cli.main(["info", file]) == 0
+        assert "not carried    of wav: chunks of big-endian files" in capsys.readouterr().out
+        verb = {"a.inr": "decode", "a.rinr": "decompress"}[file]
+        assert cli.main([verb, file, "b.wav", "--force"]) == 0
+        assert capsys.readouterr().err == ""
+        assert cli.main([verb, file, "b.npy", "--force"]) == 0
+        assert "b.npy does not hold what came with the samples: rate, bits" in capsys.readouterr().err

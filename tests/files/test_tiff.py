@@ -12,6 +12,7 @@ import tifffile
 from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
+from PIL import Image
 
 from refinr.files.signals import read, write
 from tests.files.formats import assert_survives, from_patterns, patterns, ramp
@@ -196,3 +197,28 @@ def test_pages_that_only_say_where_they_are(tmp_path):
     stack = ramp("uint16", (3, 2, 40, 30))
     tifffile.imwrite(tmp_path / "a.tif", stack, imagej=True, compression="zlib", metadata={"axes": "ZCYX"})
     assert_equal_exact(read(tmp_path / "a.tif").samples, stack)
+
+
+def test_pages_that_were_appended_one_by_one(tmp_path):
+    pages = ramp("uint8", (3, 20, 30))
+    for page in pages:
+        tifffile.imwrite(tmp_path / "a.tif", page, append=True, compression="zlib")
+    signal = assert_survives(tmp_path / "b.tif", read(tmp_path / "a.tif").samples, read(tmp_path / "a.tif").info)
+    assert_equal_exact(signal.samples, pages)
+    colours = ramp("uint8", (3, 20, 30, 3))
+    for page in colours:
+        tifffile.imwrite(tmp_path / "c.tif", page, append=True, photometric="rgb", planarconfig="contig")
+    assert_equal_exact(read(tmp_path / "c.tif").samples, colours)
+    assert read(tmp_path / "c.tif").info["channels"] is True
+    tifffile.imwrite(tmp_path / "a.tif", pages[0, :5], append=True)
+    with pytest.raises(ValueError, match="pages all alike, got 4 different series"):
+        read(tmp_path / "a.tif")
+
+
+@pytest.mark.parametrize("compression", ["group4", "tiff_deflate", "tiff_lzw"])
+def test_a_blank_page_takes_almost_no_bytes(tmp_path, compression):
+    Image.new("1", (5000, 4000)).save(tmp_path / "a.tif", compression=compression)
+    assert (tmp_path / "a.tif").stat().st_size < 40_000
+    samples = read(tmp_path / "a.tif").samples
+    assert samples.shape == (4000, 5000)
+    assert len(np.unique(samples)) == 1
