@@ -1,6 +1,9 @@
 """Jobs done on any executor, no more of them under way than keep its workers busy.
 
 With this you can have jobs done and take each as it is ready (`completed`).
+
+An executor may have a method ``check``, which raises when it can no longer do anything: a cluster without workers, say.
+It is asked whenever nothing has become ready for a while.
 """
 
 from __future__ import annotations
@@ -14,6 +17,9 @@ JOBS_AHEAD = 4
 
 MANY_WORKERS = 64
 """Taken where an executor does not say how many workers it has: a cluster's."""
+
+PATIENCE = 5.0
+"""Seconds without a result until an executor is asked whether there will be one."""
 
 Job = TypeVar("Job")
 Result = TypeVar("Result")
@@ -32,6 +38,7 @@ def completed(pool: Executor, call: Callable[[Job], Result], jobs: Iterable[Job]
     ...     sorted(completed(pool, abs, [-2, 3, -1]))
     [(-2, 2), (-1, 1), (3, 3)]
     """
+    check = getattr(pool, "check", None)
     window = JOBS_AHEAD * getattr(pool, "_max_workers", MANY_WORKERS)
     waiting: dict[Future[Result], Job] = {}
     source = iter(jobs)
@@ -43,7 +50,10 @@ def completed(pool: Executor, call: Callable[[Job], Result], jobs: Iterable[Job]
                     break
             if not waiting:
                 return
-            for future in wait(waiting, return_when=FIRST_COMPLETED).done:
+            done = wait(waiting, PATIENCE if check else None, FIRST_COMPLETED).done
+            if check and not done:
+                check()
+            for future in done:
                 yield waiting.pop(future), future.result()
     finally:
         for future in waiting:

@@ -6,16 +6,24 @@ sent one by one to whatever executor there is, and an engine that loses a worker
 
 from __future__ import annotations
 
+import logging
 import multiprocessing
+import time
 from collections.abc import Callable, Iterator
-from concurrent.futures import Executor, Future, ProcessPoolExecutor
+from concurrent.futures import CancelledError, Executor, Future, ProcessPoolExecutor
 from concurrent.futures.process import BrokenProcessPool
-from contextlib import AbstractContextManager, contextmanager
+from contextlib import AbstractContextManager, contextmanager, suppress
 from dataclasses import dataclass
 from typing import Any
 
 from refinr import cpu, endings
 from refinr.tables import look_up
+
+SCHEDULERLESS = 10
+"""Seconds that Dask's scheduler may take to answer, at first and when a connection is lost."""
+
+WORKERLESS = 60.0
+"""Seconds that Dask may be without a worker."""
 
 
 @dataclass(frozen=True)
@@ -120,18 +128,54 @@ class _Processes(ProcessPoolExecutor):
 def _dask(workers: int, address: str) -> Iterator[Executor]:
     try:
         from distributed import Client
+        from distributed.comm import CommClosedError
         from distributed.scheduler import KilledWorker
     except ImportError:
         raise RuntimeError("executor: dask was asked for but is not installed: pip install 'refinr[cluster]'") from None
     try:
-        client = Client(address, timeout=10)
+        client = Client(address, timeout=SCHEDULERLESS)
     except (OSError, ValueError) as error:
         raise OSError(f"{address}: no Dask scheduler answers ({error})") from None
-    with client:
+    log = logging.getLogger("distributed.client")
+    level = log.level
+    log.setLevel(logging.CRITICAL)  # what it has to say of a lost connection, we say in a sentence
+    executor = client.get_executor(pure=False)  # no two groups are the same: nothing to look up
+    executor.check = _Watch(client, address).check
+    try:
+        yield executor
+    except KilledWorker as error:
+        raise RuntimeError(f"workers died again and again ({error})") from None
+    except (CommClosedError, CancelledError):
+        raise RuntimeError(f"{address}: Dask's scheduler is gone") from None
+    finally:
+        with suppress(OSError, TimeoutError, CancelledError):  # nobody is left to say goodbye to
+            client.close(timeout=SCHEDULERLESS if client.status == "running" else 1)
+        log.setLevel(level)
+
+
+class _Watch:
+    """Asks a cluster whether anybody is left to work."""
+
+    def __init__(self, client: Any, address: str) -> None:
+        self._client = client
+        self._address = address
+        self._alone: float | None = None  # since when there is no worker
+
+    def check(self) -> None:
+        """Raise RuntimeError if the scheduler is gone, or there has been no worker for too long."""
+        if self._client.status not in ("running", "connecting"):
+            raise RuntimeError(f"{self._address}: no Dask scheduler for {SCHEDULERLESS} s")
         try:
-            yield client.get_executor(pure=False)  # no two groups are the same: nothing to look up
-        except KilledWorker as error:
-            raise RuntimeError(f"workers died again and again ({error})") from None
+            workers = self._client.nthreads()
+        except (OSError, TimeoutError):
+            return  # it may come back; if not, the client gives up
+        now = time.monotonic()
+        if workers:
+            self._alone = None
+            return
+        self._alone = now if self._alone is None else self._alone
+        if now - self._alone >= WORKERLESS:
+            raise RuntimeError(f"{self._address}: no Dask worker for {WORKERLESS:.0f} s")
 
 
 @contextmanager

@@ -64,6 +64,7 @@ def fit(
     executor: Executor | None = None,
     group: int | None = None,
     xp: ModuleType | str | None = None,
+    mixed: bool = False,
     progress: bool = False,
     callback: Callable[[Moment], None] | None = None,
     # the file
@@ -80,7 +81,7 @@ def fit(
     - the signal: `bits`, `radix_bits`, `gray`, `channels`, `tile`;
     - the networks: `preset`, `hidden`, `layer`, `activation`, `omega`, `scale`, `first_scale`, `encoding`, `features`;
     - the training: `loss`, `optimiser`, `lr`, `margin`, `max_steps`, `patience`, `seed`;
-    - the machine: `executor`, `group`, `xp`, `progress`, `callback`;
+    - the machine: `executor`, `group`, `xp`, `mixed`, `progress`, `callback`;
     - the file: `exact`, `store`, `journal`, `info`.
 
     Parameters
@@ -154,6 +155,9 @@ def fit(
         Networks trained together; chosen for this machine's caches and cores by default, so give it for a cluster.
     xp : {"numpy", "cupy", "array-api-strict"} or the module of one of these, optional
         Array library to compute with.
+    mixed : bool
+        Let workers, and a journal, compute otherwise than this process: another processor rounds differently.  Results
+        are then right as ever, but no longer the same bytes whoever computes what.
     progress : bool
         Show a progress bar with the error rate of the networks' decisions: for bit planes, the bit error rate.
     callback : callable, optional
@@ -247,8 +251,8 @@ def fit(
     )
     start = time.perf_counter()
     tiled = Tiled(layout, samples)
-    ledger = keeping.ledger(journal, tiled, options, library, store)
-    _train(tiled, options, ledger, store, executor, library, group, progress, callback)
+    with keeping.ledger(journal, tiled, options, library, store, mixed) as ledger:
+        _train(tiled, options, ledger, store, executor, library, group, progress, callback, mixed)
     inr = measure(
         tiled,
         ledger.params,
@@ -274,6 +278,7 @@ def _train(
     group: int | None,
     visible: bool,
     callback: Callable[[Moment], None] | None,
+    mixed: bool,
 ) -> None:
     """Train the networks that the ledger has not got yet, and keep them there in the precision of files."""
     layout = tiled.layout
@@ -291,6 +296,7 @@ def _train(
             threads=threads if executor is None else 1,
             xp=xp,
             notify=tracker.update,
+            mixed=mixed,
         )
         with closing(trained):  # whatever is raised here, too, ends the workers
             for job, outcome in trained:

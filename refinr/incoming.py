@@ -164,6 +164,7 @@ KINDS: dict[str, tuple[Callable[[Any], bool], str]] = {
     "seed": (_is_whole, "a whole number"),
     "executor": (lambda v: hasattr(v, "submit"), "a concurrent.futures.Executor or None"),
     "group": (_is_whole, "a whole number of networks or None"),
+    "mixed": (_is_flag, "True or False"),
     "progress": (_is_flag, "True or False"),
     "callback": (callable, "a function of a refinr.progress.Moment, or None"),
     "exact": (_is_flag, "True or False"),
@@ -172,7 +173,7 @@ KINDS: dict[str, tuple[Callable[[Any], bool], str]] = {
 }
 """What arguments may be, and the same in words; names that stand for rows of tables are looked up where these are."""
 
-NEVER_NONE = {"radix_bits", "gray", "margin", "max_steps", "seed", "progress", "exact"}
+NEVER_NONE = {"radix_bits", "gray", "margin", "max_steps", "seed", "mixed", "progress", "exact"}
 
 
 def check_kinds(given: Mapping[str, Any]) -> None:

@@ -13,6 +13,7 @@ from types import ModuleType
 import numpy as np
 
 from refinr import mlp, optim
+from refinr.arithmetic import fingerprint
 from refinr.files import container
 from refinr.files.journal import Journal, Ledger
 from refinr.jobs import Options
@@ -20,15 +21,17 @@ from refinr.tiled import Tiled
 from refinr.xp import name_of
 
 
-def ledger(path: str | os.PathLike[str] | None, tiled: Tiled, options: Options, xp: ModuleType, store: str) -> Ledger:
+def ledger(
+    path: str | os.PathLike[str] | None, tiled: Tiled, options: Options, xp: ModuleType, store: str, mixed: bool
+) -> Ledger:
     """Where networks are kept: in memory, or in the journal of these samples and settings.
 
     Raises
     ------
     ValueError
-        If the journal is one of other samples or settings, or nobody can tell.
+        If the journal is one of other samples, settings or arithmetic, or nobody can tell.
     OSError
-        If it cannot be written.
+        If it cannot be written, or another process is at it.
     """
     layout = tiled.layout
     one = {name: np.empty(shape, dtype) for name, (shape, dtype) in mlp.stored(layout.spec, 1).items()}
@@ -36,7 +39,7 @@ def ledger(path: str | os.PathLike[str] | None, tiled: Tiled, options: Options, 
         return Ledger(layout.networks, one)
     identity = [container.VERSION, tiled.checksum, layout.to_json(), _described(options), name_of(xp), store]
     key = hashlib.sha256(json.dumps(identity, sort_keys=True).encode()).digest()
-    return Journal(path, key, layout.networks, one)
+    return Journal(path, key, layout.networks, one, machine=fingerprint(), mixed=mixed)
 
 
 def _described(options: Options) -> str:

@@ -15,6 +15,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from refinr import cpu, training
+from refinr.arithmetic import Alike
 from refinr.chunks import chunk_length
 from refinr.completing import completed
 from refinr.jobs import Job, Options, Outcome
@@ -76,6 +77,7 @@ def run(
     executor: Executor | None = None,
     threads: int = 1,
     xp: ModuleType | str | None = None,
+    mixed: bool = False,
     notify: Callable[[Sequence[int], np.ndarray, int], None] | None = None,
 ) -> Generator[tuple[Job, Outcome]]:
     """Train all jobs and yield each with its outcome as it is ready, in no particular order.
@@ -89,6 +91,8 @@ def run(
         Threads of this process by default; processes, or a cluster's own executor, serve as well.
     threads, xp, notify
         For `train`; notify reaches workers in this process only.
+    mixed : bool
+        Whether workers may compute otherwise than this process.
 
     Raises
     ------
@@ -101,6 +105,8 @@ def run(
     call: Any = partial(training.train, options=options, threads=threads, xp=name_of(xp))
     if isinstance(pool, ThreadPoolExecutor):
         call = partial(call, notify=notify, stop=stop)
+    elif not mixed:
+        call = Alike(call)
     try:
         with cpu.single_threaded_blas():
             yield from completed(pool, call, jobs)

@@ -12,7 +12,7 @@ import json
 import math
 import os
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from concurrent.futures import Executor, ThreadPoolExecutor
 from functools import partial
 from types import ModuleType
@@ -21,6 +21,7 @@ from typing import Any
 import numpy as np
 
 from refinr import cpu
+from refinr.arithmetic import Alike
 from refinr.completing import completed
 from refinr.files import container
 from refinr.files.checksum import LosslessError
@@ -65,6 +66,7 @@ def solve(
     executor: Executor | None = None,
     group: int | None = None,
     xp: ModuleType | str | None = None,
+    mixed: bool = False,
     progress: bool = False,
     # the file
     exact: bool = False,
@@ -81,12 +83,12 @@ def solve(
 
     - the signal: `bits`, `gray`, `channels`, `tile`;
     - the networks: `weights`, `effort`, `share`, `budget`, `seed`;
-    - the machine: `executor`, `group`, `xp`, `progress`;
+    - the machine: `executor`, `group`, `xp`, `mixed`, `progress`;
     - the file: `exact`, `store`, `journal`, `info`.
 
     Parameters
     ----------
-    samples, bits, channels, executor, xp, info
+    samples, bits, channels, executor, xp, mixed, info
         As for `refinr.fit`.
     gray : bool
         Planes of the Gray code, which are smoother.
@@ -149,10 +151,15 @@ def solve(
     tiled = Tiled(layout, samples)
     units = units_of(layout)
     kept = Kept(units)
+    exactly = isinstance(network, SignReadouts)  # whole numbers: the same on every machine
     if journal is not None:
         identity = [container.VERSION, tiled.checksum, layout.to_json(), repr(search), name_of(library)]
-        kept = Journalled(units, raw_bytes(layout.outputs_each), search.dtype, journal, identity)
-    _run(tiled, network, units, kept, search, executor, library, group, progress)
+        most = max(network.ladder) if isinstance(network, SignReadouts) else layout.outputs_each  # features
+        bytes_raw = raw_bytes(layout.outputs_each)
+        unlike = None if exactly else mixed
+        kept = Journalled(units, most, bytes_raw, search.dtype, journal, identity, unlike)
+    with kept:
+        _run(tiled, network, units, kept, search, executor, library, group, progress, mixed or exactly)
     found = assembled(layout, units, kept, search.dtype)
     if found.undecided.any() and not exact:
         raise LosslessError(_undecided(layout, found, budget))
@@ -232,6 +239,7 @@ def _run(
     xp: ModuleType,
     group: int | None,
     visible: bool,
+    mixed: bool,
 ) -> None:
     """Solve the units that are not there yet."""
     layout = tiled.layout
@@ -246,7 +254,9 @@ def _run(
         tracker.finish(units[number].networks)
     wanted = batches([n for n in range(len(units)) if n not in kept.done], (group or 1) // len(units[0].networks))
     pool = ThreadPoolExecutor(cpu.workers(xp)) if executor is None else executor
-    call = partial(_find_all, search=search, xp=name_of(xp))
+    call: Callable[..., list[Found]] = partial(_find_all, search=search, xp=name_of(xp))
+    if not (mixed or isinstance(pool, ThreadPoolExecutor)):
+        call = Alike(call)
     try:
         for job, outcomes in completed(pool, call, ([task(n) for n in numbers] for numbers in wanted)):
             for (number, *_), found in zip(job, outcomes, strict=True):

@@ -11,11 +11,12 @@ import json
 import math
 import os
 from collections.abc import Collection
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, Self
 
 import numpy as np
 
 from refinr import tiling
+from refinr.arithmetic import fingerprint
 from refinr.files.journal import Journal
 from refinr.layout import Layout
 from refinr.readouts.batches import block
@@ -71,20 +72,41 @@ class Kept:
         """What was found of a unit, and let go of it."""
         return self._found.pop(number)
 
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *error: Any) -> None:
+        """Nothing is to be closed."""
+
 
 class Journalled(Kept):
-    """The same in a file, a record a unit, filled up to the most that a unit can have."""
+    """The same in a file, a record a unit, filled up to the most that a unit can have.
+
+    A network has at most so many `features`.  `mixed` says whether what came about on an unlike machine is gone on
+    with; None: there are no unlike machines.
+    """
 
     def __init__(
-        self, units: list[Unit], raw_bytes: int, dtype: str, path: str | os.PathLike[str], identity: list[Any]
+        self,
+        units: list[Unit],
+        features: int,
+        raw_bytes: int,
+        dtype: str,
+        path: str | os.PathLike[str],
+        identity: list[Any],
+        mixed: bool | None,
     ) -> None:
         super().__init__(units)
         networks = max(len(unit.networks) for unit in units)
-        most = max(len(unit.networks) * math.prod(unit.extent) for unit in units)
-        sizes = dict.fromkeys(FOUND, (networks,)) | {"weights": (most,), "raw": (networks, raw_bytes)}
+        sizes = dict.fromkeys(FOUND, (networks,)) | {"weights": (networks * features,), "raw": (networks, raw_bytes)}
         record = {name: np.empty((1, *sizes[name]), kind) for name, kind in (FOUND | {"weights": dtype}).items()}
         key = hashlib.sha256(json.dumps(identity, sort_keys=True).encode()).digest()
-        self._journal = Journal(path, key, len(units), record)
+        machine = bytes(8) if mixed is None else fingerprint()
+        self._journal = Journal(path, key, len(units), record, machine=machine, mixed=bool(mixed))
+
+    def __exit__(self, *error: Any) -> None:
+        """Let others have the file."""
+        self._journal.__exit__(*error)
 
     @property
     def done(self) -> Collection[int]:

@@ -7,8 +7,10 @@ import os
 import signal
 import subprocess
 import sys
+import threading
 import time
 from collections.abc import Iterator
+from concurrent.futures import Future, ThreadPoolExecutor
 from pathlib import Path
 
 import numpy as np
@@ -16,7 +18,7 @@ import pytest
 from distributed import Client, LocalCluster
 
 import refinr
-from refinr import cli
+from refinr import cli, completing, executors
 from refinr.executors import open_executor
 from tests.helpers import assert_equal_exact
 
@@ -179,3 +181,74 @@ def test_a_worker_killed_in_a_fit_loses_nothing(folder):
     resumed = Path("out.inr").read_bytes()
     subprocess.run([*run, *fit[:-5]], check=True, stdout=subprocess.DEVNULL)
     assert Path("out.inr").read_bytes() == resumed
+
+
+# --- clusters that break ---------------------------------------------------------------------------------------------
+
+
+class Dead:
+    """A client of a cluster that went away."""
+
+    def __init__(self, status: str, workers: object = ()) -> None:
+        self.status = status
+        self.workers = workers
+
+    def nthreads(self) -> object:
+        if isinstance(self.workers, Exception):
+            raise self.workers
+        return dict.fromkeys(self.workers, 1)
+
+
+def test_a_cluster_without_workers_is_given_up_after_a_while(monkeypatch):
+    now = [0.0]
+    monkeypatch.setattr("refinr.executors.time.monotonic", lambda: now[0])
+    client = Dead("running", ["tcp://a"])
+    watch = executors._Watch(client, "tcp://s")
+    for moment, workers in [(0, ["a"]), (50, []), (109, []), (110, ["b"]), (120, []), (179, OSError()), (179.5, [])]:
+        now[0] = moment
+        client.workers = workers
+        watch.check()
+    now[0] = 180
+    with pytest.raises(RuntimeError, match="tcp://s: no Dask worker for 60 s"):
+        watch.check()
+    with pytest.raises(RuntimeError, match="tcp://s: no Dask scheduler for 10 s"):
+        executors._Watch(Dead("closed"), "tcp://s").check()
+
+
+def test_an_executor_is_asked_when_nothing_becomes_ready(monkeypatch):
+    class Silent(ThreadPoolExecutor):
+        def submit(self, *arguments: object, **options: object) -> Future:  # type: ignore[override]
+            return Future()
+
+        def check(self) -> None:
+            raise RuntimeError("nobody is there")
+
+    monkeypatch.setattr(completing, "PATIENCE", 0.01)
+    with pytest.raises(RuntimeError, match="nobody is there"):
+        list(completing.completed(Silent(1), abs, [1]))
+    with ThreadPoolExecutor(1) as pool:
+        pool.check = lambda: None
+        assert list(completing.completed(pool, abs, [-2])) == [(-2, 2)]
+
+
+def test_a_scheduler_that_dies_is_said_and_the_journal_stays(folder, monkeypatch, capsys):
+    """Status 2, one sentence, and what is done is kept."""
+    monkeypatch.setattr(executors, "SCHEDULERLESS", 1)
+    monkeypatch.setattr(completing, "PATIENCE", 0.2)
+    with LocalCluster(n_workers=1, threads_per_worker=1, processes=False, dashboard_address=":0") as cluster:
+
+        def kill() -> None:
+            while not cluster.scheduler.tasks:
+                time.sleep(0.02)
+            cluster.sync(cluster.scheduler.close)
+
+        killer = threading.Thread(target=kill)
+        killer.start()
+        many = ["--hidden", "2", "--max-steps", "600", "--resume"]
+        status = cli.main([*COMMAND, *many, "--executor", "dask", "--address", cluster.scheduler_address])
+        killer.join()
+    assert status == 2
+    said = capsys.readouterr().err
+    assert said.count("\n") == 1
+    assert "Dask's scheduler is gone" in said or "no Dask scheduler for 1 s" in said
+    assert sorted(os.listdir()) == ["image.npy", "out.inr.part"]

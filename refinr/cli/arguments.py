@@ -207,6 +207,8 @@ def _add_machine(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--resume", action="store_true", help=text)
     _add_executor(parser)
     _add_trusted(parser)
+    text = "let workers, and networks kept before, be of machines that round differently"
+    parser.add_argument("--mixed", action="store_true", help=text)
     parser.add_argument("--xp", default="numpy", help="array library: numpy, cupy")
     parser.add_argument("--quiet", action="store_true", help="no progress bar")
     _add_force(parser)

@@ -18,6 +18,7 @@ import numpy as np
 from refinr import certificates, executors, expansion, fitting, solving, summary
 from refinr.cli import compression, hints, outputs
 from refinr.files import container, signals
+from refinr.files.journal import discard
 from refinr.inr import INR
 from refinr.loading import load
 
@@ -62,10 +63,13 @@ def _represent(options: argparse.Namespace, verb: Callable[..., INR]) -> int:
     except KeyboardInterrupt as error:
         kept = f"what is done is in {journal}, and the same command goes on" if journal else "nothing was written"
         raise KeyboardInterrupt(f"{str(error) or 'interrupted'}; {kept}") from None
+    said = _summary(inr)
+    status = 0 if inr.lossless or inr.layout.cut.regresses else 1
+    del inr  # some systems remove no file of which a part is in use
     if journal:
-        journal.unlink()
-    print(_summary(inr))
-    return 0 if inr.lossless or inr.layout.cut.regresses else 1
+        discard(journal, options.output)
+    print(said)
+    return status
 
 
 def expand(options: argparse.Namespace) -> int:

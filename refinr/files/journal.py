@@ -1,14 +1,17 @@
 """Networks that are done, kept while others still train: in memory, or on disk, so that a fit can be gone on with.
 
 With this you can collect networks (`Ledger.add`), ask which there are (`done`) and read their parameters (`params`).  A
-`Journal` is a ledger in a file, where parameters stay: memory does not grow with their number.
+`Journal` is a ledger in a file, where parameters stay: memory does not grow with their number.  When all that was made
+of it is on the disk, it can go (`discard`).
 
-    64 bytes: "refinr journal 1" and a newline, zeros, and the key, 32 bytes
+    64 bytes: "refinr journal 2" and a newline, zeros, 8 bytes of the machine, and the key, 32 bytes
     one record a network, in the order of the networks: a digest of 8 bytes, steps, restarts, parameters
 
 The file has its full length from the beginning, full of holes that take no space on disk.  A record counts if its
 digest is right; so one that was being written when the power went is trained again.  The key is a digest of the samples
-and all settings that decide results: records are never mistaken for those of another fit.
+and all settings that decide results: records are never mistaken for those of another fit.  The 8 bytes are a
+fingerprint of the arithmetic that records came about with.  The file is locked as long as a fit is at it, and has to
+stay the one under its name.
 """
 
 from __future__ import annotations
@@ -16,11 +19,15 @@ from __future__ import annotations
 import hashlib
 import os
 from collections.abc import Mapping, Sequence
-from typing import Any
+from contextlib import suppress
+from types import TracebackType
+from typing import Any, Self
 
 import numpy as np
 
-_MAGIC = b"refinr journal 1\n"
+from refinr.files.locking import Locked, on_disk
+
+_MAGIC = b"refinr journal 2\n"
 _HEAD = 64
 _RECORDS_AT_ONCE = 1024  # looked at together when a journal is gone on with
 
@@ -59,6 +66,14 @@ class Ledger:
         self.restarts[rows] = restarts
         self.done.update(rows)
 
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        """Nothing is to be closed."""
+
 
 class Journal(Ledger):
     """Finished networks, in a file.
@@ -72,26 +87,37 @@ class Journal(Ledger):
     networks : int
     params : dict of arrays (1, ...)
         What the parameters of one network look like.
+    machine : bytes (8,), optional
+        A fingerprint of the arithmetic that records come about with; zeros where it is the same everywhere.
+    mixed : bool
+        Go on with a journal of another machine.
 
     Raises
     ------
     ValueError
-        If there is a file that is no journal, or another key's.
+        If there is a file that is no journal, another key's, or another machine's.
     OSError
-        If the file cannot be read or written.
+        If the file cannot be read or written, is a link, or somebody else is at it.
 
     Examples
     --------
     >>> import tempfile
-    >>> with tempfile.TemporaryDirectory() as folder:
-    ...     journal = Journal(folder + "/a.part", bytes(32), 3, {"w0": np.zeros((1, 2), "float32")})
+    >>> one = {"w0": np.zeros((1, 2), "float32")}
+    >>> with tempfile.TemporaryDirectory() as folder, Journal(folder + "/a.part", bytes(32), 3, one) as journal:
     ...     journal.add([2], {"w0": np.ones((1, 2), "float32")}, np.array([50]), np.array([0]))
     ...     sorted(journal.done), journal.params["w0"].tolist()
     ([2], [[0.0, 0.0], [0.0, 0.0], [1.0, 1.0]])
     """
 
     def __init__(
-        self, path: str | os.PathLike[str], key: bytes, networks: int, params: Mapping[str, np.ndarray]
+        self,
+        path: str | os.PathLike[str],
+        key: bytes,
+        networks: int,
+        params: Mapping[str, np.ndarray],
+        *,
+        machine: bytes = bytes(8),
+        mixed: bool = False,
     ) -> None:
         self.path = os.fspath(path)
         self._key = key
@@ -99,29 +125,47 @@ class Journal(Ledger):
         fields += [(name, p.dtype.newbyteorder("<"), p.shape[1:]) for name, p in params.items()]
         self._record_dtype = np.dtype(fields)
         size = _HEAD + networks * self._record_dtype.itemsize
-        head = _MAGIC.ljust(_HEAD - len(key), b"\0") + key
+        self._locked = Locked(self.path)
         try:
-            with open(self.path, "ab"):
-                pass  # there from now on
-            with open(self.path, "r+b") as file:
-                found = file.read(_HEAD)
-                if not head.startswith(found):
-                    raise ValueError(self._mismatch(found))
-                file.seek(0)
-                file.write(head)
-                file.truncate(size)
-            records = np.memmap(self.path, self._record_dtype, "r", _HEAD, (networks,))
+            self._begin(machine + key, size, mixed)
+            self._records = np.memmap(self._locked.file, self._record_dtype, "r", _HEAD, (networks,))
         except OSError as error:
+            self.close()
             error.filename = self.path
             raise
+        except BaseException:
+            self.close()
+            raise
+        records = self._records
         self.params = {name: records[name] for name in params}
         self.steps = records["steps"]
         self.restarts = records["restarts"]
         self.done = self._intact(records)
 
+    def _begin(self, identity: bytes, size: int, mixed: bool) -> None:
+        """Write the head of a new journal, or compare that of an old one."""
+        head = _MAGIC.ljust(_HEAD - len(identity), b"\0") + identity
+        file = self._locked.file
+        found = file.read(_HEAD)
+        if not head.startswith(found):
+            machine = slice(_HEAD - len(identity), _HEAD - len(self._key))
+            same = found[: machine.start] + found[machine.stop :] == head[: machine.start] + head[machine.stop :]
+            if not same:
+                raise ValueError(self._mismatch(found))
+            if not mixed:
+                raise ValueError(
+                    f"{self.path}: networks of a machine that rounds differently, or of another NumPy or refinr: what "
+                    "came of both, neither would make alone; mixed=True (--mixed) goes on all the same"
+                )
+            head = found
+        file.seek(0)
+        file.write(head)
+        file.truncate(size)
+        file.flush()
+
     def _mismatch(self, found: bytes) -> str:
         """Why a file that begins so is not this journal."""
-        if not found.startswith(_MAGIC):
+        if not found.startswith(_MAGIC[:15]):
             return f"{self.path}: there is another file in the place of the journal"
         return f"{self.path}: networks of other samples or settings; give those it was begun with, or delete it"
 
@@ -153,13 +197,51 @@ class Journal(Ledger):
         records["restarts"] = restarts
         for name, p in params.items():
             records[name] = p
+        self._locked.check()
+        file = self._locked.file
         try:
-            with open(self.path, "r+b") as file:
-                for network, record in zip(networks, records, strict=True):
-                    content = record.tobytes()[8:]
-                    file.seek(_HEAD + network * self._record_dtype.itemsize)
-                    file.write(self._digest(network, content) + content)
+            for network, record in zip(networks, records, strict=True):
+                content = record.tobytes()[8:]
+                file.seek(_HEAD + network * self._record_dtype.itemsize)
+                file.write(self._digest(network, content) + content)
+            file.flush()
         except OSError as error:
             error.filename = self.path
             raise
         self.done.update(networks)
+
+    def close(self) -> None:
+        """Let others have the file; records can still be read."""
+        with suppress(OSError):  # what could not be written has been said
+            self._locked.close()
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        """Check once more that all records are what was written, where a fit has come to its end."""
+        try:
+            if kind is None:
+                self._locked.check()
+                if self.done - self._intact(self._records):
+                    raise ValueError(f"{self.path}: somebody has changed networks of the journal while it was in use")
+        finally:
+            self.close()
+
+
+def discard(journal: str | os.PathLike[str], output: str | os.PathLike[str]) -> None:
+    """Remove a journal when all that was made of it is on the disk, unless another process is at it by now.
+
+    Raises
+    ------
+    OSError
+        If it cannot be said that the output is on the disk; the journal then stays.
+    """
+    on_disk(output)
+    path = os.fspath(journal)
+    if not os.path.isfile(path):
+        return
+    with suppress(OSError):
+        with Locked(path) as locked:
+            ours = locked.file.read(len(_MAGIC)) == _MAGIC
+        if ours:
+            os.unlink(path)  # closed before: some systems remove nothing that is open

@@ -1,0 +1,204 @@
+"""Killed at random moments: old outputs stay, what was begun is gone on with to the same bytes, no process is left.
+
+With this you can run ``python -m benchmarks.kills``; interrupted, it goes on where it was.
+
+Every command is run to its end first, for its bytes and its time.  Then it is started over an old output, gets one of
+the signals after a random part of that time, and is given five seconds.  By then the output must be the old one or all
+of the new one, and no process of its session may be left; SIGSTOP is followed by SIGCONT, and must change nothing.
+Then the same command is run to its end, and must give the same bytes.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import os
+import random
+import signal
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from benchmarks import report
+from refinr.cli import demo
+
+ROOT = Path(__file__).parent.parent
+KILLS = 100
+GRACE = 5.0
+"""Seconds until all processes must be gone."""
+
+SIGNALS = ("SIGINT", "SIGTERM", "SIGHUP", "SIGKILL", "SIGSTOP")
+_FIT = ["fit", "image.npy", "OUT", "--resume", "--tile", "8"]
+_SOLVE = ["solve", "image.npy", "OUT", "--resume", "--effort", "small", "--tile", "8"]
+COMMANDS: dict[str, list[str]] = {
+    "fit, threads": _FIT,
+    "fit, processes": [*_FIT, "--executor", "processes", "--workers", "2"],
+    "fit, dask": [*_FIT, "--executor", "dask", "--address", "ADDRESS"],
+    "solve, threads": _SOLVE,
+    "solve, processes": [*_SOLVE, "--executor", "processes", "--workers", "2"],
+    "solve, dask": [*_SOLVE, "--executor", "dask", "--address", "ADDRESS"],
+    "compress, threads": ["compress", "image.npy", "OUT"],
+    "decode": ["decode", "image.npy.inr", "OUT"],
+}
+_OLD = b"an old output"
+
+
+class Command:
+    """One of `COMMANDS` in a folder, with its bytes and seconds when nothing happens to it."""
+
+    def __init__(self, folder: Path, name: str, address: str) -> None:
+        self.folder = folder
+        self.name = name
+        self.output = folder / ("out.npy" if name == "decode" else "out.rinr" if "compress" in name else "out.inr")
+        places = {"OUT": self.output.name, "ADDRESS": address}
+        quiet = [] if name == "decode" else ["--quiet"] if "compress" not in name else []
+        arguments = [places.get(word, word) for word in COMMANDS[name]]
+        self.arguments = [sys.executable, "-m", "refinr", *arguments, *quiet, "--force"]
+        self.whole = 0.0
+        start = time.perf_counter()
+        self.finish()
+        self.whole = time.perf_counter() - start
+        self.expected = self.output.read_bytes()
+
+    def start(self) -> subprocess.Popen[bytes]:
+        """Begin it, in a session of its own."""
+        env = os.environ | {"PYTHONPATH": str(ROOT)}
+        return subprocess.Popen(
+            self.arguments,
+            cwd=self.folder,
+            env=env,
+            start_new_session=True,
+            stdout=subprocess.DEVNULL,
+            stderr=subprocess.PIPE,
+        )
+
+    def finish(self) -> None:
+        """Run it to its end."""
+        with self.start() as process:
+            _, said = process.communicate()
+        if process.returncode:
+            raise RuntimeError(f"{self.name}: status {process.returncode}: {said.decode()}")
+
+
+def kill(command: Command, name: str, moment: float) -> dict[str, Any]:
+    """Start it over an old output, send a signal after so many seconds, and look at what is left."""
+    command.output.write_bytes(_OLD)
+    with command.start() as process:
+        time.sleep(moment)
+        process.send_signal(getattr(signal, name))
+        if name == "SIGSTOP":
+            time.sleep(0.3)
+            process.send_signal(signal.SIGCONT)
+            process.wait()
+        end = time.perf_counter() + GRACE
+        while time.perf_counter() < end and _session(process.pid):
+            time.sleep(0.05)
+        left = len(_session(process.pid))
+        with contextlib.suppress(ProcessLookupError):
+            process.kill()
+        assert process.stderr is not None
+        said = process.stderr.read().decode()
+    found = command.output.read_bytes()
+    row = {
+        "command": command.name,
+        "signal": name,
+        "after s": moment,
+        "of s": command.whole,
+        "status": process.returncode,
+        "old or whole": found in (_OLD, command.expected),
+        "processes left": left,
+        "traceback": "Traceback" in said,
+        "temporaries": len(list(command.folder.glob(".*.part"))) if name != "SIGKILL" else 0,
+    }
+    for leftover in command.folder.glob(".*.part"):
+        leftover.unlink()  # what a process leaves behind that is killed while it writes
+    command.finish()
+    row["same bytes"] = command.output.read_bytes() == command.expected
+    row["journals left"] = len(list(command.folder.glob("*.part")))
+    return row
+
+
+def _session(number: int) -> list[int]:
+    """Processes of a session that still run."""
+    found = []
+    for entry in Path("/proc").iterdir():
+        if entry.name.isdigit():
+            with contextlib.suppress(OSError):
+                state, _, _, session = (entry / "stat").read_text().rpartition(")")[2].split()[:4]
+                if int(session) == number and state != "Z":
+                    found.append(int(entry.name))
+    return found
+
+
+@contextlib.contextmanager
+def cluster() -> Iterator[str]:
+    """The address of a Dask scheduler with two workers."""
+    from distributed import LocalCluster
+
+    options: dict[str, Any] = {"n_workers": 2, "threads_per_worker": 1, "dashboard_address": None, "silence_logs": 50}
+    with LocalCluster(**options) as found:
+        yield found.scheduler_address
+
+
+def race(folder: Path, kills: int, rows: Path, size: int) -> list[dict[str, Any]]:
+    """So many kills, one row each, kept in a file as they come; commands and signals in turn."""
+    np.save(folder / "image.npy", demo.synthetic(size))
+    done = [json.loads(line) for line in rows.read_text().splitlines()] if rows.exists() else []
+    rng = random.Random(len(done))
+    with cluster() as address:
+        subprocess.run(
+            [sys.executable, "-m", "refinr", "fit", "image.npy", "--quiet", "--max-steps", "0"], cwd=folder, check=True
+        )
+        commands: dict[str, Command] = {}
+        pairs = [(name, number) for number in SIGNALS for name in COMMANDS]
+        while len(done) < kills:
+            name, number = pairs[len(done) % len(pairs)]
+            if name not in commands:
+                commands[name] = Command(folder, name, address)
+            done.append(kill(commands[name], number, rng.random() * commands[name].whole))
+            with rows.open("a") as file:
+                file.write(json.dumps(done[-1]) + "\n")
+            report.log(str(done[-1]))
+    return done
+
+
+def main() -> None:
+    """Kill, compare, print and keep."""
+    run = report.Run("kills", __doc__, timed=False)
+    rows = Path(tempfile.gettempdir()) / f"refinr-kills-{os.getuid()}{'-quick' if run.quick else ''}.jsonl"
+    with tempfile.TemporaryDirectory() as folder:
+        found = race(Path(folder), 3 if run.quick else KILLS, rows, size=16 if run.quick else 32)
+    rows.unlink()
+    summary = []
+    for name in COMMANDS:
+        of_one = [row for row in found if row["command"] == name]
+        summary.append(
+            {
+                "command": name,
+                "kills": len(of_one),
+                "old or whole": sum(row["old or whole"] for row in of_one),
+                "same bytes": sum(row["same bytes"] for row in of_one),
+                "processes left": sum(row["processes left"] for row in of_one),
+                "tracebacks": sum(row["traceback"] for row in of_one),
+                "files left": sum(row["temporaries"] + row["journals left"] for row in of_one),
+            }
+        )
+    count = len(found)
+    targets = [
+        report.Target(f"outputs old or whole, of {count}", sum(row["old or whole"] for row in found), ">=", count),
+        report.Target(f"gone on with to the same bytes, of {count}", sum(r["same bytes"] for r in found), ">=", count),
+        report.Target(f"processes left after {GRACE:.0f} s", sum(row["processes left"] for row in found), "<=", 0),
+        report.Target("tracebacks", sum(row["traceback"] for row in found), "<=", 0),
+        report.Target("files left behind", sum(r["temporaries"] + r["journals left"] for r in found), "<=", 0),
+    ]
+    run.publish("Killed at random moments", {"Commands": summary, "Every kill": found}, targets)
+
+
+if __name__ == "__main__":
+    main()
