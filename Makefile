@@ -38,6 +38,8 @@ bench: .venv/bench
 	$(BIN)/python -m benchmarks.region
 	$(BIN)/python -m benchmarks.sizes
 	$(BIN)/python -m benchmarks.solve
+	$(BIN)/python -m benchmarks.rivals
+	$(BIN)/python -m benchmarks.large_solved
 	$(BIN)/python -m benchmarks.expansion
 	$(BIN)/python -m benchmarks.ternary
 	$(BIN)/python -m benchmarks.weight_precision

@@ -1,8 +1,11 @@
-"""Trained networks in other people's hands: refinr's own recipe, batched over networks, in PyTorch and in JAX.
+"""Solved, trained, and trained by others: refinr's own recipe, batched over networks, in PyTorch and in JAX.
 
-With this you can train one network for every tile and plane until all bits are right (`train`), as somebody would who
-has one of these frameworks at hand: all networks in one batch, gradients by autodiff, Adam, and a look at the bits
+With this you can run ``python -m benchmarks.rivals``.
+
+Independent random bits are represented exactly, by `refinr.solve`, by `refinr.fit`, and as somebody would who has one
+of the frameworks at hand (`train`): all networks in one batch, gradients by autodiff, Adam, and a look at the bits
 every few steps.  What is trained, with what initial weights and step size, is what `refinr.fit` does by default.
+Speed is bits over processor time, of one thread in PyTorch, whose others would wait aloud; without compilation.
 """
 
 from __future__ import annotations
@@ -15,6 +18,7 @@ from typing import Any
 import numpy as np
 
 import refinr
+from benchmarks import report, solve
 from refinr import mlp, planning
 from refinr.tiled import Tiled
 
@@ -23,6 +27,9 @@ LOOK = 10
 
 MOST = 1500
 """Steps after which a network that still has wrong bits is left as it is."""
+
+SIZE = 64
+"""Samples on a side."""
 
 Runner = Callable[..., Iterator[np.ndarray]]
 """From parameters, inputs (N, I), targets (E, N, 1), omega and step size to outputs (E, N, 1) every `LOOK` steps."""
@@ -153,3 +160,35 @@ _compiled: dict[str, Any] = {}
 """What JAX has compiled: the same function for one signal."""
 
 RUNNERS: dict[str, Runner] = {"PyTorch": _torch, "PyTorch, compiled": _torch_compiled, "JAX": _jax}
+
+
+def main() -> None:
+    """Measure all, print and keep."""
+    run = report.Run("rivals", __doc__)
+    samples = solve.noise_of(16 if run.quick else SIZE)
+    ways: dict[str, tuple[Callable[..., Any], dict[str, Any]]]
+    ways = {"solved": (refinr.solve, {"share": 0.7}), "trained, refinr": (refinr.fit, {})}
+    rows = []
+    for way, (call, settings) in ways.items():
+        trials = [solve.measure("noise", samples, way, call, settings) for _ in range(3)]
+        best = min(trials, key=lambda row: row["processor s"])
+        rows.append(
+            {name: best[name] for name in ("way", "samples", "p/b", "wall s", "processor s", "Mbit/s", "exact")}
+        )
+    for framework in () if run.quick else RUNNERS:
+        report.log(f"trained, {framework}")
+        rows.append(train(framework, samples))
+    targets = [
+        report.Target("ways that are not exact", sum(not row["exact"] for row in rows), "<=", 0),
+        report.Target(
+            "solved: how many times faster than the fastest that is trained",
+            rows[0]["Mbit/s"] / max(row["Mbit/s"] for row in rows[1:]),
+            ">=",
+            20.0,
+        ),
+    ]
+    run.publish(f"Noise of {len(samples)} x {len(samples)} x 16 bits, solved and trained", {"Rows": rows}, targets)
+
+
+if __name__ == "__main__":
+    main()

@@ -5,9 +5,8 @@ With this you can run ``python -m benchmarks.solve``.
 Every row is a call of `refinr.solve` or `refinr.fit` to the finished INR, checked by decoding.  "p/b" are parameters
 per bit, "bits/bit" is the whole file over the bits of the samples' codes, "Mbit/s" those bits over the processor time
 of all threads; raw planes are networks for which the bits themselves are the readout.  Noise is independent random
-bits.  The trained rows are refinr's own default and its preset of half as many parameters, of 32-bit weights.  The
-second table is what else one might pick: the same training, batched over networks, in PyTorch and JAX
-(`benchmarks.rivals`).
+bits.  The trained rows are refinr's own default and its preset of half as many parameters, of 32-bit weights.
+What else one might pick stands in `benchmarks.rivals`.
 """
 
 from __future__ import annotations
@@ -21,7 +20,7 @@ from typing import Any
 import numpy as np
 
 import refinr
-from benchmarks import report, rivals
+from benchmarks import report
 from paper_figures import signals as known
 
 SOLVED: dict[str, dict[str, Any]] = {
@@ -113,16 +112,6 @@ def measure(signal: str, samples: np.ndarray, way: str, call: Callable[..., Any]
     }
 
 
-def beside(samples: np.ndarray, rows: dict[str, dict[str, Any]]) -> list[dict[str, Any]]:
-    """Noise that is solved, trained, and trained by others: rows of a table."""
-    columns = ("way", "samples", "p/b", "wall s", "processor s", "Mbit/s", "exact")
-    table = [{name: rows[way][name] for name in columns} for way in ("real in 0.7", "trained, default")]
-    for framework in rivals.RUNNERS:
-        report.log(f"noise, trained by {framework}")
-        table.append(rivals.train(framework, samples))
-    return table
-
-
 def main() -> None:
     """Measure all, print and keep."""
     run = report.Run("solve", __doc__)
@@ -154,15 +143,7 @@ def main() -> None:
         targets.append(report.Target(f"{what}, {name}, {way}", by_way[name, way][what], "<=", limit))
     ratio = by_way["noise", "real in 0.7"]["Mbit/s"] / by_way["noise", "trained, default"]["Mbit/s"]
     targets.append(report.Target("noise, 0.7 p/b: how many times faster than trained", ratio, ">=", 70.0))
-    tables = {"Rows": rows}
-    if not run.quick:  # which needs no other framework
-        table = beside(noise[:SLOW, :SLOW], {row["way"]: row for row in rows if row["signal"] == "noise"})
-        tables[f"{SLOW} x {SLOW} of noise, solved and trained"] = table
-        targets[0] = targets[0]._replace(value=targets[0].value + sum(not row["exact"] for row in table[2:]))
-        fastest = max(row["Mbit/s"] for row in table[2:])
-        ratio = table[0]["Mbit/s"] / fastest
-        targets.append(report.Target("noise, 0.7 p/b: how many times faster than frameworks train", ratio, ">=", 50.0))
-    run.publish(f"Solved readouts beside trained networks ({size} x {size})", tables, targets)
+    run.publish(f"Solved readouts beside trained networks ({size} x {size})", {"Rows": rows}, targets)
 
 
 if __name__ == "__main__":

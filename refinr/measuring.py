@@ -41,7 +41,7 @@ def measure(
     params : dict of arrays
         Of all networks of its layout.
     seconds, steps, most_steps, restarts
-        What it took, for `refinr.report.Report`; no steps for networks that were not trained.
+        What it took, for `refinr.report.Report`; no steps for networks that were written down.
     info : dict, optional
         Side information to carry along.
     exact : bool

@@ -167,6 +167,8 @@ def solve(
         tiled,
         network.params(found.features, found.weights, found.raw, layout.outputs_each),
         seconds=time.perf_counter() - start,
+        steps=float(found.steps.mean()),
+        most_steps=int(found.steps.max()),
         info=info,
         store=search.holds,
     )
@@ -280,9 +282,21 @@ def _undecided(layout: Layout, found: Found, budget: float) -> str:
     networks = np.flatnonzero(found.undecided)
     tile, within = divmod(int(networks[0]), layout.networks_each)
     channel, plane = divmod(within, layout.networks_each // layout.channels)
+    impossible = np.flatnonzero(found.impossible)
+    proved = f" ({_planes(layout, impossible)})" if impossible.size else ""
     return (
-        f"budget: {budget:g} features a sample leave {len(networks)} of {layout.networks} networks undecided, the "
-        f"first that of tile {tile}, channel {channel}, plane {plane}; for {found.impossible.sum()} there is a proof "
-        "that no weights will do: give more features (1 a sample is always enough), effort='small', or exact=True, "
-        "which keeps those networks as raw bits"
+        f"budget: {budget:g} features a sample leave {networks.size} of {layout.networks} networks undecided, the "
+        f"first that of tile {tile}, channel {channel}, plane {plane}, all {_planes(layout, networks)}; for "
+        f"{impossible.size} there is a proof that no weights will do{proved}: give more features (1 a sample is always "
+        "enough), effort='small', or exact=True, which keeps those networks as raw bits"
     )
+
+
+def _planes(layout: Layout, networks: np.ndarray) -> str:
+    """Of which planes and how many tiles some networks are."""
+    each = layout.networks_each
+    planes = np.unique(networks % (each // layout.channels)).tolist()
+    tiles = len(np.unique(networks // each))
+    several = planes == list(range(planes[0], planes[-1] + 1)) and len(planes) > 2
+    named = f"{planes[0]} to {planes[-1]}" if several else ", ".join(map(str, planes))
+    return f"of plane{'s' * (len(planes) > 1)} {named} in {tiles} of {len(layout.tiles)} tiles"

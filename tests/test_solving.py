@@ -157,11 +157,29 @@ def test_a_budget_too_small_is_said_or_made_up_for():
     samples = noise("<u1", (32, 32))
     with pytest.raises(refinr.LosslessError, match=r"budget: 0\.4 features a sample leave 32 of 32 .* for 32 there is"):
         refinr.solve(samples, budget=0.4)
+    with pytest.raises(
+        refinr.LosslessError, match=r"all of planes 0 to 7 in 4 of 4 tiles; for 32 .* \(of planes 0 to 7 in"
+    ):
+        refinr.solve(samples, budget=0.4)
+    upper = np.where(np.arange(32) < 16, samples & 5, 0).astype(np.uint8)  # two planes of half the tiles
+    with pytest.raises(
+        refinr.LosslessError, match=r"leave 4 of 12 .* all of planes 0, 2 in 2 of 4 tiles; for 4 .* \(of"
+    ):
+        refinr.solve(upper, budget=0.3, gray=False)
     inr = refinr.solve(samples, budget=0.4, exact=True)
     assert inr.decode().tobytes() == samples.tobytes()
     assert inr.params["raw"].shape == (32, 32)
     assert inr.report.parameters == inr.report.total_bits
     assert "32 as raw bits" in repr(inr)
+
+
+def test_the_report_says_how_many_steps_it_took():
+    fast = refinr.solve(noise("<u1", (32, 32)), share=0.7)
+    assert 2 < fast.report.steps < 10
+    assert fast.report.steps <= fast.report.most_steps <= 50
+    fewest = refinr.solve(noise("<u1", (32, 32)), effort="small")
+    assert fewest.report.steps > 50  # attempts that fail count
+    assert 1 <= refinr.solve(noise("<u1", (16, 16)), weights="ternary").report.steps < 100
 
 
 def test_raw_bits_where_nothing_is_smaller():

@@ -264,8 +264,9 @@ def _summary(inr: INR) -> str:
     state = "lossless" if inr.lossless else f"NOT lossless, {alone}"
     if inr.residual is not None:
         state += f" with a residual of {inr.residual.nbytes} bytes (the networks alone: {alone})"
+    steps = f"{report.steps:.0f} steps on average, " if report.most_steps else ""  # written down takes none
     duration = "" if math.isnan(report.seconds) else f"{report.seconds:.1f} s, "  # files do not say
     return (
         f"{state}: {report.total_bits} bits, {report.parameters} parameters ({report.parameters_per_bit:.2f} a bit), "
-        f"{report.steps:.0f} steps on average, {duration}smallest margin {inr.margin:.3g}"
+        f"{steps}{duration}smallest margin {inr.margin:.3g}"
     ) + summary.elsewhere(inr.portable)

@@ -41,10 +41,13 @@ class Choice(NamedTuple):
         D of every network; 0 where no rung solves it.
     weights : array (M, E)
         0 where there are none.
+    steps : int array (E,), on the host
+        That solvers took for a network, those of attempts that failed among them; empty where nobody counted.
     """
 
     features: np.ndarray
     weights: Array
+    steps: np.ndarray = np.zeros(0, np.int64)
 
 
 def rungs(last: int, growth: float = 1.08) -> np.ndarray:
@@ -202,10 +205,12 @@ def real_readouts(
     growth, steps = look_up(EFFORTS, effort, "effort")
     sizes = rungs(max(1, int(budget * basis.samples)), growth)
     xp = namespace(signs)
+    taken = np.zeros(signs.shape[1], np.int64)
 
     def attempt(which: np.ndarray, features: np.ndarray) -> tuple[Array, np.ndarray]:
         S = columns(signs, which)
         found = real.solve(basis, S, features, steps=steps, margin=margin)
+        taken[which] += np.where(found.solved, found.steps, steps)
         solved = np.flatnonzero(found.solved)
         if store == "float32" or not solved.size:
             return found.weights, found.solved
@@ -219,11 +224,12 @@ def real_readouts(
         return columns(xp.concat([xp.zeros_like(stored.weights[:, :1]), stored.weights], axis=1), where), kept
 
     if effort == "small":
-        return bisect(attempt, signs.shape[1], sizes)
+        return bisect(attempt, signs.shape[1], sizes)._replace(steps=taken)
     if share is None:
-        return climb(attempt, energy(basis, signs), sizes)
+        return climb(attempt, energy(basis, signs), sizes)._replace(steps=taken)
     start = max(1, round(share * basis.samples))
-    return climb(attempt, np.full(signs.shape[1], start), np.unique(np.append(sizes, min(start, sizes[-1]))))
+    sizes = np.unique(np.append(sizes, min(start, sizes[-1])))
+    return climb(attempt, np.full(signs.shape[1], start), sizes)._replace(steps=taken)
 
 
 # --- integer readouts ------------------------------------------------------------------------------------------------
@@ -300,15 +306,17 @@ def integer_readouts(signs: Array, weights: str = "binary", effort: str = "fast"
     N, networks = signs.shape
     full = N if tile is None else tile
     sizes = ladder(full, first)
+    taken = np.zeros(networks, np.int64)
 
     def attempt(which: np.ndarray, features: np.ndarray) -> tuple[Array, np.ndarray]:
         (D,) = set(features.tolist())  # who is left has failed on the same rungs
         found = solver(legendre(full, D).matrix()[:N], columns(signs, which))
+        taken[which] += np.where(found.solved, found.steps, found.most)
         xp = namespace(found.weights)
         none = xp.zeros_like(xp.broadcast_to(found.weights[:1, :], (int(sizes[-1]) - D, which.size)))
         return xp.concat([found.weights, none], axis=0), found.solved
 
-    return climb(attempt, np.zeros(networks), sizes)
+    return climb(attempt, np.zeros(networks), sizes)._replace(steps=taken)
 
 
 # --- what is smallest ------------------------------------------------------------------------------------------------

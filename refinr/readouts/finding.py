@@ -80,6 +80,8 @@ class Found(NamedTuple):
     """0 where it is raw."""
     weights: np.ndarray
     """As files hold them, of `packing.Packing.dtype`: those of one network after another; none of raw networks."""
+    steps: np.ndarray
+    """That it took."""
     raw: np.ndarray
     """The bits of raw networks (raw, bytes)."""
     undecided: np.ndarray
@@ -88,7 +90,7 @@ class Found(NamedTuple):
     """Whether there is a proof that it was."""
 
 
-FOUND = {"features": "u4", "raw": "u1", "undecided": "?", "impossible": "?"}
+FOUND = {"features": "u4", "steps": "u4", "raw": "u1", "undecided": "?", "impossible": "?"}
 """The others as records of a journal."""
 
 
@@ -98,13 +100,13 @@ def find(task: Task, search: Search, xp: str = "numpy") -> Found:
     S = libraries.get(xp).asarray(np.where(targets > 0, np.float32(1), np.float32(-1)))
     with cpu.single_threaded_blas():
         if isinstance(task.network, SignReadouts):
-            features, weights, undecided, impossible = _integer(task.network, S, search)
+            features, weights, steps, undecided, impossible = _integer(task.network, S, search)
         else:
-            features, weights, undecided, impossible = _real(task.network, task.extent, S, search)
+            features, weights, steps, undecided, impossible = _real(task.network, task.extent, S, search)
     raw = np.zeros((int((features == 0).sum()), raw_bytes(int(np.prod(task.tile)))), np.uint8)
     bits = pack_bits(targets.T[features == 0] > 0)
     raw[:, : bits.shape[1]] = bits
-    return Found(features, weights.astype(search.dtype), raw, undecided, impossible)
+    return Found(features, weights.astype(search.dtype), steps, raw, undecided, impossible)
 
 
 def _integer(network: SignReadouts, S: Array, search: Search) -> tuple[np.ndarray, ...]:
@@ -112,7 +114,7 @@ def _integer(network: SignReadouts, S: Array, search: Search) -> tuple[np.ndarra
     w = to_host(choice.weights).T  # (E, D)
     none = np.zeros(len(w), bool)
     weights = w[np.arange(w.shape[1]) < choice.features[:, None]]
-    return choice.features, weights, none, none
+    return choice.features, weights, choice.steps, none, none
 
 
 def _real(network: Readouts, extent: tuple[int, ...], S: Array, search: Search) -> tuple[np.ndarray, ...]:
@@ -134,7 +136,7 @@ def _real(network: Readouts, extent: tuple[int, ...], S: Array, search: Search) 
         impossible[tried] = _impossible(network, extent, columns(S, tried), max(1, int(budget * basis.samples)))
     w = choice.weights / real.rms(choice.weights) if search.holds == "float32" else choice.weights
     weights = by_network(basis, to_host(w), features) + np.float32(0)  # no -0.0, which whole numbers have not
-    return features, weights, undecided, impossible
+    return features, weights, choice.steps, undecided, impossible
 
 
 def _impossible(network: Readouts, extent: tuple[int, ...], S: Array, features: int) -> np.ndarray:

@@ -48,11 +48,18 @@ class Readout(NamedTuple):
     solved : bool array (E,), on the host
     steps : int array (E,), on the host
         Until solved; 0 where it is not.
+    most : int
+        Steps that those have taken.
     """
 
     weights: Array
     solved: np.ndarray
     steps: np.ndarray
+    most: int
+
+
+Part = tuple[Array, np.ndarray, np.ndarray]
+"""Weights, who is solved and since when, of one block."""
 
 
 def straight_through(F: np.ndarray, signs: Array, *, steps: int = 100) -> Readout:
@@ -75,10 +82,10 @@ def straight_through(F: np.ndarray, signs: Array, *, steps: int = 100) -> Readou
     (True, [-1, 0, 1])
     """
     _check(F, signs)
-    return _in_blocks(lambda S: _straight_through(asarray_like(F, S), S, steps), signs)
+    return _in_blocks(lambda S: _straight_through(asarray_like(F, S), S, steps), signs, steps)
 
 
-def _straight_through(F: Array, signs: Array, steps: int) -> Readout:
+def _straight_through(F: Array, signs: Array, steps: int) -> Part:
     xp = namespace(signs)
     batch = Batch(signs.shape[1])
     S = columns(signs, batch.network)
@@ -161,10 +168,10 @@ def messages(
         raise ValueError(f"levels: expected two or more, symmetric about 0, got {levels}")
     if F.shape[1] % 2 == 0 and all(level % 2 for level in levels):
         raise ValueError(f"F: expected an odd number of features for odd levels, got {F.shape[1]}")
-    return _in_blocks(lambda S: _messages(asarray_like(F, S), S, levels, steps, forget), signs)
+    return _in_blocks(lambda S: _messages(asarray_like(F, S), S, levels, steps, forget), signs, steps)
 
 
-def _messages(F: Array, signs: Array, levels: tuple[int, ...], steps: int, forget: float) -> Readout:
+def _messages(F: Array, signs: Array, levels: tuple[int, ...], steps: int, forget: float) -> Part:
     xp = namespace(signs)
     batch = Batch(signs.shape[1])
     S = columns(signs, batch.network)
@@ -298,15 +305,15 @@ def _check(F: np.ndarray, signs: Array) -> None:
         raise ValueError(f"signs: expected {F.shape[0]} samples of one or more networks, got {tuple(signs.shape)}")
 
 
-def _readout(batch: Batch, like: Array) -> Readout:
+def _readout(batch: Batch, like: Array) -> Part:
     """What a batch has found; `like` (D, columns) as the batch is at the end."""
     xp = namespace(like)
     weights = batch.weights(xp.zeros_like(batch.unsolved(like)))
-    return Readout(xp.astype(weights, xp.int8), batch.solved, batch.steps)
+    return xp.astype(weights, xp.int8), batch.solved, batch.steps
 
 
-def _in_blocks(one: Callable[[Array], Readout], signs: Array) -> Readout:
+def _in_blocks(one: Callable[[Array], Part], signs: Array, most: int) -> Readout:
     """Blocks of networks one after another, and their weights put together."""
     parts = [one(signs[:, part]) for part in blocks(*signs.shape)]
     weights, solved, steps = zip(*parts, strict=True)
-    return Readout(namespace(signs).concat(weights, axis=1), np.concatenate(solved), np.concatenate(steps))
+    return Readout(namespace(signs).concat(weights, axis=1), np.concatenate(solved), np.concatenate(steps), most)
