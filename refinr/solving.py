@@ -167,8 +167,8 @@ def solve(
         tiled,
         network.params(found.features, found.weights, found.raw, layout.outputs_each),
         seconds=time.perf_counter() - start,
-        steps=float(found.steps.mean()),
-        most_steps=int(found.steps.max()),
+        steps=float(found.taken.mean()),
+        most_steps=int(found.taken.max()),
         info=info,
         store=search.holds,
     )

@@ -139,9 +139,9 @@ def assembled(layout: Layout, units: list[Unit], kept: Kept, dtype: str) -> Foun
     beside = [kept.beside(number) for number in range(len(units))]
     numbers = np.concatenate([unit.networks for unit in units])
     order = np.argsort(numbers)
-    features, steps, undecided, impossible = (
+    features, taken, undecided, impossible = (
         np.concatenate([getattr(part, name) for part in beside])[order]
-        for name in ("features", "steps", "undecided", "impossible")
+        for name in ("features", "taken", "undecided", "impossible")
     )
     raw = np.concatenate([part.raw for part in beside])
     raw_numbers = numbers[np.concatenate([part.features for part in beside]) == 0]
@@ -156,4 +156,4 @@ def assembled(layout: Layout, units: list[Unit], kept: Kept, dtype: str) -> Foun
             size = int(ends[networks.stop - 1]) - begin
             weights[begin : begin + size] = found[first : first + size]
             first += size
-    return Found(features, weights, steps, raw[np.argsort(raw_numbers)], undecided, impossible)
+    return Found(features, weights, taken, raw[np.argsort(raw_numbers)], undecided, impossible)

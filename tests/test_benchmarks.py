@@ -15,7 +15,20 @@ ROOT = Path(__file__).parent.parent
 
 @pytest.mark.parametrize(
     "name",
-    ["scaling", "ternary", "weight_precision", "sizes", "expansion", "large", "defaults", "codec", "solve", "corpus"],
+    [
+        "scaling",
+        "ternary",
+        "weight_precision",
+        "sizes",
+        "expansion",
+        "large",
+        "defaults",
+        "codec",
+        "solve",
+        "corpus",
+        "rivals",
+        "large_solved",
+    ],
 )
 def test_a_benchmark_runs_in_small_and_keeps_nothing(name):
     results = ROOT / "benchmarks" / "results"

@@ -80,8 +80,8 @@ class Found(NamedTuple):
     """0 where it is raw."""
     weights: np.ndarray
     """As files hold them, of `packing.Packing.dtype`: those of one network after another; none of raw networks."""
-    steps: np.ndarray
-    """That it took."""
+    taken: np.ndarray
+    """Steps that it took."""
     raw: np.ndarray
     """The bits of raw networks (raw, bytes)."""
     undecided: np.ndarray
@@ -90,7 +90,7 @@ class Found(NamedTuple):
     """Whether there is a proof that it was."""
 
 
-FOUND = {"features": "u4", "steps": "u4", "raw": "u1", "undecided": "?", "impossible": "?"}
+FOUND = {"features": "u4", "taken": "u4", "raw": "u1", "undecided": "?", "impossible": "?"}
 """The others as records of a journal."""
 
 
@@ -100,13 +100,13 @@ def find(task: Task, search: Search, xp: str = "numpy") -> Found:
     S = libraries.get(xp).asarray(np.where(targets > 0, np.float32(1), np.float32(-1)))
     with cpu.single_threaded_blas():
         if isinstance(task.network, SignReadouts):
-            features, weights, steps, undecided, impossible = _integer(task.network, S, search)
+            features, weights, taken, undecided, impossible = _integer(task.network, S, search)
         else:
-            features, weights, steps, undecided, impossible = _real(task.network, task.extent, S, search)
+            features, weights, taken, undecided, impossible = _real(task.network, task.extent, S, search)
     raw = np.zeros((int((features == 0).sum()), raw_bytes(int(np.prod(task.tile)))), np.uint8)
     bits = pack_bits(targets.T[features == 0] > 0)
     raw[:, : bits.shape[1]] = bits
-    return Found(features, weights.astype(search.dtype), steps, raw, undecided, impossible)
+    return Found(features, weights.astype(search.dtype), taken, raw, undecided, impossible)
 
 
 def _integer(network: SignReadouts, S: Array, search: Search) -> tuple[np.ndarray, ...]:
