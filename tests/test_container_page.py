@@ -20,12 +20,14 @@ import refinr
 from refinr import measuring
 from refinr.files import residual
 from refinr.tiled import Tiled
+from tests.solved_reader import readouts
 
 FORMATS = {
     "F32": ("f", 4, "<f4"),
     "F16": ("e", 2, "<f2"),
     "BF16": ("H", 2, "bfloat16"),
     "U8": ("B", 1, "|u1"),
+    "U16": ("H", 2, "<u2"),
     "U32": ("I", 4, "<u4"),
     "U64": ("Q", 8, "<u8"),
 }
@@ -57,7 +59,8 @@ def read(path: Path) -> tuple[dict[str, Any], list[int], dict[str, Any]]:
         arrays[name] = (entry["shape"], numbers, raw)
     assert digest.hexdigest() == metadata["digest"]
     description = json.loads(metadata["refinr"])
-    assert (description["format"], description["version"]) == ("refinr", 4 if "undecided" in description else 2)
+    solved = 3 if {"readouts", "signs"} & description["layout"].keys() else 2
+    assert (description["format"], description["version"]) == ("refinr", 4 if "undecided" in description else solved)
     return description, _samples(description, arrays), arrays
 
 
@@ -70,6 +73,7 @@ def _samples(description: dict[str, Any], arrays: dict[str, Any]) -> list[int]:
     each = channels * (planes if kind == "planes" else 1)
     starts = itertools.product(*[range(0, n, t) for n, t in zip(grid, tile, strict=True)])
     residuals = {name: _planes(name, description, arrays, bits) for name in ("undecided", "residual")}
+    solved = readouts(description, arrays) if "weights" in arrays else None
     codes = [0] * math.prod(shape)
     for number, start in enumerate(starts):
         extent = [min(t, n - s) for s, t, n in zip(start, tile, grid, strict=True)]
@@ -77,7 +81,9 @@ def _samples(description: dict[str, Any], arrays: dict[str, Any]) -> list[int]:
         found = {name: planes_of.send(len(places) * channels) for name, planes_of in residuals.items()}
         for (p, place), c in itertools.product(enumerate(places), range(channels)):
             x = [_coordinate(i, t) for i, t in zip(place, tile, strict=True)]
-            if kind == "planes":
+            if solved:
+                outputs = [solved(number * each + c * planes + q, p, place, extent) for q in range(planes)]
+            elif kind == "planes":
                 outputs = [_network(arrays, layout, number * each + c * planes + q, x) for q in range(planes)]
             elif kind == "bit-coordinate":
                 inputs = [[*x, _coordinate(q, planes)] for q in range(planes)]
@@ -211,6 +217,30 @@ def test_a_reader_that_follows_the_page_gets_the_samples(tmp_path, name, options
     assert "seconds" not in description["report"]
     tiles = [little[tile].tobytes() for tile in inr.layout.tiles]
     assert arrays["checksums"][1] == tuple(zlib.crc32(tile) for tile in tiles)
+
+
+@pytest.mark.parametrize(
+    ("name", "options"),
+    [
+        ("image", {}), ("image", {"tile": (2, 4), "gray": False, "store": "float32"}), ("image", {"store": "bfloat16"}),
+        ("colour", {"tile": (3, 3), "store": "int8"}), ("colour", {"store": "int5", "effort": "small"}),
+        ("signed", {"store": "smallest", "effort": "small"}), ("floats", {"seed": 7}), ("bits", {"tile": (3, 3)}),
+        ("image", {"weights": "binary", "tile": (2, 3)}), ("colour", {"weights": "ternary"}),
+    ],
+    ids=str,
+)  # fmt: skip
+def test_the_same_of_solved_readouts(tmp_path, name, options):
+    samples = SIGNALS[name]
+    inr = refinr.solve(samples, exact=True, **options)
+    inr.save(tmp_path / "a.inr")
+    description, codes, arrays = read(tmp_path / "a.inr")
+    assert codes == _bits_of(samples)
+    little = samples.astype(samples.dtype.newbyteorder("<"))
+    assert arrays["checksums"][1] == tuple(zlib.crc32(little[tile].tobytes()) for tile in inr.layout.tiles)
+    page = (Path(__file__).parent.parent / "docs" / "container.md").read_text()
+    layout = description["layout"]
+    (kind,) = {"readouts", "signs"} & layout.keys()
+    assert [n for n in (*description, *layout, *layout[kind], *arrays) if f"`{n}`" not in page] == []
 
 
 @pytest.mark.parametrize("block", [1, 6, 13])
