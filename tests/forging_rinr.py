@@ -38,7 +38,11 @@ def good() -> list[tuple[bytes, np.ndarray]]:
         smooth.reshape(3, 3, 2, 4).astype(np.uint16),
     ]
     files = [(refinr.compress(two_slabs, steps=0, info={"rate": 8000}), two_slabs)]
-    return files + [(coded_file(array, channels=array.shape[-1] <= 3), array) for array in coded]
+    files += [(coded_file(array, channels=array.shape[-1] <= 3), array) for array in coded]
+    sound = coded[2][:, 0]
+    files += [(coded_file(image, model="planes"), image), (coded_file(image, model="adaptive"), image)]
+    sound = np.tile(sound, 6)[:256]
+    return [*files, (coded_file(sound, model="adaptive", predicted=True), sound)]
 
 
 def forge(content: bytes, rng: np.random.Generator) -> bytes:
@@ -79,9 +83,8 @@ def _number(rng: np.random.Generator, old: int) -> int:
 
 def _coding(coding: header.Coding, rng: np.random.Generator) -> header.Coding:
     recipe = coding.recipe
-    field = list(header.Coding._fields + values.Recipe._fields)[rng.integers(0, 12)]
-    if field == "recipe":
-        field = "levels"
+    fields = (*header.Coding._fields[1:], *values.Recipe._fields)
+    field = fields[int(rng.integers(0, len(fields)))]
     if field == "used":
         occurs = rng.integers(0, 2, max(1, min(recipe.levels, 1 << 16))).astype(np.uint8)
         table = values.pack(np.packbits(occurs).tobytes())
@@ -96,9 +99,11 @@ def _coding(coding: header.Coding, rng: np.random.Generator) -> header.Coding:
     old_value: Any = getattr(coding, field)
     if field == "axes":
         return coding._replace(axes=tuple(int(a) for a in rng.permutation(old_value)))
+    if field == "model":
+        return coding._replace(model=str(rng.choice(header.MODELS)))
     if field == "hidden":
         hidden = list(old_value)
-        hidden[rng.integers(0, len(hidden))] = _number(rng, hidden[0])
+        hidden[rng.integers(0, len(hidden))] = _number(rng, hidden[0] or 0)
         return coding._replace(
             hidden=tuple(hidden[: rng.integers(1, len(hidden) + 1)] if rng.random() < 0.2 else hidden)
         )

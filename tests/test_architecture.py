@@ -34,16 +34,16 @@ FLOORS = {
             " files.tiff files.images files.sound files.apart files.nifti files.dicom files.hdf5 files.zarr_stores"
             " files.storing oracle.compare"
             " oracle.rounding readouts.real readouts.infeasible readouts.integer codec.network codec.mixture"
-            " codec.values codec.ordered",
+            " codec.values codec.ordered codec.prediction",
             " files.signals kinds balls summary advice oracle.leaf_operations oracle.vectors codec.symbols"
-            " codec.training readouts.quantise readouts.packing readouts.ragged codec.header",
-            "description envelopes drawing incoming readouts readouts.choosing codec.parameters codec.stream"
-            " oracle.readout_operations",
-            "mlp readouts.networks codec.slabs codec.costs",
-            "arithmetic chunks jobs readouts.signs codec.models",
-            "training perceptrons readouts.finding maxima memorisation codec.verbs",
-            "running layout codec.zarr_codec",
-            "planning tiled units decoding limits scenes",
+            " readouts.quantise readouts.packing readouts.ragged codec.header codec.bits codec.dyadic",
+            "description envelopes drawing incoming readouts readouts.choosing codec.parameters"
+            " oracle.readout_operations codec.training",
+            "mlp readouts.networks codec.stream",
+            "arithmetic chunks jobs readouts.signs codec.slabs codec.costs",
+            "training perceptrons readouts.finding maxima memorisation codec.models",
+            "running layout codec.verbs",
+            "planning tiled units decoding limits scenes codec.zarr_codec",
             "inr keeping undecided",
             "expansion",
             "measuring loading",

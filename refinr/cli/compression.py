@@ -29,6 +29,8 @@ def compress(options: argparse.Namespace) -> int:
             effort=options.effort,
             steps=options.steps,
             channels=channels,
+            model=options.model,
+            reproducible=options.reproducible,
             seed=options.seed,
             info=info,
             executor=executor,

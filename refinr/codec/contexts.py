@@ -155,7 +155,7 @@ def neighbours(arrangement: Arrangement, role: Role, places: np.ndarray) -> np.n
     return np.concatenate(groups, axis=1, dtype=np.int32, casting="same_kind")
 
 
-def contexts(arrangement: Arrangement, role: Role, values: np.ndarray) -> Context:
+def contexts(arrangement: Arrangement, role: Role, values: np.ndarray, base: np.ndarray | None = None) -> Context:
     """From the values of neighbours to a network's inputs.
 
     Parameters
@@ -164,6 +164,8 @@ def contexts(arrangement: Arrangement, role: Role, values: np.ndarray) -> Contex
     role : Role
     values : float64 array (N, L)
         The work array at `neighbours`: whole numbers below 2^32.
+    base : float64 array (N,), optional
+        What samples are expected to be, if that is known; values then are neighbours' errors.
 
     Returns
     -------
@@ -173,12 +175,15 @@ def contexts(arrangement: Arrangement, role: Role, values: np.ndarray) -> Contex
     line = found.page is LINE
     near, width = (1, 12) if line else (4, 12)
     page = len(found.page)
-    base = values[:, :near].sum(axis=1) / near  # exact: whole numbers, and near is a power of two
-    centred = np.empty_like(values)
-    centred[:, :page] = values[:, :page] - base[:, None]
-    for i in range(page, values.shape[1], len(found.reference)):
-        group = values[:, i : i + len(found.reference)]
-        centred[:, i : i + len(found.reference)] = group - (group[:, 1 : 1 + near].sum(axis=1) / near)[:, None]
+    if base is None:
+        base = values[:, :near].sum(axis=1) / near  # exact: whole numbers, and near is a power of two
+        centred = np.empty_like(values)
+        centred[:, :page] = values[:, :page] - base[:, None]
+        for i in range(page, values.shape[1], len(found.reference)):
+            group = values[:, i : i + len(found.reference)]
+            centred[:, i : i + len(found.reference)] = group - (group[:, 1 : 1 + near].sum(axis=1) / near)[:, None]
+    else:
+        centred = values
     scale = np.abs(centred[:, :width]).sum(axis=1) / width
     if role.references:
         scale = 0.5 * (scale + np.abs(centred[:, page : page + 9]).sum(axis=1) / 9.0)

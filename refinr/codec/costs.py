@@ -14,7 +14,7 @@ import math
 from dataclasses import dataclass
 from typing import NamedTuple
 
-from refinr.codec import contexts, header, network, parameters, stream, symbols
+from refinr.codec import bits, contexts, header, network, parameters, stream, symbols
 from refinr.codec.arrangement import Arrangement
 
 WAVE = 300_000
@@ -29,6 +29,12 @@ SAMPLE = 1_500
 
 NEIGHBOUR = 40
 """Operations of a neighbour of a sample."""
+
+PLANE = 500
+"""Operations of a plane for one sample, beside its network's."""
+
+STEP = 5_000_000
+"""Operations of a step of an adaptive model, beside its products."""
 
 BYTE = 20
 """Operations of a byte that xz unpacks, or that is copied and checked."""
@@ -146,14 +152,25 @@ def _coded(coding: header.Coding, shape: tuple[int, ...], lanes: int) -> Cost:
     hidden = 0
     for size in parameters.sizes_of(coding, shape):
         if size is not None:
-            products = max(products, size.hidden * (size.inputs + size.outputs))
+            products = max(products, size.hidden * (size.inputs + size.outputs) + 40 * size.lags)
             hidden = max(hidden, size.hidden)
+    planes = bits.planes(coding.recipe.levels)
+    if coding.model == "planes":  # a network for every bit, and a turn of the lanes
+        turn = planes * (TURN + BRANCH)
+        waves *= planes
+        products = planes * (products + PLANE)
+    groups = 0
+    if coding.model == "adaptive":
+        groups = min(waves, 1 + samples // (stream.ADAPTED // 2) * len(arrangement.roles))
+        products *= 4
     operations = (
         waves * WAVE
         + (samples / lanes + waves) * turn
+        + groups * STEP
         + samples * (branches * SAMPLE + NEIGHBOUR * neighbours + products)
     )
     chunk = min(samples, max(stream.CHUNK, widest))
+    neighbours += coding.lags
     memory = (
         180.0 * arrangement.size  # times, places, levels, samples while they are put in order
         + 64.0 * neighbours * chunk  # places of neighbours while they are found

@@ -17,13 +17,17 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
+from refinr.codec import prediction
 from refinr.codec.arrangement import Arrangement
 from refinr.codec.values import MOST_BITS, MOST_FRACTION, Recipe
 from refinr.codec.varints import Reader, number, text
 from refinr.planes import code_dtype
 
 MAGIC = b"RINR"
-VERSION = 1
+VERSION = 2
+
+MODELS = ("mixture", "planes", "adaptive")
+"""What networks say: `refinr.codec.mixture`, `refinr.codec.bits`, and a mixture that goes on learning."""
 
 RAW, XZ, MODEL = range(3)
 """Kinds of streams: samples as they are, compressed by xz, or coded with the networks."""
@@ -53,8 +57,12 @@ class Coding(NamedTuple):
         Whether the first of `axes` counts channels.
     outside : int
         The level that stands for what is outside.
-    hidden : tuple of int
-        Hidden neurons of the network of each role; 0 where no sample has that role.
+    model : str
+        Of `MODELS`.
+    lags : int
+        How many samples before are weighed for a prediction, see `refinr.codec.prediction`; mostly 0.
+    hidden : tuple of int or None
+        Hidden neurons of the network of each role; None where no sample has that role.
     parameters : int
         Bytes of their stream.
     """
@@ -63,7 +71,9 @@ class Coding(NamedTuple):
     axes: tuple[int, ...]
     channels: bool
     outside: int
-    hidden: tuple[int, ...]
+    model: str
+    lags: int
+    hidden: tuple[int | None, ...]
     parameters: int
 
 
@@ -127,7 +137,8 @@ class Header(NamedTuple):
 def _coding_bytes(coding: Coding) -> bytes:
     recipe = coding.recipe
     numbers = [recipe.fraction + 1, recipe.offset, recipe.factor, recipe.low_bits, recipe.levels - 1]
-    numbers += [*coding.axes, int(coding.channels), coding.outside, len(coding.hidden), *coding.hidden]
+    numbers += [*coding.axes, int(coding.channels), coding.outside, MODELS.index(coding.model), coding.lags]
+    numbers += [len(coding.hidden), *(0 if width is None else width + 1 for width in coding.hidden)]
     return b"".join(map(number, numbers)) + text(recipe.used) + number(coding.parameters)
 
 
@@ -270,12 +281,18 @@ def _coding(reader: Reader, grid: tuple[int, ...], dtype: np.dtype) -> Coding:
     if sorted(axes) != list(range(len(grid))) or (channels and (len(grid) < 2 or grid[axes[0]] > MOST_CHANNELS)):
         raise ValueError(f"damaged: axes {axes} of {grid}, {'with' if channels else 'without'} channels")
     outside = reader.number(most=levels - 1)
-    roles = len(Arrangement(grid, axes, channels).roles)
+    model = MODELS[reader.number(most=len(MODELS) - 1)]
+    lags = reader.number(most=max(prediction.ORDERS))
+    arrangement = Arrangement(grid, axes, channels)
+    if lags and not prediction.applies(arrangement):
+        raise ValueError(f"damaged: a prediction from {lags} samples in lines, where there are pages")
+    prediction.check(lags, levels)
+    roles = len(arrangement.roles)
     if (given := reader.number(most=1 << 16)) != roles:
         raise ValueError(f"damaged: {given} networks, and {roles} are needed")
-    hidden = tuple(reader.number(most=MOST_HIDDEN) for _ in range(roles))
+    hidden = tuple(width - 1 if width else None for width in (reader.number(MOST_HIDDEN + 1) for _ in range(roles)))
     recipe = Recipe(fraction, offset, factor, low_bits, levels, bytes(reader.text()))
-    return Coding(recipe, axes, channels, outside, hidden, reader.number(most=1 << 40))
+    return Coding(recipe, axes, channels, outside, model, lags, hidden, reader.number(most=1 << 40))
 
 
 def _slab(reader: Reader, coding: Coding | None) -> Slab:

@@ -5,22 +5,47 @@ With this you can decide how an array is coded and train its networks (`train`).
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
+from typing import NamedTuple
 
 import numpy as np
 
-from refinr.codec import header, mixture, network, slabs, stream, training, values
+from refinr.codec import exact, header, network, parameters, prediction, slabs, stream, training, values
 from refinr.codec.arrangement import Arrangement, arrange_axes
 
 _TRAINED_ON = 1 << 18
 """Most samples that a network is trained on, if there are up to four networks."""
 
+_FITTED = 1 << 15
+"""Samples of a role that weights of a long prediction are fitted to."""
+
 _LOOKED_AT = 64
 """Most slabs that they are taken from."""
 
 
+class Wish(NamedTuple):
+    """How networks are to be.
+
+    Attributes
+    ----------
+    model : str
+        Of `refinr.codec.header.MODELS`.
+    steps : int
+        Of training.
+    seed : int
+    reproducible : bool
+        Whether every machine gets the same networks.
+    """
+
+    model: str = "mixture"
+    steps: int = 0
+    seed: int = 0
+    reproducible: bool = False
+
+
 def train(
-    array: np.ndarray, channels: bool, steps: int, seed: int, progress: Callable[[int, int], None]
+    array: np.ndarray, channels: bool, wish: Wish, progress: Callable[[int, int], None], *, predicted: bool = False
 ) -> slabs.Given | None:
     """How the slabs of an array are coded; None if there is nothing to predict.
 
@@ -30,40 +55,72 @@ def train(
         May be a memory map: it is gone through slab by slab.
     channels : bool
         Whether the last axis counts channels.
-    steps : int
-    seed : int
+    wish : Wish
     progress : callable (steps done, steps in all)
+    predicted : bool
+        Whether networks see the errors of a long prediction; None where that is not for this array.
     """
     recipe = values.survey(array)
-    if recipe.coded_levels() == 1:
+    levels = recipe.coded_levels()
+    if levels == 1:
         return None
     blocks = header.blocks(array.shape)
     looked_at = blocks[:: -(-len(blocks) // _LOOKED_AT)]
     middle, _ = values.to_levels(np.asarray(array[looked_at[len(looked_at) // 2]]), recipe)
     axes = arrange_axes(middle, channels)
     outside = int(np.median(middle))
-    rng = np.random.default_rng(seed)
-    examples, counts = _examples(array, looked_at, axes, channels, recipe, outside, rng)
+    lags = _lags(Arrangement(middle.shape, axes, channels), middle, outside, levels) if predicted else []
+    if predicted and not lags:
+        return None
+    rng = np.random.default_rng(wish.seed)
+    order = len(lags[0]) if lags else 0
+    known: list[network.Params | None] = [{network.LAGS: each.astype(np.float64)} for each in lags]
+    model = stream.Model(known, levels, float(outside), wish.model, order)
+    examples, counts = _examples(array, looked_at, axes, channels, recipe, model, rng)
     every_role_seen = len(looked_at) == len(blocks)
     networks: list[dict[str, np.ndarray] | None] = []
     active = sum(count > 0 for count in counts)
-    for data, count in zip(examples, counts, strict=True):
+    arrangement = Arrangement(middle.shape, axes, channels)
+    for role, (data, count) in enumerate(zip(examples, counts, strict=True)):
         if count == 0 and every_role_seen:
             networks.append(None)
             continue
         begun = sum(units is not None for units in networks)
-        width = training.hidden_width(count * len(blocks) // len(looked_at)) if steps else 1
-        sizes = network.Sizes(data.inputs.shape[1], data.linear.shape[1], width, mixture.OUTPUTS)
+        width = training.hidden_width(count * len(blocks) // len(looked_at)) if wish.steps else 0
+        sizes = parameters.sizes(arrangement, arrangement.roles[role], width, wish.model, order)
         network.largest_sums(sizes)  # proves that all sums will be exact
-        told = _told(progress, begun * steps, active * steps)
-        networks.append(training.train(data, sizes, steps, rng, told))
-    hidden = tuple(0 if units is None else units["w0"].shape[1] for units in networks)
-    coding = header.Coding(recipe, axes, channels, outside, hidden, 0)
+        told = _told(progress, begun * wish.steps, active * wish.steps)
+        units = training.train(data, sizes, wish.steps, rng, told, reproducible=wish.reproducible)
+        networks.append(units | {network.LAGS: lags[role]} if lags else units)
+    hidden = tuple(None if units is None else units["w0"].shape[1] for units in networks)
+    coding = header.Coding(recipe, axes, channels, outside, wish.model, order, hidden, 0)
     return slabs.Given(coding, tuple(networks), array.dtype)
 
 
 def _told(progress: Callable[[int, int], None], before: int, total: int) -> Callable[[int], None]:
     return lambda step: progress(before + step, total)
+
+
+def _lags(arrangement: Arrangement, levels: np.ndarray, outside: int, count: int) -> list[np.ndarray]:
+    """Weights for every role, of the order that seems best; none where samples are in no lines, or too few."""
+    if not prediction.applies(arrangement):
+        return []
+    work = arrangement.work(levels, outside)
+    roles = stream.places_of_roles(arrangement.order(), len(arrangement.roles))
+    best: tuple[float, list[np.ndarray]] = (math.inf, [])
+    for order in prediction.ORDERS:
+        if count * order * prediction.MOST_UNITS >= exact.EXACT or order * 8 > min(map(len, roles)):
+            break
+        lags = []
+        size = 0.0
+        for places in roles:
+            chosen = np.sort(places[:: -(-len(places) // _FITTED)])
+            before = work[prediction.before(arrangement, chosen, order)]
+            lags.append(prediction.fit(before, work[chosen], outside))
+            guess = prediction.predict(before, lags[-1].astype(np.float64), outside, count)
+            size += prediction.about_bits(work[chosen] - guess, lags[-1])
+        best = min(best, (size, lags), key=lambda pair: pair[0])
+    return best[1]
 
 
 def _examples(
@@ -72,7 +129,7 @@ def _examples(
     axes: tuple[int, ...],
     channels: bool,
     recipe: values.Recipe,
-    outside: int,
+    model: stream.Model,
     rng: np.random.Generator,
 ) -> tuple[list[training.Data], list[int]]:
     """For each role, examples in random order from all blocks, and how many samples there are."""
@@ -81,14 +138,16 @@ def _examples(
     for block in blocks:
         levels, _ = values.to_levels(np.asarray(array[block]), recipe)
         arrangement = Arrangement(levels.shape, axes, channels)
-        work = arrangement.work(levels, outside)
+        order = arrangement.order()
+        predictor = stream.Predictor(arrangement, model, arrangement.work(levels, model.outside))
+        predictor.know_all(order)
         roles = len(arrangement.roles)
         found = found or [[] for _ in range(roles)]
         counts = counts or [0] * roles
         most = _TRAINED_ON // len(blocks) // max(1, roles // 4)
-        for role, places in enumerate(stream.places_of_roles(arrangement.order(), roles)):
+        for role, places in enumerate(stream.places_of_roles(order, roles)):
             chosen = rng.permutation(places)[:most]
-            found[role].append(stream.data(arrangement, role, chosen, work, recipe.coded_levels()))
+            found[role].append(stream.data(predictor, role, chosen))
             counts[role] += len(places)
     found.reverse()
     return [_mixed(found.pop(), rng) for _ in counts], counts  # so that no role is held twice
@@ -101,6 +160,6 @@ def _mixed(parts: list[training.Data], rng: np.random.Generator) -> training.Dat
     order = rng.permutation(sum(len(part.inputs) for part in parts))
     inputs = np.concatenate([part.inputs for part in parts])[order]
     linear = np.concatenate([part.linear for part in parts])[order]
-    t = np.concatenate([part.targets.t for part in parts])[order]
-    half = np.concatenate([part.targets.half for part in parts])[order]
-    return training.Data(inputs, linear, mixture.Targets(t, half), parts[0].levels)
+    fields = zip(*(part.targets for part in parts), strict=True)
+    targets = type(parts[0].targets)(*(np.concatenate(field)[order] for field in fields))
+    return training.Data(inputs, linear, targets, parts[0].levels)

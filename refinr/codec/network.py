@@ -27,6 +27,9 @@ Params = dict[str, Array]
 UNITS = {"w0": 4, "b0": 4, "w1": 6, "b1": 6, "skip": 8}
 """Parameters are multiples of 2^-4, 2^-6, 2^-8, ..."""
 
+LAGS = "lags"
+"""What stands beside the parameters of some, in whole units: weights of samples before."""
+
 MOST_UNITS = 2047
 """Of magnitudes up to so many units."""
 
@@ -38,12 +41,13 @@ MOST_HIDDEN = 255.0
 
 
 class Sizes(NamedTuple):
-    """Numbers of inputs, linear inputs, hidden neurons and outputs."""
+    """Numbers of inputs, linear inputs, hidden neurons and outputs; and of samples before that count by themselves."""
 
     inputs: int
     linear: int
     hidden: int
     outputs: int
+    lags: int = 0
 
 
 def shapes(sizes: Sizes) -> dict[str, tuple[int, int]]:
@@ -54,8 +58,9 @@ def shapes(sizes: Sizes) -> dict[str, tuple[int, int]]:
     >>> shapes(Sizes(17, 16, 24, 9))
     {'w0': (17, 24), 'b0': (1, 24), 'w1': (24, 9), 'b1': (1, 9), 'skip': (16, 1)}
     """
-    i, n, h, o = sizes
-    return {"w0": (i, h), "b0": (1, h), "w1": (h, o), "b1": (1, o), "skip": (n, 1)}
+    i, n, h, o, lags = sizes
+    found = {"w0": (i, h), "b0": (1, h), "w1": (h, o), "b1": (1, o), "skip": (n, 1)}
+    return found | {LAGS: (lags, 1)} if lags else found
 
 
 def count(sizes: Sizes) -> int:
@@ -71,7 +76,7 @@ def count(sizes: Sizes) -> int:
 
 def init(sizes: Sizes, rng: np.random.Generator) -> Params:
     """He's normal law for the hidden layer, a small one for the outputs, zeros elsewhere; float32."""
-    params = {name: np.zeros(shape) for name, shape in shapes(sizes).items()}
+    params = {name: np.zeros(shape) for name, shape in shapes(sizes._replace(lags=0)).items()}
     params["w0"] = rng.normal(0.0, math.sqrt(2.0 / sizes.inputs), params["w0"].shape)
     params["w1"] = rng.normal(0.0, 0.3 / math.sqrt(max(1, sizes.hidden)), params["w1"].shape)
     return {name: p.astype(np.float32) for name, p in params.items()}
@@ -110,12 +115,13 @@ def to_units(params: Params) -> dict[str, np.ndarray]:
     return {
         name: np.clip(np.rint(p * 2.0 ** UNITS[name]), -MOST_UNITS, MOST_UNITS).astype(np.int64)
         for name, p in params.items()
+        if name in UNITS
     }
 
 
 def from_units(units: dict[str, np.ndarray], dtype: str = "float64") -> Params:
-    """The inverse of `to_units`: dyadic numbers."""
-    return {name: (u / 2.0 ** UNITS[name]).astype(dtype) for name, u in units.items()}
+    """The inverse of `to_units`: dyadic numbers; lags stay whole."""
+    return {name: (u / 2.0 ** UNITS.get(name, 0)).astype(dtype) for name, u in units.items()}
 
 
 def evaluate(params: Params, inputs: Array, linear_inputs: Array) -> tuple[Array, Array]:

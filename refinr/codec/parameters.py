@@ -11,11 +11,14 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from refinr.codec import contexts, header, mixture, network, rans, symbols
-from refinr.codec.arrangement import Arrangement
+from refinr.codec import bits, contexts, header, mixture, network, prediction, rans, symbols
+from refinr.codec.arrangement import Arrangement, Role
 
-LEVELS = 2 * network.MOST_UNITS + 1
-"""Values that a parameter can have."""
+MOST = dict.fromkeys(network.UNITS, network.MOST_UNITS) | {network.LAGS: prediction.MOST_UNITS}
+"""Largest magnitudes of parameters."""
+
+LEVELS = 2 * max(MOST.values()) + 1
+"""Values that a parameter can have at most."""
 
 WIDTHS = tuple((4 + k % 4) / 4 * 2.0 ** (k // 4 - 2) for k in range(52))
 """Widths that a distribution can have, in units, a byte each; dyadic, so that they are the same everywhere."""
@@ -30,9 +33,17 @@ def sizes_of(coding: header.Coding, shape: tuple[int, ...]) -> list[network.Size
     """The sizes of the networks of a file, by role; None where there is none."""
     arrangement = Arrangement(shape, coding.axes, coding.channels)
     return [
-        network.Sizes(*contexts.widths(arrangement, role), width, mixture.OUTPUTS) if width else None
+        None if width is None else sizes(arrangement, role, width, coding.model, coding.lags)
         for role, width in zip(arrangement.roles, coding.hidden, strict=True)
     ]
+
+
+def sizes(arrangement: Arrangement, role: Role, hidden: int, model: str, lags: int) -> network.Sizes:
+    """The sizes of the network of a role, with so many hidden neurons."""
+    inputs, linear = contexts.widths(arrangement, role)
+    if model == "planes":
+        return network.Sizes(inputs + bits.FEATURES, linear, hidden, bits.OUTPUTS, lags)
+    return network.Sizes(inputs, linear, hidden, mixture.OUTPUTS, lags)
 
 
 def write(networks: Sequence[Units]) -> bytes:
@@ -46,16 +57,17 @@ def write(networks: Sequence[Units]) -> bytes:
     widths = []
     batches = []
     for units in networks:
-        for name in network.UNITS:
-            values = units[name].reshape(-1) + float(network.MOST_UNITS)
-            coded = [symbols.write(_distribution(len(values), width), values, LEVELS) for width in WIDTHS]
-            best = int(np.argmin([rans.ideal_bits(batch) for batch in coded]))
+        for name in (name for name in MOST if name in units):
+            values = units[name].reshape(-1) + float(MOST[name])
+            levels = 2 * MOST[name] + 1
+            coded = [symbols.write(_distribution(len(values), width, MOST[name]), values, levels) for width in WIDTHS]
+            best = int(np.argmin([rans.price(batch) for batch in coded]))
             widths.append(best)
             batches += coded[best]
     return bytes(widths) + rans.encode(batches, _lanes(sum(len(start) for start, _ in batches)))
 
 
-def read(content: bytes | memoryview, sizes: Sequence[network.Sizes]) -> list[Units]:
+def read(content: bytes | memoryview, wanted: Sequence[network.Sizes]) -> list[Units]:
     """The inverse of `write`, for networks of these sizes.
 
     Raises
@@ -63,7 +75,7 @@ def read(content: bytes | memoryview, sizes: Sequence[network.Sizes]) -> list[Un
     ValueError
         If the content is damaged.
     """
-    arrays = [shape for size in sizes for shape in network.shapes(size).items()]
+    arrays = [shape for size in wanted for shape in network.shapes(size).items()]
     count = sum(math.prod(shape) for _, shape in arrays)
     widths = content[: len(arrays)]
     rest = content[len(arrays) :]
@@ -72,21 +84,22 @@ def read(content: bytes | memoryview, sizes: Sequence[network.Sizes]) -> list[Un
     for (name, shape), width in zip(arrays, widths, strict=True):
         if width >= len(WIDTHS):
             raise ValueError(f"damaged: width {width} of {len(WIDTHS)}")
-        values = symbols.read(_distribution(math.prod(shape), WIDTHS[width]), decoder, LEVELS)
+        given = _distribution(math.prod(shape), WIDTHS[width], MOST[name])
+        values = symbols.read(given, decoder, 2 * MOST[name] + 1)
         if name == next(iter(network.UNITS)):
             networks.append({})
-        networks[-1][name] = (values - float(network.MOST_UNITS)).astype(np.int64).reshape(shape)
+        networks[-1][name] = (values - float(MOST[name])).astype(np.int64).reshape(shape)
     decoder.finish()
     return networks
 
 
-def _distribution(count: int, width: float) -> mixture.Distribution:
+def _distribution(count: int, width: float, most: int) -> mixture.Distribution:
     """One logistic distribution about zero, for so many parameters."""
     shape = (count, 1, mixture.COMPONENTS)
     weights = np.zeros(shape)
     weights[:, :, 0] = 1.0
-    uniform = np.full((count, 1), mixture.UNIFORM / LEVELS)
-    return mixture.Distribution(weights, np.full(shape, network.MOST_UNITS + 0.5), np.full(shape, 1.0 / width), uniform)
+    uniform = np.full((count, 1), mixture.UNIFORM / (2 * most + 1))
+    return mixture.Distribution(weights, np.full(shape, most + 0.5), np.full(shape, 1.0 / width), uniform)
 
 
 def _lanes(count: int) -> int:

@@ -47,6 +47,23 @@ def ideal_bits(batches: Sequence[Batch]) -> float:
     return float(sum(np.sum(PRECISION - np.log2(frequency)) for _, frequency in batches))
 
 
+def price(batches: Sequence[Batch]) -> float:
+    """`ideal_bits` to a thousandth, the same on every machine: for decisions that files depend on.
+
+    Examples
+    --------
+    >>> price([(np.array([0, 5]), np.array([1 << 22, 1]))])
+    26.0
+    """
+    total = 0.0
+    for _, frequency in batches:
+        mantissa, exponent = np.frexp(frequency.astype(np.float64))
+        t = 2.0 * mantissa - 1.0  # log2(1 + t), about: exact at the ends
+        about = t + t * (1.0 - t) * (0.4425 - t * (0.2175 - 0.0655 * t))
+        total += float(np.sum(np.floor((PRECISION + 1.0 - exponent - about) * 2.0**16 + 0.5)))  # whole: in any order
+    return total / 2.0**16
+
+
 def encode(batches: Sequence[Batch], lanes: int) -> bytes:
     """Write batches of symbols, to be read in the order in which they are given.
 

@@ -16,7 +16,7 @@ from refinr.codec.arrangement import Arrangement
 from refinr.files.checksum import checksum
 
 _LANE_BYTES = 8192
-_LANE_SAMPLES = 32768
+_LANE_SAMPLES = 16384
 """Of a lane, about, whichever makes more lanes: a lane costs six bytes, and few lanes are read in many small steps."""
 
 _HOPELESS = 1.5
@@ -106,7 +106,8 @@ def _arrangement(coding: header.Coding, shape: tuple[int, ...]) -> Arrangement:
 def _model(given: Given) -> stream.Model:
     assert given.coding is not None
     networks = tuple(None if units is None else network.from_units(units) for units in given.networks)
-    return stream.Model(networks, given.coding.recipe.coded_levels(), float(given.coding.outside))
+    coding = given.coding
+    return stream.Model(networks, coding.recipe.coded_levels(), float(coding.outside), coding.model, coding.lags)
 
 
 def _coded(given: Given, levels: np.ndarray) -> tuple[bytes, int]:
@@ -114,7 +115,7 @@ def _coded(given: Given, levels: np.ndarray) -> tuple[bytes, int]:
     arrangement = _arrangement(given.coding, levels.shape)
     batches = stream.batches(arrangement, _model(given), arrangement.work(levels, given.coding.outside))
     widest = max((len(start) for start, _ in batches), default=1)
-    lanes = max(1, round(rans.ideal_bits(batches) / 8 / _LANE_BYTES), round(levels.size / _LANE_SAMPLES))
+    lanes = max(1, round(rans.price(batches) / 8 / _LANE_BYTES), round(levels.size / _LANE_SAMPLES))
     lanes = min(lanes, widest)
     return rans.encode(batches, lanes), lanes
 

@@ -16,9 +16,10 @@ from typing import NamedTuple
 import numpy as np
 
 from refinr import optim
-from refinr.codec import mixture, network
+from refinr.codec import bits, dyadic, exact, mixture, network
 
 BATCH = 2048
+BITS_A_STEP = 4096
 LR = 8e-3
 WARM_UP = 30
 """Steps until the step size is whole."""
@@ -35,13 +36,14 @@ class Data(NamedTuple):
     ----------
     inputs : array (N, I)
     linear : array (N, L)
-    targets : mixture.Targets
+    targets : mixture.Targets or bits.Targets
+        Which of them says which model is trained.
     levels : int
     """
 
     inputs: np.ndarray
     linear: np.ndarray
-    targets: mixture.Targets
+    targets: mixture.Targets | bits.Targets
     levels: int
 
 
@@ -62,6 +64,8 @@ def train(
     steps: int,
     rng: np.random.Generator,
     progress: Callable[[int], None] = lambda step: None,
+    *,
+    reproducible: bool = False,
 ) -> dict[str, np.ndarray]:
     """Parameters in whole units, see `refinr.codec.network.to_units`.
 
@@ -75,42 +79,81 @@ def train(
         For the first parameters.
     progress : callable (step)
         Called after each step.
+    reproducible : bool
+        Whether every machine gets the same parameters, see `refinr.codec.dyadic`; of the mixture alone.
     """
-    params = start(data, sizes, rng)
+    params = start(data, sizes, rng, reproducible=reproducible)
+    steps = steps if len(data.inputs) else 0
+    if reproducible:
+        return network.to_units(_dyadic_steps(data, params, steps, progress))
     states = optim.init(_ADAM, params)
     schedule = optim.Cosine(LR, steps)
-    count = len(data.inputs)
-    batch = min(BATCH, count)
-    for t in range(steps if count else 0):
-        first = t * batch % max(1, count - batch + 1)
-        part = slice(first, first + batch)
+    for t in range(steps):
         used = network.from_units(network.to_units(params), "float32") if 2 * t >= steps else params
-        z, s, cache = network.forward(used, data.inputs[part], data.linear[part])
-        targets = mixture.Targets(data.targets.t[part], data.targets.half[part])
-        _, dz, ds = mixture.loss(z, s, targets, data.levels)
-        grads = _clipped(network.backward(dz, ds, cache)[0])
+        grads = _clipped(_gradients(used, _batch(data, t), data.levels))
         lr = schedule(t) * min(1.0, (t + 1) / WARM_UP)
         params, states = optim.step(_ADAM, params, grads, states, t + 1, lr)
         progress(t + 1)
     return network.to_units(params)
 
 
-def start(data: Data, sizes: network.Sizes, rng: np.random.Generator) -> network.Params:
+def _batch(data: Data, t: int) -> Data:
+    """What step t is taken on."""
+    most = BATCH if isinstance(data.targets, mixture.Targets) else max(1, BITS_A_STEP // bits.planes(data.levels))
+    size = min(most, len(data.inputs))
+    first = t * size % max(1, len(data.inputs) - size + 1)
+    part = slice(first, first + size)
+    targets = type(data.targets)(*(field[part] for field in data.targets))
+    return Data(data.inputs[part], data.linear[part], targets, data.levels)
+
+
+def _gradients(params: network.Params, data: Data, levels: int) -> network.Params:
+    if isinstance(data.targets, bits.Targets):
+        return bits.loss(params, data.inputs, data.linear, data.targets, levels)[1]
+    z, s, cache = network.forward(params, data.inputs, data.linear)
+    _, dz, ds = mixture.loss(z, s, data.targets, levels)
+    return network.backward(dz, ds, cache)[0]
+
+
+def _dyadic_steps(data: Data, params: network.Params, steps: int, progress: Callable[[int], None]) -> network.Params:
+    """The same steps, exact: neither the length of gradients is asked for, nor a cosine."""
+    stepper = dyadic.Stepper({name: p.astype(np.float64) for name, p in params.items()})
+    for t in range(steps):
+        used = network.from_units(network.to_units(stepper.params))
+        batch = _batch(data, t)
+        wide = [field.astype(np.float64) for field in (batch.inputs, batch.linear, *batch.targets)]
+        grads = dyadic.gradients(used, wide[0], wide[1], mixture.Targets(*wide[2:]), data.levels)
+        stepper.step(grads, LR * (1.0 - t / steps) * min(1.0, (t + 1) / WARM_UP))
+        progress(t + 1)
+    return stepper.params
+
+
+def start(data: Data, sizes: network.Sizes, rng: np.random.Generator, *, reproducible: bool = False) -> network.Params:
     """Parameters before the first step."""
     params = network.init(sizes, rng)
-    params["b1"][0, 2 * mixture.COMPONENTS :] = mixture.START
+    if reproducible:  # a normal law is drawn with logarithms, which machines round in their ways
+        bound = math.sqrt(6.0 / sizes.inputs)
+        drawn = rng.integers(-1024, 1025, params["w0"].shape) / 1024.0
+        params["w0"] = (bound * drawn).astype(np.float32)
+        params["w1"] = (rng.integers(-16, 17, params["w1"].shape) / 128.0).astype(np.float32)
+    if isinstance(data.targets, mixture.Targets):
+        params["b1"][0, 2 * mixture.COMPONENTS :] = mixture.START
+        t = data.targets.t[:_SOLVED]
+    else:
+        sample, base, scale = (field[:_SOLVED] for field in data.targets)
+        t = (sample - base) / scale
     if len(data.linear):
-        params["skip"] = _prediction(data.linear[:_SOLVED], data.targets.t[:_SOLVED])
+        params["skip"] = _prediction(data.linear[:_SOLVED], t)
     return params
 
 
 def _prediction(linear: np.ndarray, t: np.ndarray) -> np.ndarray:
-    """Ridge regression (L, 1), far samples counting less."""
+    """Ridge regression (L, 1), far samples counting less; its sums are exact, so every machine gets the same."""
     x = linear.astype(np.float64)
-    y = np.clip(t, -8.0, 8.0)
-    weighted = (x / (1.0 + np.abs(y))).T  # (L, N)
+    y = exact.dyadic(np.clip(t.astype(np.float64), -8.0, 8.0), 10)
+    weighted = (x * exact.dyadic(1.0 / (1.0 + np.abs(y)), 10)).T  # (L, N)
     ridge = (1e-4 * len(x) + 1e-6) * np.eye(x.shape[1])
-    return np.linalg.solve(weighted @ x + ridge, weighted @ y).astype(np.float32)
+    return dyadic.solve(weighted @ x + ridge, weighted @ y).astype(np.float32)
 
 
 def _clipped(grads: network.Params) -> network.Params:

@@ -59,6 +59,8 @@ def compress(
     effort: str = "normal",
     steps: int | None = None,
     channels: bool | None = None,
+    model: str = "mixture",
+    reproducible: bool = False,
     seed: int = 0,
     info: Mapping[str, Any] | None = None,
     executor: Executor | None = None,
@@ -76,6 +78,11 @@ def compress(
         Training steps of a network, in place of an effort.
     channels : bool, optional
         Whether the last axis counts channels; by default, if there is another and it is at most four long.
+    model : {"mixture", "planes", "adaptive"}
+        What networks say: a sample's distribution as a mixture of three; the probability of one bit after the other,
+        which takes longer; or a mixture, and they go on learning while samples are coded, there and back.
+    reproducible : bool
+        Whether every machine writes the same bytes, from the same xz library; not with "planes".
     seed : int
         For the networks' first parameters.
     info : mapping, optional
@@ -95,7 +102,7 @@ def compress(
     TypeError
         For samples of other dtypes.
     ValueError
-        For an unknown effort, or steps below 0.
+        For an unknown effort or model, or steps below 0; or if it is to be reproducible and cannot be.
 
     Examples
     --------
@@ -110,6 +117,11 @@ def compress(
     steps = look_up(EFFORTS, effort, "effort") if steps is None else operator.index(steps)
     if steps < 0:
         raise ValueError(f"steps: expected 0 or more, got {steps}")
+    wish = models.Wish(
+        look_up(dict(zip(header.MODELS, header.MODELS, strict=True)), model, "model"), steps, seed, reproducible
+    )
+    if reproducible and model == "planes":
+        raise ValueError("reproducible: expected the model 'mixture' or 'adaptive', got 'planes'")
     if samples.ndim > header.MOST_AXES:
         raise ValueError(f"samples: expected up to {header.MOST_AXES} axes, got {samples.ndim}")
     if channels is None:
@@ -117,7 +129,7 @@ def compress(
     array = samples.reshape(header.grid_of(samples.shape))
     channels = bool(channels) and array.ndim > 1 and 1 < samples.shape[-1] <= header.MOST_CHANNELS
     with cpu.single_threaded_blas(), _bar(progress) as told:
-        contents = _contents(array, channels, steps, seed, executor, told)
+        contents = _contents(array, channels, wish, executor, told)
     head = _head(samples, contents, info)
     size = sum(map(len, contents.streams))
     if samples.size and size + LEAST_OVERHEAD > samples.nbytes:
@@ -134,19 +146,23 @@ def _head(samples: np.ndarray, contents: Contents, info: Mapping[str, Any] | Non
 def _contents(
     array: np.ndarray,
     channels: bool,
-    steps: int,
-    seed: int,
+    wish: models.Wish,
     executor: Executor | None,
     told: Callable[[int, int], None],
 ) -> Contents:
     """The shortest of what there is."""
     blocks = header.blocks(array.shape)
-    given = models.train(array, channels, steps, seed, told) if array.size else None
-    with_networks = None if given is None else _written(given, array, blocks, executor)
-    if with_networks is not None and with_networks.coding is not None and array.nbytes > _SMALL:
-        return with_networks
-    plain = _written(slabs.Given(None, (), array.dtype), array, blocks, executor)
-    return min((c for c in (with_networks, plain) if c), key=lambda c: sum(map(len, c.streams)))
+    tried = []
+    if array.size:
+        tried.append(models.train(array, channels, wish, told))
+    if wish.steps and tried and array.nbytes <= _SMALL:  # where parameters count, a linear prediction may be enough
+        tried.append(models.train(array, channels, wish._replace(steps=0), told))
+    if tried and tried[0] and not wish.reproducible:  # the weights of a long prediction are solved in floats
+        tried.append(models.train(array, channels, wish, told, predicted=True))
+    found = [_written(given, array, blocks, executor) for given in tried if given]
+    if not any(c.coding for c in found) or array.nbytes <= _SMALL:
+        found.append(_written(slabs.Given(None, (), array.dtype), array, blocks, executor))
+    return min(found, key=lambda c: sum(map(len, c.streams)))
 
 
 def _written(

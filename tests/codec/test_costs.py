@@ -5,6 +5,7 @@ from __future__ import annotations
 import functools
 import time
 import tracemalloc
+from typing import Any
 
 import numpy as np
 import pytest
@@ -15,10 +16,10 @@ from refinr.codec.costs import Limits
 from tests.codec.strategies import coded_file, walk
 
 
-def _file(shape: tuple[int, ...], dtype: str, *, channels: bool = False, top: int = 200, hidden: int = 2) -> bytes:
+def _file(shape: tuple[int, ...], dtype: str, *, top: int = 200, **options: Any) -> bytes:
     array = walk(np.random.default_rng(0), shape, top)
     array = (array / 7.3).astype(dtype) if dtype[0] == "f" else array.astype(dtype)
-    return coded_file(array, channels=channels, hidden=hidden)
+    return coded_file(array, **options)
 
 
 @functools.cache
@@ -33,6 +34,9 @@ FILES = {
     "a volume": lambda: _file((8, 12, 20), "i4", top=2**20),
     "a sound": lambda: _file((900,), "i2", top=3000),
     "doubles": lambda: _file((40, 30), "f8"),
+    "bit by bit": lambda: _file((60, 50), "u1", model="planes"),
+    "still learning": lambda: _file((60, 50), "u1", model="adaptive", hidden=24),
+    "a sound, predicted": lambda: _file((600,), "i2", top=3000, predicted=True),
     "four axes": lambda: _file((5, 6, 5, 6), "u1"),
     "raw": lambda: refinr.compress(np.random.default_rng(0).integers(0, 256, 100_000).astype("u1"), steps=0),
     "xz": lambda: refinr.compress(np.zeros((700, 600), "u4"), steps=0),
@@ -71,7 +75,7 @@ def _forged(shape: tuple[int, ...], *, lanes: int = 1, levels: int = 256, **codi
     """A header that asks for more than its bytes are worth."""
     count = header.count_blocks(shape)
     recipe = header.Recipe(-1, 0, 1, 0, levels, b"")
-    fields = header.Coding(recipe, tuple(range(len(shape))), False, 0, (2,) * _roles(len(shape)), 10)
+    fields = header.Coding(recipe, tuple(range(len(shape))), False, 0, "mixture", 0, (2,) * _roles(len(shape)), 10)
     slab = header.Slab(header.MODEL, 16, bytes(8), lanes)
     return header.Header(np.dtype("u4"), shape, {}, fields._replace(**coding), (slab,) * count)
 

@@ -7,8 +7,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from refinr.codec import contexts, mixture, network, parameters, rans, stream, training
-from tests.codec.strategies import case, cases, random_network, walk
+from refinr.codec import bits, mixture, network, parameters, rans, stream, training
+from tests.codec.strategies import case, cases, walk
 from tests.helpers import assert_equal_exact
 from tests.strategies import seeds
 
@@ -20,9 +20,19 @@ def test_random_networks_are_lossless(case, lanes):
     assert_equal_exact(case.arrangement.samples(back), case.levels.astype(np.float64))
 
 
-@pytest.mark.parametrize(("shape", "channels"), [((3000,), False), ((2600, 2), True), ((40, 50, 3), True)])
-def test_larger_ones_too(shape, channels):
-    given_ = case(shape, channels, 255, 4, 30, seed=1)
+@pytest.mark.parametrize(
+    ("shape", "channels", "kind", "lags"),
+    [
+        ((3000,), False, "mixture", 0),
+        ((2600, 2), True, "mixture", 40),
+        ((1500,), False, "adaptive", 9),
+        ((40, 50, 3), True, "mixture", 0),
+        ((70, 80), False, "adaptive", 0),
+        ((30, 40, 2), True, "planes", 0),
+    ],
+)
+def test_larger_ones_too(shape, channels, kind, lags):
+    given_ = case(shape, channels, 255, 4, 30, seed=1, kind=kind, lags=lags)
     content = rans.encode(stream.batches(given_.arrangement, given_.model, given_.work), 2)
     back = stream.decode(given_.arrangement, given_.model, content, 2)
     assert_equal_exact(given_.arrangement.samples(back), given_.levels.astype(np.float64))
@@ -52,7 +62,14 @@ def test_damaged_content_raises_or_differs(case, seed):
 @given(
     seeds,
     st.lists(
-        st.builds(network.Sizes, st.integers(1, 20), st.integers(1, 20), st.integers(1, 9), st.just(9)),
+        st.builds(
+            network.Sizes,
+            st.integers(1, 20),
+            st.integers(1, 20),
+            st.integers(0, 9),
+            st.just(9),
+            st.sampled_from([0, 0, 3]),
+        ),
         min_size=1,
         max_size=3,
     ),
@@ -60,7 +77,13 @@ def test_damaged_content_raises_or_differs(case, seed):
 )
 def test_parameters_come_back(seed, sizes, most):
     rng = np.random.default_rng(seed)
-    networks = [network.to_units(random_network(rng, size, most)) for size in sizes]
+    networks = [
+        {
+            name: rng.integers(-min(most, parameters.MOST[name]), most + 1, shape)
+            for name, shape in network.shapes(size).items()
+        }
+        for size in sizes
+    ]
     back = parameters.read(parameters.write(networks), sizes)
     for a, b in zip(networks, back, strict=True):
         assert list(a) == list(b)
@@ -68,13 +91,13 @@ def test_parameters_come_back(seed, sizes, most):
             assert_equal_exact(b[name], a[name])
 
 
-def _trained(levels: np.ndarray, steps: int, hidden: int = 8) -> tuple:
-    start = case(levels.shape, False, 255, hidden, 0, seed=0)
+def _trained(levels: np.ndarray, steps: int, hidden: int = 8, kind: str = "mixture", **options: bool) -> tuple:
+    start = case(levels.shape, False, 255, hidden, 0, seed=0, kind=kind)
     work = start.arrangement.work(levels, 128.0)
     places = np.random.default_rng(0).permutation(start.arrangement.order().places)
-    data = stream.data(start.arrangement, 0, places, work, 256)
-    sizes = network.Sizes(*contexts.widths(start.arrangement, start.arrangement.roles[0]), hidden, mixture.OUTPUTS)
-    units = training.train(data, sizes, steps, np.random.default_rng(0))
+    data = stream.data(stream.Predictor(start.arrangement, start.model, work), 0, places)
+    sizes = parameters.sizes(start.arrangement, start.arrangement.roles[0], hidden, kind, 0)
+    units = training.train(data, sizes, steps, np.random.default_rng(0), **options)
     return data, units, start.arrangement, work
 
 
@@ -98,11 +121,31 @@ def test_the_file_is_as_long_as_the_loss():
     assert rans.ideal_bits(coded) == pytest.approx(float(nats) / np.log(2) * work[:-1].size, rel=0.01)
 
 
-def test_training_makes_files_smaller():
+def test_bit_by_bit_the_file_is_as_long_as_the_loss_too():
+    data, units, arrangement, work = _trained(_image(), 40, kind="planes")
+    coded = stream.batches(arrangement, stream.Model([network.from_units(units)], 256, 128.0, "planes"), work)
+    nats, _ = bits.loss(network.from_units(units, "float32"), data.inputs, data.linear, data.targets, 256)
+    assert rans.ideal_bits(coded) == pytest.approx(nats / np.log(2) * work[:-1].size, rel=0.01)
+
+
+def test_learning_while_coding_makes_files_of_untrained_networks_smaller():
+    levels = np.tile(_image(), (2, 2))
+    sizes = []
+    for kind in ("mixture", "adaptive"):
+        _, units, arrangement, work = _trained(levels, 0, hidden=4, kind=kind)
+        model = stream.Model([network.from_units(units)], 256, 128.0, kind)
+        sizes.append(rans.ideal_bits(stream.batches(arrangement, model, work)))
+    assert sizes[1] < 0.995 * sizes[0]
+
+
+@pytest.mark.parametrize(
+    ("kind", "options"), [("mixture", {}), ("mixture", {"reproducible": True}), ("planes", {}), ("adaptive", {})]
+)
+def test_training_makes_files_smaller(kind, options):
     sizes = []
     for steps in (0, 30, 150):
-        _, units, arrangement, work = _trained(_image(), steps)
-        coded = stream.batches(arrangement, stream.Model([network.from_units(units)], 256, 128.0), work)
+        _, units, arrangement, work = _trained(_image(), steps, kind=kind, **options)
+        coded = stream.batches(arrangement, stream.Model([network.from_units(units)], 256, 128.0, kind), work)
         sizes.append(rans.ideal_bits(coded) / work[:-1].size)
     # Gaussian noise of 3 has 3.63 bits
     assert 3.6 < sizes[2] < sizes[1] < sizes[0] < 5

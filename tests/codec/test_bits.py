@@ -1,0 +1,109 @@
+"""Bit by bit: probabilities that add up to one, ask for nothing below, and have the gradients that JAX finds."""
+
+from __future__ import annotations
+
+from fractions import Fraction
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from refinr.codec import bits, network, rans
+from refinr.codec.contexts import Context
+from tests.codec.strategies import random_network
+from tests.helpers import assert_equal_exact
+from tests.strategies import seeds
+
+
+def _context(rng: np.random.Generator, count: int, levels: int) -> Context:
+    base = rng.integers(0, 4 * levels, count) / 4.0
+    scale = rng.integers(1, 64, count) / 4.0 + 0.4
+    return Context(base, scale, rng.integers(-128, 129, (count, 5)) / 128.0, rng.integers(-512, 513, (count, 4)) / 64.0)
+
+
+def _network(rng: np.random.Generator, most: int, hidden: int = 3) -> network.Params:
+    return random_network(rng, network.Sizes(5 + bits.FEATURES, 4, hidden, bits.OUTPUTS), most)
+
+
+@given(seeds, st.integers(1, 40), st.sampled_from([0, 20, network.MOST_UNITS]))
+def test_probabilities_of_all_samples_add_up_to_one(seed, levels, most):
+    """As fractions: the product over the bits is the probability of the sample, and none is impossible."""
+    rng = np.random.default_rng(seed)
+    context = _context(rng, 1, levels)
+    total = Fraction(0)
+    for sample in range(levels):
+        written = bits.bits(_network(np.random.default_rng(seed), most), context, levels).write(
+            np.array([float(sample)])
+        )
+        p = Fraction(1)
+        for start, frequency in written:
+            assert 0 <= start[0] < start[0] + frequency[0] <= 1 << rans.PRECISION
+            p *= Fraction(int(frequency[0]), 1 << rans.PRECISION)
+        assert p > 0
+        total += p
+    assert total == 1
+
+
+@given(seeds, st.sampled_from([2, 3, 16, 200, 2**16, 2**32]), st.sampled_from([0, 20, network.MOST_UNITS]))
+def test_a_bit_asks_for_those_above_it_alone(seed, levels, most):
+    rng = np.random.default_rng(seed)
+    context = _context(rng, 9, levels)
+    expected = bits.bits(_network(rng, most), context, levels)
+    one, other = (rng.integers(0, levels, 9).astype(float) for _ in range(2))
+    first, second = expected.write(one), expected.write(other)
+    for plane, (a, b) in enumerate(zip(first, second, strict=True)):
+        width = 2.0 ** (bits.planes(levels) - plane)
+        above = np.floor(one / width) == np.floor(other / width)  # all bits above this one are equal
+        zeros = [np.where(start > 0, start, frequency) for start, frequency in (a, b)]
+        assert_equal_exact(zeros[0][above], zeros[1][above])
+
+
+@given(seeds, st.sampled_from([1, 2, 5, 256, 1000, 2**20]), st.integers(1, 5))
+def test_samples_come_back(seed, levels, lanes):
+    rng = np.random.default_rng(seed)
+    expected = bits.bits(_network(rng, 30), _context(rng, 13, levels), levels)
+    samples = rng.integers(0, levels, 13).astype(float)
+    content = rans.encode(expected.write(samples), lanes)
+    decoder = rans.Decoder(content, lanes)
+    assert_equal_exact(expected.read(decoder), samples)
+    decoder.finish()
+
+
+def test_gradients_are_those_of_jax_and_the_loss_is_what_the_coder_takes():
+    rng = np.random.default_rng(0)
+    levels = 200
+    context = _context(rng, 50, levels)
+    samples = rng.integers(0, levels, 50).astype(float)
+    params = _network(rng, 20, hidden=6)
+    wanted = bits.targets(context, samples)
+    nats, grads = bits.loss(params, context.inputs, context.linear, wanted, levels)
+    coded = bits.bits(params, context, levels).write(samples)
+    assert nats * 50 / np.log(2) == pytest.approx(rans.ideal_bits(coded), rel=0.01)
+
+    steps = 2.0 ** np.arange(7, -1, -1)
+    low = np.floor(samples[:, None] / (2 * steps)) * 2 * steps
+    sides = bits.sides(
+        context.base[:, None] + context.scale[:, None] * (context.linear @ params["skip"]),
+        context.scale[:, None], low, steps, levels,
+    )  # fmt: skip
+
+    def total(params: dict) -> jax.Array:
+        nats = 0.0
+        for k in range(8):
+            x = jnp.concatenate([context.inputs, sides.features[:, k]], axis=1)
+            z = (jnp.maximum(x @ params["w0"] + params["b0"], 0) @ params["w1"] + params["b1"])[:, 0]
+            known = sides.above[:, k] > 0
+            logit = z + jnp.log(jnp.where(known, sides.above[:, k], 1.0) / sides.below[:, k])
+            sign = jnp.where(samples >= low[:, k] + steps[k], 1.0, -1.0)
+            nats = nats + jnp.where(known, jnp.logaddexp(0.0, -sign * logit), 0.0).sum()
+        return nats / 50
+
+    with jax.enable_x64(True):
+        expected, expected_grads = jax.value_and_grad(total)({k: jnp.asarray(p) for k, p in params.items()})
+    assert nats == pytest.approx(float(expected), rel=1e-9)
+    for name in ("w0", "b0", "w1", "b1"):
+        np.testing.assert_allclose(grads[name], expected_grads[name], rtol=1e-7, atol=1e-9)
+    assert not grads["skip"].any()
