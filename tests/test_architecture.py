@@ -41,7 +41,7 @@ FLOORS = {
             " oracle.readout_operations codec.training",
             "mlp readouts.networks codec.stream",
             "arithmetic chunks jobs readouts.signs codec.slabs codec.costs",
-            "training perceptrons readouts.finding maxima memorisation codec.models",
+            "training perceptrons readouts.finding maxima memorisation codec.models codec.report",
             "running layout codec.verbs",
             "planning tiled units decoding limits scenes codec.zarr_codec",
             "inr keeping undecided",

@@ -23,8 +23,7 @@ from paper_figures.claims import Claim, Finding
 from paper_figures.figure import Figure
 from paper_figures.resume import each
 from refinr import planes
-from refinr.codec import contexts, header, mixture, network, parameters, values
-from refinr.codec.arrangement import Arrangement
+from refinr.codec.report import plane_bits
 
 PICTURES = {
     "compression": "Left: bits a sample of other compressors over those of `refinr.compress`, everything in the file "
@@ -151,52 +150,6 @@ def _digits_of(mosaic: np.ndarray) -> list[np.ndarray]:
     rows, columns = mosaic.shape
     cut = mosaic.reshape(rows // 28, 28, columns // 28, 28).transpose(0, 2, 1, 3)
     return list(np.ascontiguousarray(cut.reshape(-1, 28, 28)))
-
-
-def plane_bits(file: bytes, samples: np.ndarray) -> list[float] | None:
-    """What each plane of the levels takes, in bits a sample, from the least significant one on.
-
-    None if the file has no networks.  Bits of a plane are counted given those above it and the neighbours; their sum is
-    what the samples take in all.
-    """
-    found, streams = header.read(file)
-    if found.coding is None:
-        return None
-    grid = header.grid_of(found.shape)
-    sizes = parameters.sizes_of(found.coding, grid)
-    read = iter(parameters.read(streams[: found.coding.parameters], [s for s in sizes if s is not None]))
-    networks = [None if size is None else network.from_units(next(read)) for size in sizes]
-    width = (found.coding.recipe.coded_levels() - 1).bit_length()
-    nats = np.zeros(width)
-    for block in header.blocks(grid):
-        levels, _ = values.to_levels(samples.reshape(grid)[block], found.coding.recipe)
-        arrangement = Arrangement(levels.shape, found.coding.axes, found.coding.channels)
-        work = arrangement.work(levels, found.coding.outside)
-        order = arrangement.order()
-        roles = np.repeat(order.roles, np.diff(order.bounds))
-        for role, params in enumerate(networks):
-            if params is not None:
-                places = order.places[roles == role]
-                for part in np.array_split(places, 1 + len(places) // 16384):
-                    nats += _nats(arrangement, role, params, part, work, found.coding.recipe.coded_levels())
-    return [float(b) for b in nats / np.log(2) / samples.size]
-
-
-def _nats(
-    arrangement: Arrangement, role: int, params: network.Params, places: np.ndarray, work: np.ndarray, levels: int
-) -> np.ndarray:
-    """Minus the logarithms of the probabilities of the bits at some places, summed plane by plane."""
-    chosen = arrangement.roles[role]
-    context = contexts.contexts(arrangement, chosen, work[contexts.neighbours(arrangement, chosen, places)])
-    z, s = network.evaluate(params, context.inputs, context.linear)
-    given = mixture.distribution(z, s, context.base, context.scale, levels)
-    v = work[places][:, None]
-    nats = []
-    for plane in range((levels - 1).bit_length()):
-        low = np.floor(v / 2 ** (plane + 1)) * 2 ** (plane + 1)
-        one = mixture.bit_probability(given, low, low + 2.0**plane, low + 2.0 ** (plane + 1))
-        nats.append(-np.log(np.where(v - low >= 2.0**plane, one, 1.0 - one)).sum())
-    return np.array(nats)
 
 
 # --- other compressors -----------------------------------------------------------------------------------------------

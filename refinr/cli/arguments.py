@@ -147,6 +147,8 @@ def certify(parser: argparse.ArgumentParser) -> None:
 def info(parser: argparse.ArgumentParser) -> None:
     """``FILE.inr``."""
     parser.add_argument("input", metavar="FILE.inr")
+    text = "of a .rinr file, also what each plane takes, and other formats where installed: decodes it"
+    parser.add_argument("--planes", action="store_true", help=text)
     _add_trusted(parser)
 
 

@@ -152,6 +152,8 @@ def info(options: argparse.Namespace) -> int:
     """Say what a file holds."""
     if compression.holds(options.input):
         return compression.info(options)
+    if options.planes:
+        raise ValueError(f"--planes: expected a .rinr file, got {options.input}")
     inr = load(options.input, trusted=options.trusted)
     layout = inr.layout
     print(f"samples        {np.dtype(layout.dtype)} {layout.shape}, {layout.channels} channel(s)")

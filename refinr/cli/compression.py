@@ -9,7 +9,7 @@ import numpy as np
 
 from refinr import executors, summary
 from refinr.cli import outputs
-from refinr.codec import costs, header, network, parameters, verbs
+from refinr.codec import costs, header, network, parameters, report, verbs
 from refinr.files import signals
 from refinr.files.atomic import replace_file
 
@@ -87,16 +87,28 @@ def info(options: argparse.Namespace) -> int:
     if found.coding is not None:
         sizes = [s for s in parameters.sizes_of(found.coding, header.grid_of(found.shape)) if s is not None]
         count = sum(map(network.count, sizes))
+        lags = f", {found.coding.lags} samples before" if found.coding.lags else ""
         print(f"networks       {len(sizes)} with {count} parameters in {found.coding.parameters} bytes")
+        print(f"model          {found.coding.model}{lags}")
         low = sum(slab.low for slab in found.slabs)
         print(
             f"levels         {found.coding.recipe.coded_levels()}" + (f", and {low} bytes of lower bits" if low else "")
         )
     print(f"file           {_sizes(len(data), samples, samples * found.dtype.itemsize)}")
+    if options.planes:
+        _say_planes(data, decoded(options.input, data, trusted=options.trusted))
     if found.info:
         print(f"carried along  {summary.carried(found.info)}")
         outputs.say_not_carried(found.info)
     return 0
+
+
+def _say_planes(data: bytes, samples: np.ndarray) -> None:
+    planes = report.plane_bits(data, samples)
+    if planes is not None:
+        print("planes         " + " ".join(f"{b:.2f}" for b in planes) + " bits a sample, the lowest first")
+    for name, size in report.others(samples).items():
+        print(f"{name:<15}{_sizes(size, samples.size, samples.nbytes)}")
 
 
 def _sizes(size: int, samples: int, raw: int) -> str:

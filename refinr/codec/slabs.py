@@ -103,7 +103,8 @@ def _arrangement(coding: header.Coding, shape: tuple[int, ...]) -> Arrangement:
     return Arrangement(shape, coding.axes, coding.channels)
 
 
-def _model(given: Given) -> stream.Model:
+def model(given: Given) -> stream.Model:
+    """What the slabs of a file with networks are coded with."""
     assert given.coding is not None
     networks = tuple(None if units is None else network.from_units(units) for units in given.networks)
     coding = given.coding
@@ -113,7 +114,7 @@ def _model(given: Given) -> stream.Model:
 def _coded(given: Given, levels: np.ndarray) -> tuple[bytes, int]:
     assert given.coding is not None
     arrangement = _arrangement(given.coding, levels.shape)
-    batches = stream.batches(arrangement, _model(given), arrangement.work(levels, given.coding.outside))
+    batches = stream.batches(arrangement, model(given), arrangement.work(levels, given.coding.outside))
     widest = max((len(start) for start, _ in batches), default=1)
     lanes = max(1, round(rans.price(batches) / 8 / _LANE_BYTES), round(levels.size / _LANE_SAMPLES))
     lanes = min(lanes, widest)
@@ -127,7 +128,7 @@ def _decoded(given: Given, slab: header.Slab, content: bytes | memoryview, shape
     if recipe.low_bits:
         low = _read_low(content[slab.size :], recipe.low_bits, shape)
     arrangement = _arrangement(given.coding, shape)
-    work = stream.decode(arrangement, _model(given), content[: slab.size], slab.lanes)
+    work = stream.decode(arrangement, model(given), content[: slab.size], slab.lanes)
     return values.to_samples(arrangement.samples(work), low, recipe, given.dtype)
 
 

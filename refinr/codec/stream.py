@@ -193,22 +193,34 @@ def batches(arrangement: Arrangement, model: Model, work: np.ndarray) -> list[ra
         From `Arrangement.work`.
     """
     order = arrangement.order()
-    predictor = Predictor(arrangement, model, work)
-    predictor.know_all(order)
+    told = expectations(arrangement, model, work)
     found: list[rans.Batch] = []
     for first, last in _groups(order, model):
-        coded = {}
-        done = {}
-        for role, places in _by_role(order, first, last).items():
-            coded[role] = predictor.expect(role, places, predictor.around(role, places)).write(work[places])
-            done[role] = 0
+        roles = list(_by_role(order, first, last))
+        coded = {role: expected.write(work[places]) for role, (places, expected, _) in zip(roles, told, strict=False)}
+        done = dict.fromkeys(roles, 0)
         for i in range(first, last):
             role = int(order.roles[i])
             part = slice(done[role], done[role] + int(order.bounds[i + 1] - order.bounds[i]))
             done[role] = part.stop
             found += [(start[part], frequency[part]) for start, frequency in coded[role]]
-        predictor.learn()
     return found
+
+
+def expectations(
+    arrangement: Arrangement, model: Model, work: np.ndarray
+) -> Iterator[tuple[np.ndarray, Expected | bits.Bits, np.ndarray]]:
+    """Where all of the work array is known: places, what the networks expect there, and the work array again.
+
+    One after another for every role of every group of waves, in the order in which these are coded.
+    """
+    order = arrangement.order()
+    predictor = Predictor(arrangement, model, work)
+    predictor.know_all(order)
+    for first, last in _groups(order, model):
+        for role, places in _by_role(order, first, last).items():
+            yield places, predictor.expect(role, places, predictor.around(role, places)), work
+        predictor.learn()
 
 
 def decode(arrangement: Arrangement, model: Model, content: bytes | memoryview, lanes: int) -> np.ndarray:

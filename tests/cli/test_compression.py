@@ -86,6 +86,17 @@ def test_info_says_what_the_file_holds(folder, capsys):
     assert "1 as they are" in capsys.readouterr().out
 
 
+def test_info_says_what_planes_take(folder, capsys):
+    cli.main(["compress", "colour.png", "out.rinr", *FAST])
+    capsys.readouterr()
+    assert cli.main(["info", "--planes", "out.rinr"]) == 0
+    lines = dict(line.split(None, 1) for line in capsys.readouterr().out.splitlines())
+    planes = [float(word) for word in lines["planes"].split()[:-6]]
+    found, _ = header.read(Path("out.rinr").read_bytes())
+    assert sum(planes) * 6000 == pytest.approx(8 * found.slabs[0].size, rel=0.02)
+    assert lines["model"] == "mixture"
+
+
 def test_effort_and_channels_reach_the_codec(folder):
     cli.main(["compress", "colour.png", "out.rinr", "--effort", "none", "--quiet"])
     data = Path("out.rinr").read_bytes()

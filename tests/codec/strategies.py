@@ -97,7 +97,7 @@ def _widened(units: parameters.Units, hidden: int, rng: np.random.Generator) -> 
 def _coded_slab(given: slabs.Given, samples: np.ndarray) -> tuple[header.Slab, bytes]:
     levels, low = values.to_levels(samples, given.coding.recipe)
     arrangement = slabs._arrangement(given.coding, levels.shape)
-    batches = stream.batches(arrangement, slabs._model(given), arrangement.work(levels, given.coding.outside))
+    batches = stream.batches(arrangement, slabs.model(given), arrangement.work(levels, given.coding.outside))
     lanes = max(len(start) for start, _ in batches)
     content = rans.encode(batches, lanes)
     bits = b"" if low is None else slabs._write_low(low, given.coding.recipe.low_bits)
