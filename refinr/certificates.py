@@ -102,6 +102,15 @@ class Certificate:
     types: Mapping[str, Guarantee]
     margin_per_plane: tuple[float, ...]
 
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "types", MappingProxyType(dict(self.types)))  # nobody writes into it
+
+    def __hash__(self) -> int:
+        return hash((tuple(self.types.items()), self.margin_per_plane))
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return Certificate, (dict(self.types), self.margin_per_plane)  # views of mappings cannot be pickled
+
     @property
     def margin(self) -> float:
         """The smallest of all planes."""
@@ -180,7 +189,7 @@ def certify(inr: INR, dtypes: Iterable[str] | str | None = None) -> Certificate:
             names, np.all(safe, axis=0), np.max(bounds, axis=0), np.min(slacks, axis=0), strict=True
         )
     }
-    return Certificate(MappingProxyType(types), tuple(np.min(margins, axis=0).tolist()))
+    return Certificate(types, tuple(np.min(margins, axis=0).tolist()))
 
 
 def castable(params: Params, dtypes: Iterable[str] | str) -> tuple[str, ...]:

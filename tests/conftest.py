@@ -2,21 +2,68 @@
 
 from __future__ import annotations
 
+import ast
 import functools
+import importlib.util
 import os
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 import array_api_strict
-import cupy
-import jax
 import numpy as np
 import pytest
 from hypothesis import HealthCheck, Phase, is_hypothesis_test, settings
 
-jax.config.update("jax_platforms", "cpu")
-jax.config.update("jax_enable_x64", True)
+LARGE = ("jax", "cupy", "optax", "torch", "numba", "distributed", "playwright")
+"""Libraries that not everybody has, or can have: without them, files that import them are not collected."""
+
+
+def _present(name: str) -> bool:
+    try:
+        return importlib.util.find_spec(name) is not None
+    except ImportError:
+        return False
+
+
+MISSING = {name for name in LARGE if not _present(name)}
+ROOT = Path(__file__).parents[1]
+OURS = {"tests", "examples", "benchmarks", "paper_figures"}
+NOT_COLLECTED: set[str] = set()
+
+if "jax" not in MISSING:
+    import jax
+
+    jax.config.update("jax_platforms", "cpu")
+    jax.config.update("jax_enable_x64", True)
+
+
+@functools.cache
+def _lacks(path: Path) -> bool:
+    """Whether a file imports a missing library, or a module of the tests that does."""
+    nodes = ast.parse(path.read_text(encoding="utf-8")).body
+    names = {alias.name for node in nodes if isinstance(node, ast.Import) for alias in node.names}
+    for node in nodes:
+        if isinstance(node, ast.ImportFrom):
+            names |= {node.module or "", *(f"{node.module}.{alias.name}" for alias in node.names)}
+    ours = [ROOT.joinpath(*name.split(".")).with_suffix(".py") for name in names if name.split(".")[0] in OURS]
+    return not MISSING.isdisjoint(name.split(".")[0] for name in names) or any(
+        _lacks(other) for other in ours if other.exists() and other.name != "conftest.py"
+    )
+
+
+def pytest_ignore_collect(collection_path: Path) -> bool | None:
+    if not MISSING or collection_path.suffix != ".py" or not _lacks(collection_path):
+        return None
+    NOT_COLLECTED.add(collection_path.name)
+    return True
+
+
+def pytest_report_collectionfinish() -> str:
+    names = ", ".join(sorted(NOT_COLLECTED))
+    return f"without {', '.join(sorted(MISSING))}, not collected: {names}" if NOT_COLLECTED else ""
+
 
 # A shared machine may be slow at any moment, so no example has a deadline and slow drawing is no failure.
 _COMMON = {"deadline": None, "suppress_health_check": [HealthCheck.too_slow]}
@@ -70,6 +117,10 @@ BACKENDS = [
 
 
 def _has_cuda_device() -> bool:
+    if "cupy" in MISSING:
+        return False
+    import cupy
+
     try:
         return cupy.cuda.runtime.getDeviceCount() > 0
     except cupy.cuda.runtime.CUDARuntimeError:
@@ -77,6 +128,8 @@ def _has_cuda_device() -> bool:
 
 
 if _has_cuda_device():
+    import cupy
+
     BACKENDS.append(Backend("cupy", cupy.asarray, cupy.asnumpy))
 
 

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import os
 import re
+import subprocess
+import sys
 import tomllib
 from pathlib import Path
 
@@ -20,6 +23,65 @@ def test_the_oldest_versions_are_the_lower_bounds():
         parts = version.split(".")
         assert parts[: len(bound.split("."))] == bound.split("."), name
         assert set(parts[len(bound.split(".")) :]) <= {"0"}, name
+
+
+def test_the_newest_versions_cover_what_is_installed_by_integration():
+    lines = (ROOT / ".ci" / "newest.txt").read_text().splitlines()[1:]
+    newest = dict(re.fullmatch(r"([a-z0-9-]+)<=([\d.]+)", line).groups() for line in lines)
+    extras = PROJECT["optional-dependencies"]
+    wanted = [
+        *PROJECT["dependencies"],
+        *(line for name in ("test", "docs", "images", "sound") for line in extras[name]),
+    ]
+    bounds = [re.match(r"([A-Za-z0-9_-]+)>=([\d.]+)", line) for line in wanted if not line.startswith("refinr")]
+    for name, bound in (found.groups() for found in bounds):
+        assert _numbers(newest[name.lower().replace("_", "-")]) >= _numbers(bound), name
+
+
+def _numbers(version: str) -> list[int]:
+    return [int(part) for part in version.strip(".").split(".")]
+
+
+def test_actions_are_pinned_by_commit():
+    for path in (ROOT / ".github" / "workflows").glob("*.yml"):
+        for line in re.findall(r"uses: (.*)", path.read_text()):
+            assert re.fullmatch(r"[\w./-]+@[0-9a-f]{40}  # v\d+\.\d+\.\d+", line), line
+
+
+def test_the_oldest_versions_run_the_whole_suite():
+    text = (ROOT / ".github" / "workflows" / "test.yml").read_text()
+    job = text.split("\n  oldest:")[1].split("\n  bare:")[0]
+    assert "PIP_CONSTRAINT: .ci/oldest.txt" in job
+    assert "pytest -n 2 -q\n" in job
+
+
+BLOCK = """
+import sys
+
+class Block:
+    def find_spec(self, name, path=None, target=None):
+        if name.split(".")[0] in ("jax", "cupy", "torch"):
+            raise ModuleNotFoundError(name, name=name)
+
+sys.meta_path.insert(0, Block())
+"""
+
+
+def test_the_suite_is_collected_without_jax_cupy_and_pytorch(tmp_path):
+    (tmp_path / "block.py").write_text(BLOCK)
+    done = subprocess.run(
+        [sys.executable, "-m", "pytest", "-p", "block", "--collect-only", "-q", "tests/codec", "tests/test_planes.py"],
+        cwd=ROOT,
+        env=os.environ | {"PYTHONPATH": str(tmp_path)},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.returncode == 0, done.stdout
+    assert "without cupy, jax, torch, not collected: " in done.stdout
+    assert "test_network.py" in done.stdout
+    assert "test_planes.py::" in done.stdout
+    assert "test_network.py::" not in done.stdout
 
 
 def test_workflows_only_read():
