@@ -6,7 +6,7 @@ EXACT := tests/theorems $(patsubst %,tests/test_%.py,planes decisions decomposit
 	tests/files/test_container.py tests/files/test_signals.py
 PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check
 
-.PHONY: demo test lint docs bench fuzz corpus oracle mutants nightly tutorials notebooks figures clean
+.PHONY: demo test lint docs bench fuzz corpus oracle mutants nightly tutorials notebooks figures report clean
 
 demo: .venv/demo
 	$(BIN)/refinr demo
@@ -52,6 +52,10 @@ notebooks: .venv/tutorials
 
 figures: .venv/figures
 	$(BIN)/python -m paper_figures all --preset small
+
+# Six to eight pages from the kept results: paper_figures/results/small/report.pdf
+report: .venv/figures
+	$(BIN)/python -m paper_figures report --preset small
 
 # Five thousand mutants of refinr, each run against the tests that reach it: more than an hour on two idle cores.
 # The first line of three makes them, finds out which test reaches which function, and runs one to see that all works.

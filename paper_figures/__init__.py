@@ -1,6 +1,6 @@
 """The paper's figures and tables, each computed anew and compared with what the paper says.
 
-With this you can run ``python -m paper_figures NAME|all|list|gallery --preset tiny|small|paper``.
+With this you can run ``python -m paper_figures NAME|all|list|gallery|report --preset tiny|small|paper``.
 
 One module in `paper_figures.figures` is one figure or table.  To add one, write a module with a row ``FIGURE``, a
 `paper_figures.figure.Figure`, and name it in `paper_figures.figures.NAMES`.  Files, provenance, checksums, staleness,

@@ -1,4 +1,4 @@
-"""The command line: ``python -m paper_figures NAME|all|list|gallery --preset tiny|small|paper``."""
+"""The command line: ``python -m paper_figures NAME|all|list|gallery|report --preset tiny|small|paper``."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ import time
 from pathlib import Path
 
 import paper_figures
-from paper_figures import figures, gallery, registry, signals
+from paper_figures import figures, gallery, registry, report, signals
 
 
 def main(arguments: list[str] | None = None) -> int:
@@ -18,7 +18,7 @@ def main(arguments: list[str] | None = None) -> int:
         description=paper_figures.__doc__,
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
-    parser.add_argument("what", nargs="+", help="names of figures, or all, list, gallery")
+    parser.add_argument("what", nargs="+", help="names of figures, or all, list, gallery, report")
     parser.add_argument("--preset", choices=registry.PRESETS, default="small")
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument(
@@ -40,6 +40,10 @@ def _do(options: argparse.Namespace, folder: Path) -> int:
     if options.what == ["list"]:
         for name in figures.NAMES:
             print(f"{name:<18}{registry.find(name).shows:<38}{registry.state(name, options.preset, folder)}")
+        return 0
+    if options.what == ["report"]:
+        path = folder / "report.pdf"
+        print(f"report: {path}, {report.write(options.preset, folder, path)} pages")
         return 0
     names = {("all",): figures.NAMES, ("gallery",): ()}.get(tuple(options.what), tuple(options.what))
     for name in names:

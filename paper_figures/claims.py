@@ -1,20 +1,25 @@
 """What the paper claims, and how a claim is judged from data.
 
-With this you can state a claim with its rule (`Claim`) and turn what was found into a verdict (`verdict`).
+With this you can state a claim with its rule (`Claim`), turn what was found into a verdict (`verdict`), and compare the
+runs of two cases (`sooner`).
 """
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
 from typing import Any, NamedTuple
 
+from paper_figures import tuning
+
 HOLDS = "holds"
-DIFFERS = "differs"
+PARTLY = "partly"
 FAILS = "does not hold"
+UNTRIED = "not tried"
 
 
 class Finding(NamedTuple):
-    """What the data say about a claim: ours, in words and numbers, and one of the three verdicts."""
+    """What the data say about a claim: ours, in words and numbers, and one of the verdicts above."""
 
     ours: str
     verdict: str
@@ -27,19 +32,32 @@ class Claim(NamedTuple):
     paper: str
     """The paper's numbers, where it has any."""
     rule: str
-    """When it holds, when it differs; otherwise it does not hold."""
+    """When it holds, when it holds partly; otherwise it does not hold."""
     judge: Callable[[dict[str, Any]], Finding]
 
+    @property
+    def is_ours(self) -> bool:
+        """Whether it is not the paper's."""
+        return self.claim.startswith("(Ours.)")
 
-def verdict(holds: bool, differs: bool = False) -> str:
+
+class Untried(NamedTuple):
+    """A claim that no figure here is about."""
+
+    where: str
+    claim: str
+    why: str
+
+
+def verdict(holds: bool, partly: bool = False) -> str:
     """The verdict of a rule in two steps.
 
     Examples
     --------
     >>> verdict(True), verdict(False, True), verdict(False)
-    ('holds', 'differs', 'does not hold')
+    ('holds', 'partly', 'does not hold')
     """
-    return HOLDS if holds else DIFFERS if differs else FAILS
+    return HOLDS if holds else PARTLY if partly else FAILS
 
 
 def count(number: float | None, most: int | None = None) -> str:
@@ -51,3 +69,16 @@ def count(number: float | None, most: int | None = None) -> str:
     ('72', 'over 600')
     """
     return f"{number:.0f}" if number is not None else f"over {most:,}" if most is not None else "never"
+
+
+def sooner(row: dict[str, Any], other: dict[str, Any]) -> tuple[bool, bool]:
+    """Whether every run of a case is exact before any of the other's, and whether they are on average.
+
+    Examples
+    --------
+    >>> run = {"exact_at": 10, "ber": [0.0], "multiply_adds": 0.0, "seconds": 0.0}
+    >>> sooner({"runs": [run, run | {"exact_at": 14}]}, {"runs": [run | {"exact_at": 13}]})
+    (False, True)
+    """
+    first, second = ([run["exact_at"] or math.inf for run in case["runs"]] for case in (row, other))
+    return max(first) < min(second), tuning.summary(row).steps < tuning.summary(other).steps

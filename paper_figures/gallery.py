@@ -1,26 +1,32 @@
 """The gallery page: every picture beside what the paper says.
 
-With this you can make the page from the result files (`page`).
+With this you can collect what the result files say (`entries`), count it (`summary`), and make the page (`page`).
 """
 
 from __future__ import annotations
 
 import os
 from collections import Counter
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, NamedTuple
 
 from paper_figures import datafiles, figures, registry
-from paper_figures.claims import DIFFERS, FAILS, HOLDS, Claim, Finding
+from paper_figures.claims import FAILS, HOLDS, PARTLY, UNTRIED, Claim, Finding
 from paper_figures.markdown import table
 
 _HEAD = """# The paper's figures, computed anew
+
+{summary}
 
 This page is generated from the result files of the preset "{preset}" (`python -m paper_figures gallery`); verdicts are
 computed from the data by the rules stated below, not typed in. The paper is Han et al., "Towards Lossless Implicit
 Neural Representation via Bit Plane Decomposition", CVPR 2025. Its claims are given in our words; its images are not
 ours to copy, and its networks and images are larger: 256 x 256 pixels, six layers of 512, thousands of iterations on a
-GPU. "Holds" says that the claim holds at the size tried here, "differs" that a weaker one does, which its rule states.
+GPU. "Holds" says that the claim holds at the size tried here, "partly" that a weaker one does, which its rule states,
+"not tried" that nothing here decides about it. Where step sizes decide, every method has its own, from a sweep that
+goes on until the best lies inside, and several seeds, which are not the sweep's: numbers are means, "+-" is half the
+distance of the extremes. Work is counted in multiply-adds of training, time in seconds of one processor core.
 
     python -m paper_figures all --preset small     # computes what is missing or stale, and can be interrupted
     python -m paper_figures list                   # which results exist, and which are older than their code
@@ -37,20 +43,17 @@ _BUSY = 0.1
 
 def page(preset: str, folder: Path, beside: Path) -> str:
     """The page for the results in `folder`, with links as seen from the folder `beside`."""
-    entries = {name: _entry(name, preset, folder) for name in figures.NAMES}
-    found = {name: entry for name, entry in entries.items() if entry is not None}
-    missing = [name for name, entry in entries.items() if entry is None]
+    found = entries(preset, folder)
+    missing = [name for name in figures.NAMES if name not in found]
     runs = [entry.result.provenance for entry in found.values()]
-    parts = [_HEAD.format(preset=preset, time=_duration(runs)), _overview(found)]
-    untried = "\n".join(f"- {what}: {why}" for what, why in registry.UNTRIED.items())
-    parts.append(f"Not tried here:\n\n{untried}\n")
+    parts = [_HEAD.format(preset=preset, time=duration(runs), summary=summary(found)), _overview(found)]
     parts += [_section(name, entry, os.path.relpath(folder, beside)) for name, entry in found.items()]
     if missing:
         parts.append(f"Not computed with this preset yet: {', '.join(missing)}.\n")
     return "\n".join(parts)
 
 
-class _Entry(NamedTuple):
+class Entry(NamedTuple):
     """What the page says of a figure."""
 
     result: datafiles.Result
@@ -59,7 +62,13 @@ class _Entry(NamedTuple):
     stale: bool
 
 
-def _entry(name: str, preset: str, folder: Path) -> _Entry | None:
+def entries(preset: str, folder: Path) -> dict[str, Entry]:
+    """By the figures' names; those without data are left out."""
+    found = {name: _entry(name, preset, folder) for name in figures.NAMES}
+    return {name: entry for name, entry in found.items() if entry is not None}
+
+
+def _entry(name: str, preset: str, folder: Path) -> Entry | None:
     """None if there are no data, or data of an earlier version that this one cannot read."""
     path = registry.data_path(folder, name)
     if not path.exists():
@@ -69,26 +78,51 @@ def _entry(name: str, preset: str, folder: Path) -> _Entry | None:
     stale = registry.state(name, preset, folder) == registry.STALE
     try:
         findings = [(claim, claim.judge(result.data)) for claim in figure.claims]
-        return _Entry(result, findings, figure.tables(result.data), stale)
+        return Entry(result, findings, figure.tables(result.data), stale)
     except (LookupError, TypeError, ValueError, StopIteration):
         if stale:
             return None
         raise
 
 
-def _overview(found: dict[str, _Entry]) -> str:
-    counts = Counter(finding.verdict for entry in found.values() for _, finding in entry.findings)
-    summary = ", ".join(f"{counts[verdict]} *{verdict}*" for verdict in (HOLDS, DIFFERS, FAILS))
-    lines = ["## Claims and verdicts", "", f"Of {counts.total()} verdicts: {summary}.", ""]
-    lines += ["| where in the paper | claim | verdict here |", "|---|---|---|"]
+def summary(found: dict[str, Entry]) -> str:
+    """The page in two sentences."""
+    findings = [pair for entry in found.values() for pair in entry.findings]
+    paper = Counter(finding.verdict for claim, finding in findings if not claim.is_ours)
+    paper[UNTRIED] += len(registry.UNTRIED)
+    ours = Counter(finding.verdict for claim, finding in findings if claim.is_ours)
+    swept = [row["inside"] for entry in found.values() for row in rows(entry.result.data) if "inside" in row]
+    words = f"**Of {paper.total()} claims of the paper {_counted(paper)}; of {ours.total()} of ours {_counted(ours)}.**"
+    return f"{words} The best step size lies inside its sweep in {sum(swept)} of {len(swept)} cases."
+
+
+def _counted(verdicts: Counter[str]) -> str:
+    words = {HOLDS: "hold", PARTLY: "hold partly", FAILS: "do not hold", UNTRIED: "were not tried"}
+    return ", ".join(f"{verdicts[verdict]} {word}" for verdict, word in words.items() if verdicts[verdict])
+
+
+def rows(data: Any) -> Iterator[dict[str, Any]]:
+    """All dicts that lie in lists, at any depth of the data."""
+    for value in data.values() if isinstance(data, dict) else ():
+        for row in value if isinstance(value, list) else ():
+            if isinstance(row, dict):
+                yield row
+                yield from rows(row)
+
+
+def _overview(found: dict[str, Entry]) -> str:
+    lines = ["## Claims and verdicts", "", "| where in the paper | claim | verdict here |", "|---|---|---|"]
     for name, entry in found.items():
         shows = registry.find(name).shows
         for claim, finding in entry.findings:
             lines.append(f"| [{shows}](#{name}) | {_cell(claim.claim)} | {finding.verdict} |")
-    return "\n".join(lines) + "\n"
+    for untried in registry.UNTRIED:
+        lines.append(f"| {untried.where} | {_cell(untried.claim)} | {UNTRIED}: {_cell(untried.why)} |")
+    return "\n".join(lines) + "\n\nFigures 1 and 4 of the paper are drawings of the method, without a claim.\n"
 
 
-def _duration(runs: list[dict[str, Any]]) -> str:
+def duration(runs: list[dict[str, Any]]) -> str:
+    """What these runs took, and what others took of the machine meanwhile."""
     spent = sum(about["seconds"] for about in runs)
     foreign = sum(about["seconds"] * (about["cores busy with other processes"] or 0.0) for about in runs)
     others = foreign / max(spent, 1.0)  # a mean over time; runs of less than a second tell nothing
@@ -101,7 +135,7 @@ def _cell(text: str) -> str:
     return text.replace("|", "\\|")
 
 
-def _section(name: str, entry: _Entry, folder: str) -> str:
+def _section(name: str, entry: Entry, folder: str) -> str:
     figure = registry.find(name)
     lines = [f'<a id="{name}"></a>', "", f"## {figure.title}", ""]
     if entry.stale:
@@ -116,7 +150,7 @@ def _section(name: str, entry: _Entry, folder: str) -> str:
         lines += ["", f"{heading}:", "", table(rows)]
     about = entry.result.provenance
     facts = (
-        f"Preset {about['preset']}, seed {about['seed']}; {_duration([about])}; "
+        f"Preset {about['preset']}, seed {about['seed']}; {duration([about])}; "
         f"commit {about['commit'][:10]}{about['commit'][40:]}; code: `paper_figures/figures/{name}.py`, "
         f"data: [{name}.json]({folder}/{name}.json), SHA-256 {about['sha256'][:16]}."
     )

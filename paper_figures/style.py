@@ -1,10 +1,11 @@
 """One look for all figures.
 
 With this you can make a figure (`figure`, within `look`), draw in colours and markers that everybody can tell apart
-(`COLOURS`, `MARKERS`, `line`), show an image (`image`), and save pictures for screens and for print (`save`).
+(`COLOURS`, `MARKERS`, `line`), put all runs of a
+case in a row (`every_run`, `rows_of`), show an image (`image`), and save pictures for screens and for print (`save`).
 
-The colours are those of Okabe and Ito, "Color Universal Design", 2008, grey for their yellow; lines
-differ in marker and dash as well.
+The colours are those of Okabe and Ito, "Color Universal Design", 2008, grey for their yellow, olive and violet beside
+them; lines differ in marker and dash as well.
 """
 
 from __future__ import annotations
@@ -15,8 +16,8 @@ from typing import Any
 
 import numpy as np
 
-COLOURS = ("#0072B2", "#E69F00", "#009E73", "#D55E00", "#CC79A7", "#56B4E9", "#000000", "#7F7F7F", "#8C8000")
-MARKERS = ("o", "s", "^", "D", "v", "P", "X", "*", "<")
+COLOURS = ("#0072B2", "#E69F00", "#009E73", "#D55E00", "#CC79A7", "#56B4E9", "#000000", "#7F7F7F", "#8C8000", "#6A3D9A")
+MARKERS = ("o", "s", "^", "D", "v", "P", "X", "*", "<", ">")
 DASHES: tuple[Any, ...] = (
     "-",
     (0, (5, 1)),
@@ -27,6 +28,7 @@ DASHES: tuple[Any, ...] = (
     "-",
     "-",
     (0, (2, 2)),
+    (0, (8, 1, 2, 1)),
 )
 WIDTH = 7.0
 """Inches: the text width of a page."""
@@ -106,6 +108,23 @@ def legend_below(sheet: Any, axes: Any, columns: int) -> None:
     """The legend of `axes` below everything, where it hides nothing."""
     handles, labels = axes.get_legend_handles_labels()
     sheet.legend(handles, labels, loc="outside lower center", ncols=columns)
+
+
+def every_run(axes: Any, runs: Sequence[Mapping[str, Any]], index: int, what: str, limit: float | None) -> None:
+    """A number of every run in row `index`; a cross (at `limit` if there is one) where it did not become exact."""
+    look = line(index)
+    for run in runs:
+        reached = run["exact_at"] is not None
+        value = run[what] if reached or limit is None else limit
+        axes.plot(value, index, look["marker"] if reached else "x", color=look["color"], markersize=4, alpha=0.8)
+
+
+def rows_of(axes: Any, names: Sequence[str], label: str, ticks: Sequence[float] | None = None) -> None:
+    """Names of the rows of `every_run`, first on top, over a logarithmic axis."""
+    axes.set_yticks(range(len(names)), names)
+    axes.set_ylim(len(names) - 0.5, -0.5)
+    logarithmic(axes.xaxis, ticks)
+    axes.set_xlabel(label)
 
 
 def image(axes: Any, picture: np.ndarray, title: str = "", **options: Any) -> Any:

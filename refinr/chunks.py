@@ -54,14 +54,15 @@ class Step(NamedTuple):
     margin : array (E,)
         The smallest.
     error : array (E,)
-        Squared distance of outputs from targets, where these have more than two levels; else `wrong`.
+        Squared distance of outputs from targets, where these have more than two levels; else `wrong`.  None in a step
+        that is not compared by it.
     """
 
     loss: Array
     grads: Params
     wrong: Array
     margin: Array
-    error: Array
+    error: Array = None
 
 
 def _chunks(spec: MLP, samples: int) -> list[slice]:

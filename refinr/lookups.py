@@ -192,10 +192,11 @@ def init(grid: Grid, features: int, nets: int = 1, seed: int = 0, dtype: str = "
 def beside(grid: Grid, like: Array) -> Grid:
     """The same with weights as arrays of the library, device and dtype of `like`, and rows as its integers."""
     xp = namespace(like)
+    whole = xp.astype(xp.reshape(like, (-1,))[:1], xp.int64)  # through floats, rows beyond 2^24 would be others
 
     def moved(level: Lookup) -> Lookup:
-        rows, readers = (xp.astype(asarray_like(a, like), xp.int64) for a in (level.rows, level.readers))
-        return Lookup(rows, asarray_like(level.weights, like), readers, asarray_like(level.back, like))
+        weights, back = (asarray_like(a, like) for a in (level.weights, level.back))
+        return Lookup(asarray_like(level.rows, whole), weights, asarray_like(level.readers, whole), back)
 
     return tuple(map(moved, grid))
 

@@ -123,6 +123,13 @@ def test_dtype_in_is_dtype_out(dtype):
     assert {y.dtype, *(g.dtype for g in lookups.backward(y, cache).values())} == {np.dtype(dtype)}
 
 
+def test_rows_beyond_24_bits_stay_what_they_are():
+    rows = np.array([[2**24 + 1]])
+    (moved,) = lookups.beside((lookups.Lookup(rows, np.ones((1, 1)), rows, np.ones((1, 1))),), np.ones(2, "float32"))
+    assert_equal_exact(moved.rows, rows)
+    assert_equal_exact(moved.readers, rows)
+
+
 # --- the grids -------------------------------------------------------------------------------------------------------
 
 

@@ -12,12 +12,13 @@ errors: a staircase, whatever the activation.
 
 from __future__ import annotations
 
+from dataclasses import replace
 from itertools import pairwise
 from typing import Any
 
 import numpy as np
 
-from paper_figures import claims, curves, datafiles, signals, style
+from paper_figures import claims, curves, datafiles, signals, style, tuning
 from paper_figures.claims import Claim, Finding
 from paper_figures.figure import Figure
 from paper_figures.resume import each
@@ -27,17 +28,16 @@ from refinr.decompositions import Direct
 PICTURES = {
     "bit_bias": "Bit error rate of every plane while six networks regress the same 10-bit terrain directly. Lines: "
     "measured, from the least significant bit (dark) to the most significant one (bright). Crosses: predicted from the "
-    "sizes of the errors alone.",
+    "sizes of the errors alone. One seed, each network at its best step size.",
     "bit_bias_planes": "Planes of the SIREN fit half way: the original above, decoded below, its bit error rate in the "
     "titles.",
 }
 
 PRESETS: dict[str, dict[str, Any]] = {
-    "tiny": {"signal": "elevation", "size": 16, "hidden": [24, 24], "steps": 60, "rates": [1], "sweep": 1},
-    "small": {"signal": "elevation", "size": 64, "hidden": [64, 64, 64], "steps": 1500, "rates": [1, 3], "sweep": 100},
+    "tiny": {"signal": "elevation", "size": 16, "hidden": [24, 24], "steps": 60, "sweep": 1, "seeds": 1},
+    "small": {"signal": "elevation", "size": 32, "hidden": [64, 64, 64], "steps": 500, "sweep": 9, "seeds": 3},
     "paper": {
-        "signal": "elevation", "size": 256, "hidden": [512] * 5, "steps": 5000, "rates": [1, 3], "sweep": 500,
-        "xp": "cupy",
+        "signal": "elevation", "size": 256, "hidden": [512] * 5, "steps": 5000, "sweep": 9, "seeds": 3, "xp": "cupy",
     },
 }  # fmt: skip
 LEARNED = 0.1
@@ -45,38 +45,32 @@ LEARNED = 0.1
 
 
 def compute(preset: str, rng: np.random.Generator) -> dict[str, Any]:
-    """Curves of all baselines, each at the best of a few multiples of its learning rate."""
+    """Curves of all baselines, each at the best of its own step sizes."""
     settings = PRESETS[preset]
     signal = signals.image(settings["signal"], settings["size"])
     codes = signal.codes.astype(np.int64)
 
     def predict(decoded: np.ndarray) -> dict[str, Any]:
-        return {"predicted": staircase(decoded[:, 0].astype(np.int64) - codes.ravel(), signal.bits)}
+        errors = decoded[:, 0].astype(np.int64) - codes.ravel()
+        return {"predicted": [round(rate, 5) for rate in staircase(errors, signal.bits)]}
+
+    at = curves.looks(settings["steps"], 28)
 
     def measure(case: dict[str, Any], stream: np.random.Generator) -> dict[str, Any]:
         method = curves.BASELINES[case["method"]]
-        seed = int(stream.integers(2**31))
-        steps = settings["steps"]
-        rates = [method.lr * factor for factor in settings["rates"]]
-        chosen, sweep = curves.best(
-            signal.codes,
-            signal.bits,
-            method,
-            settings["hidden"],
-            rates,
-            steps=settings["sweep"],
-            seed=seed,
-            xp=settings.get("xp"),
-        )
-        at = curves.looks(steps, 28)
-        run = curves.follow(
-            signal.codes, signal.bits, Direct(signal.bits), chosen, settings["hidden"], steps=steps, seed=seed, at=at,
-            images_at=[at[2 * len(at) // 3]] if case["method"] == "SIREN" else [], observe=predict,
-            xp=settings.get("xp"),
-        )  # fmt: skip
-        if case["method"] != "SIREN":
-            run["images"] = {}
-        return run | {"lr": chosen.lr, "sweep": sweep}
+        seeds = stream.integers(2**31, size=settings["seeds"] + 1).tolist()
+
+        def run(lr: float, seed: int, most: int | None) -> dict[str, Any]:
+            found = curves.follow(
+                signal.codes, signal.bits, Direct(signal.bits), replace(method, lr=lr), settings["hidden"],
+                steps=most or settings["steps"], seed=seed, at=at, images_at=[at[2 * len(at) // 3]], observe=predict,
+                by_plane=True, xp=settings.get("xp"),
+            )  # fmt: skip
+            if case["method"] != "SIREN" or seed != seeds[1]:
+                found["images"] = {}
+            return found | {"ber": [[round(rate, 5) for rate in rates] for rates in found["ber"]]}
+
+        return tuning.tuned(run, method.lr, seeds, settings["sweep"])
 
     rows = each(measure, [{"method": name} for name in curves.BASELINES], rng)
     return {"signal": signal.name, "bits": signal.bits, "original": datafiles.pack(signal.codes), "rows": rows}
@@ -107,15 +101,16 @@ def _draw_rates(data: dict[str, Any]) -> Any:
     colours = style.shades(bits)
     sheet, grid = style.figure(2, 3, sharex=True, sharey=True)
     for axes, row in zip(grid.flat, data["rows"], strict=True):
-        measured = np.array(row["ber"])
-        predicted = np.array(row["predicted"])
-        at = style.steps(row["at"])
+        run = row["runs"][0]
+        measured = np.array(run["ber"])
+        predicted = np.array(run["predicted"])
+        at = style.steps(run["at"])
         for i in range(bits):
             axes.plot(at, measured[:, i], color=colours(i))
             axes.plot(at[::3], predicted[::3, i], "x", color=colours(i), markersize=3)
         style.logarithmic(axes.xaxis, [1, 10, 100, 1000])
-        axes.set_ylim(-0.02, 0.62)
-        axes.set_title(f"{row['method']}, lr {row['lr']:g}")
+        axes.set_ylim(bottom=-0.02)
+        axes.set_title(f"{row['method']}, step size {row['lr']:g}")
     for axes in grid[-1]:
         axes.set_xlabel("step")
     for axes in grid[:, 0]:
@@ -127,7 +122,7 @@ def _draw_rates(data: dict[str, Any]) -> Any:
 
 
 def _draw_planes(data: dict[str, Any]) -> Any:
-    row = next(row for row in data["rows"] if row["method"] == "SIREN")
+    row = next(row for row in data["rows"] if row["method"] == "SIREN")["runs"][0]
     step = min(row["images"], key=int)
     original = datafiles.unpack(data["original"])
     decoded = datafiles.unpack(row["images"][step])
@@ -144,26 +139,36 @@ def _draw_planes(data: dict[str, Any]) -> Any:
     return sheet
 
 
+def _learned(run: dict[str, Any]) -> list[float]:
+    """For every plane the first look with a rate of at most `LEARNED`; infinity if there is none."""
+    rates = np.array(run["ber"])  # (looks, B)
+    return [next((s for s, rate in zip(run["at"], plane, strict=True) if rate <= LEARNED), np.inf) for plane in rates.T]
+
+
 def _judge_order(data: dict[str, Any]) -> Finding:
-    pairs = wrong = 0
+    wrong = decided = pairs = 0
     spans = []
     fewest = data["bits"]
     for row in data["rows"]:
-        ber = np.array(row["ber"])  # (looks, B)
-        learned = [next((s for s, b in zip(row["at"], ber[:, i], strict=True) if b <= LEARNED), np.inf)
-                   for i in range(data["bits"])]  # fmt: skip
-        pairs += data["bits"] - 1
-        wrong += sum(low < high for low, high in pairwise(learned))
-        fewest = min(fewest, int(sum(np.isfinite(learned))))
-        spans.append(f"{row['method']} {sum(np.isfinite(learned))} of {data['bits']}")
-    ours = f"{pairs - wrong} of {pairs} neighbouring pairs in order; planes learned: {', '.join(spans)}"
-    return Finding(ours, claims.verdict(wrong == 0 and fewest >= 2, wrong <= 0.1 * pairs))
+        counts = []
+        for run in row["runs"]:
+            learned = _learned(run)
+            pairs += len(learned) - 1
+            decided += sum(min(low, high) < np.inf for low, high in pairwise(learned))  # neither says nothing
+            wrong += sum(low < high for low, high in pairwise(learned))
+            counts.append(int(sum(np.isfinite(learned))))
+        fewest = min(fewest, *counts)
+        spans.append(f"{row['method']} {min(counts)} to {max(counts)}")
+    ours = f"{decided - wrong} of {decided} pairs of neighbouring planes of which at least one is learned are in order "
+    ours += f"(no plane of the other {pairs - decided} pairs is); planes learned of {data['bits']}: {', '.join(spans)}"
+    return Finding(ours, claims.verdict(wrong == 0 and fewest >= 2, wrong <= 0.1 * decided))
 
 
 def _judge_staircase(data: dict[str, Any]) -> Finding:
     gaps = []
     for row in data["rows"]:
-        gaps.append(np.abs(np.array(row["ber"]) - np.array(row["predicted"]))[1:])
+        for run in row["runs"]:
+            gaps.append(np.abs(np.array(run["ber"]) - np.array(run["predicted"]))[1:])
     joined = np.concatenate([gap.ravel() for gap in gaps])
     ours = f"mean distance of measured from predicted rates {joined.mean():.3f}, 95 % of them within "
     ours += f"{np.quantile(joined, 0.95):.3f} ({joined.size} rates)"
@@ -174,16 +179,17 @@ CLAIMS = (
     Claim(
         "Bit bias: the most significant bit is learned before the least significant one, whatever the activation.",
         "shown as curves, without numbers",
-        f"a plane is learned at the first look with a bit error rate of at most {LEARNED}; holds if no plane is "
-        "learned before the next higher one and each of the six networks learns two or more; differs if at most 10 % "
-        "of the pairs are the other way round",
+        f"a plane is learned at the first look with a bit error rate of at most {LEARNED}; pairs of which "
+        "neither plane is learned decide nothing; holds if no plane is learned before the next higher one and every "
+        "run of the six networks learns two or more; partly if at most 10 % of the decided pairs are the other way "
+        "round",
         _judge_order,
     ),
     Claim(
         "(Ours.) Bit bias is arithmetic: the sizes of the errors alone predict the error rate of every plane, "
         "whatever network made them.",
         "",
-        "holds if 95 % of all measured rates are within 0.05 of the prediction; differs if they are on average",
+        "holds if 95 % of all measured rates are within 0.05 of the prediction; partly if they are on average",
         _judge_staircase,
     ),
 )

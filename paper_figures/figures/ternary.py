@@ -26,9 +26,9 @@ PICTURES = {
 }
 
 PRESETS: dict[str, dict[str, Any]] = {
-    "tiny": {"signal": "synthetic", "size": 6, "steps": 400},
-    "small": {"signal": "synthetic", "size": 32, "steps": 4000},
-    "paper": {"signal": "synthetic", "size": 256, "steps": 20000, "xp": "cupy"},
+    "tiny": {"signal": "synthetic", "size": 6, "steps": 400, "seeds": 1},
+    "small": {"signal": "synthetic", "size": 32, "steps": 4000, "seeds": 3},
+    "paper": {"signal": "synthetic", "size": 256, "steps": 20000, "seeds": 3, "xp": "cupy"},
 }
 FITS: dict[str, dict[str, Any]] = {
     "ternary": fits.TERNARY,
@@ -74,11 +74,23 @@ def compute(preset: str, rng: np.random.Generator) -> dict[str, Any]:
 
     said = ternary.cost(SIZES, NETWORKS, coordinates=2)
     built = ternary.cost(SIZES, NETWORKS)
-    rows = each(measure, [{"fit": name} for name in FITS], rng, workers=1)
+    cases = [{"fit": name, "seed": seed} for name in FITS for seed in range(settings["seeds"])]
+    runs = each(measure, cases, rng, workers=1)
+    rows = [_joined([run for run in runs if run["fit"] == name]) for name in FITS]
     return {
         "paper": {"bytes": built.bytes, "operations as built": built.operations, "operations as said": said.operations},
         "bits": signal.codes.size * signal.bits,
         "rows": rows,
+    }
+
+
+def _joined(runs: list[dict[str, Any]]) -> dict[str, Any]:
+    """The seeds of one fit: its sizes are those of the first, of steps the mean, of wrong bits the most."""
+    return runs[0] | {
+        "seeds": len(runs),
+        "steps": float(np.mean([run["steps"] for run in runs])),
+        "most steps": max(run["most steps"] for run in runs),
+        "wrong bits": max(run["wrong bits"] for run in runs),
     }
 
 
@@ -88,7 +100,7 @@ def plot(data: dict[str, Any]) -> dict[str, Any]:
     left, right = grid[0]
     rows = data["rows"]
     stored = [8 * row["stored bytes"] / data["bits"] for row in rows]
-    bars = left.barh(range(len(rows)), stored, color=[style.COLOURS[k] for k in range(len(rows))])
+    bars = left.barh(range(len(rows)), stored, color="#BBBBBB")
     left.bar_label(bars, [f" {s:.1f}{'' if row['wrong bits'] == 0 else ' x'}" for s, row in zip(stored, rows,
                    strict=True)], fontsize=7)  # fmt: skip
     left.axvline(1, color="black", linewidth=0.8, linestyle=":")
@@ -134,7 +146,8 @@ def tables(data: dict[str, Any]) -> dict[str, list[dict[str, Any]]]:
         }
         for row in data["rows"]
     ]  # fmt: skip
-    return {"The paper's 16 networks, from their shapes": printed, f"An image of {data['bits'] // 8:,} bytes": ours}
+    heading = f"An image of {data['bits'] // 8:,} bytes, {data['rows'][0]['seeds']} seeds (of wrong bits the most)"
+    return {"The paper's 16 networks, from their shapes": printed, heading: ours}
 
 
 def _judge_bytes(data: dict[str, Any]) -> Finding:
@@ -176,25 +189,25 @@ CLAIMS = (
     Claim(
         "The ternary networks take 656.18K bytes.",
         "656.18K bytes",
-        "holds if the shapes of its networks give the printed digits, differs if they give it within a factor of 2",
+        "holds if the shapes of its networks give the printed digits, partly if they give it within a factor of 2",
         _judge_bytes,
     ),
     Claim(
         "They take 50.66M bit operations a pixel.",
         "50.66M",
-        "holds if the shapes give the printed digits, differs if they do with 2 inputs in place of 30",
+        "holds if the shapes give the printed digits, partly if they do with 2 inputs in place of 30",
         _judge_operations,
     ),
     Claim(
         "Ternary networks represent 16 bits without loss.",
         "lossless after 80K iterations",
-        "holds if all ternary fits have no wrong bit when read back from a file, differs if at least one has none",
+        "holds if no seed of any ternary fit has a wrong bit when read back from a file, partly if some fits have none",
         _judge_exact,
     ),
     Claim(
         "They need far less memory than networks in float32.",
         "656.18K bytes against 1.27M parameters, which reach 119.7 dB after 200K iterations",
-        "among fits without a wrong bit, holds if ternary ones store at most half the bytes, differs if fewer",
+        "among fits without a wrong bit, holds if ternary ones store at most half the bytes, partly if fewer",
         _judge_smaller,
     ),
 )

@@ -24,13 +24,13 @@ from refinr.fitting import fit
 
 PICTURES = {
     "time_to_lossless": "Processor seconds and steps until every bit of a 16-bit image is right, and parameters a bit, "
-    "from the paper's settings to one small network a plane.",
+    "from the paper's settings to one small network a plane, mean of the seeds.",
 }
 
 PRESETS: dict[str, dict[str, Any]] = {
-    "tiny": {"size": 6, "wide": 64, "narrow": 40, "steps": 200},
-    "small": {"size": 24, "wide": 512, "narrow": 64, "steps": 400},
-    "paper": {"size": 256, "wide": 512, "narrow": 512, "steps": 10000, "xp": "cupy"},
+    "tiny": {"size": 6, "wide": 64, "narrow": 40, "steps": 200, "seeds": 1},
+    "small": {"size": 16, "wide": 512, "narrow": 64, "steps": 400, "seeds": 2},
+    "paper": {"size": 256, "wide": 512, "narrow": 512, "steps": 10000, "seeds": 3, "xp": "cupy"},
 }
 WAYS = (
     "paper's settings",
@@ -72,15 +72,28 @@ def compute(preset: str, rng: np.random.Generator) -> dict[str, Any]:
             "parameters": run["parameters"],
         }  # fmt: skip
 
-    rows = each(measure, [{"way": way} for way in WAYS], rng, workers=1)
+    runs = each(
+        measure, [{"way": way, "seed": seed} for way in WAYS for seed in range(settings["seeds"])], rng, workers=1
+    )
+    rows = [_joined([run for run in runs if run["way"] == way]) for way in WAYS]
     return {"rows": rows, "bits": signal.codes.size * 16, "size": settings["size"]}
+
+
+def _joined(runs: list[dict[str, Any]]) -> dict[str, Any]:
+    """The seeds of one way: means, and the seconds of each."""
+    return {
+        "way": runs[0]["way"], "parameters": runs[0]["parameters"], "exact": all(run["exact"] for run in runs),
+        "spent": float(np.mean([run["spent"] for run in runs])), "spents": [run["spent"] for run in runs],
+        "steps": float(np.mean([run["steps"] for run in runs])),
+    }  # fmt: skip
 
 
 def tables(data: dict[str, Any]) -> dict[str, list[dict[str, Any]]]:
     """The race."""
     rows = [
         {
-            "network": row["way"], "processor seconds": row["spent"], "steps": row["steps"],
+            "network": row["way"], "processor seconds": f"{row['spent']:.3g}",
+            "of the seeds": f"{min(row['spents']):.3g} to {max(row['spents']):.3g}", "steps": row["steps"],
             "parameters": row["parameters"],
             "parameters / bit": row["parameters"] / data["bits"], "exact": row["exact"],
             "times faster": data["rows"][0]["spent"] / row["spent"],
@@ -125,7 +138,7 @@ CLAIMS = (
     Claim(
         "(Ours.) One small network a plane at half Nyquist is exact a hundred times sooner than the paper's settings.",
         "one network of 1.3 M parameters, 3450 +- 877 iterations for 16 bits on 256 x 256 pixels",
-        "processor seconds on the same machine; holds if bit planes are exact and 100 times faster, differs if faster",
+        "processor seconds on the same machine; holds if bit planes are exact and 100 times faster, partly if faster",
         _judge_faster,
     ),
 )

@@ -16,7 +16,7 @@ from paper_figures.__main__ import main
 
 ROOT = Path(__file__).parents[2]
 SMALL = registry.RESULTS / "small"
-VERDICTS = {claims.HOLDS, claims.DIFFERS, claims.FAILS}
+VERDICTS = {claims.HOLDS, claims.PARTLY, claims.FAILS, claims.UNTRIED}
 STATES = (registry.OLDER, registry.MISSING, registry.STALE, registry.CURRENT)  # one ends like another: longest first
 
 
@@ -47,6 +47,19 @@ def test_a_figure_has_data_with_provenance_pictures_and_verdicts(tiny, name):
         assert finding.ours
         assert claim.rule
     assert registry.state(name, "tiny", tiny) == registry.CURRENT
+
+
+def test_the_report_is_made_from_the_same_data(tiny, capsys):
+    assert main(["report", "--preset", "tiny", "--output", str(tiny)]) == 0
+    pages = int(capsys.readouterr().out.split(", ")[-1].split()[0])
+    content = (tiny / "report.pdf").read_bytes()
+    assert content.startswith(b"%PDF")
+    assert content.count(b"/Type /Page ") == pages > 3
+
+
+def test_a_report_of_nothing_is_refused(tmp_path, capsys):
+    assert main(["report", "--preset", "tiny", "--output", str(tmp_path)]) == 2
+    assert "expected results" in capsys.readouterr().err
 
 
 def test_figures_without_pixels_are_drawn_for_print_too(tiny):
@@ -96,7 +109,7 @@ def test_figures_run_on_a_users_folder(folder, tmp_path):
         if name not in ("kodak",):
             image.unlink()
     assert main(["comparison", "--preset", "tiny", "--output", str(out), "--data", str(folder)]) == 0
-    assert {row["signal"] for row in datafiles.read(out / "comparison.json").data["rows"]} == {"kodak/one"}
+    assert {row["image"] for row in datafiles.read(out / "comparison.json").data["rows"]} == {"kodak/one"}
     assert registry.state("comparison", "tiny", out) == registry.STALE  # these are not the signals of the preset
     with signals.taken_from(folder):
         assert registry.state("comparison", "tiny", out) == registry.CURRENT
