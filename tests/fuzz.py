@@ -15,6 +15,7 @@ that may take 2 seconds of a processor's time and 500 MB for each; where it dies
 from __future__ import annotations
 
 import argparse
+import gzip
 import io
 import json
 import logging
@@ -28,6 +29,7 @@ import time
 import traceback
 import warnings
 import wave
+import zipfile
 import zlib
 from collections import Counter
 from collections.abc import Callable, Iterator
@@ -278,6 +280,47 @@ def forge_png(content: bytes, rng: np.random.Generator) -> bytes:
     return content[:8] + b"".join(framed)
 
 
+def forge_gzip(content: bytes, rng: np.random.Generator) -> bytes:
+    """Other bytes, with the checksum to match."""
+    return gzip.compress(mutate(gzip.decompress(content), rng), mtime=0)
+
+
+def forge_npz(content: bytes, rng: np.random.Generator) -> bytes:
+    """Another array in the archive, with the checksum to match; perhaps under another name, or twice."""
+    file = io.BytesIO()
+    with zipfile.ZipFile(io.BytesIO(content)) as archive:
+        members = {name: archive.read(name) for name in archive.namelist()}
+    with zipfile.ZipFile(file, "w", zipfile.ZIP_DEFLATED) as archive:
+        for name, data in members.items():
+            archive.writestr(name if rng.random() < 0.9 else name[:-4], mutate(data, rng))
+            if rng.random() < 0.1:
+                archive.writestr(f"other{name}", data)
+    return file.getvalue()
+
+
+def forge_fits(content: bytes, rng: np.random.Generator) -> bytes:
+    """Other values, or keywords, on the cards of the header."""
+    data = bytearray(content)
+    cards = [at for at in range(0, 2880, 80) if data[at : at + 80].strip()]
+    for at in rng.choice(cards, int(rng.integers(1, 3))):
+        if rng.random() < 0.8:
+            value = str(int(NUMBERS[rng.integers(0, len(NUMBERS))]) * int(rng.choice([1, 1, 1, -1])))
+            data[at + 10 : at + 80] = (
+                rng.choice([value, "T", "'text'", "", "1.5", "16", "-64"]).rjust(20).ljust(70).encode()
+            )
+        else:
+            data[at : at + 8] = bytes(data[rng.choice(cards) :][:8])
+    return bytes(data)
+
+
+FORGERS: dict[str, Callable[[bytes, np.random.Generator], bytes]] = {
+    ".nii.gz": forge_gzip,
+    ".npz": forge_npz,
+    ".fits": forge_fits,
+}
+"""Who makes files that checksums and heads let pass, by suffix."""
+
+
 def hostile(seeds: list[Seed], seed: int, index: int) -> tuple[str, Seed, bytes]:
     """File `index`: how it was made, from which good one, and its bytes."""
     rng = np.random.default_rng([seed, index])
@@ -288,6 +331,8 @@ def hostile(seeds: list[Seed], seed: int, index: int) -> tuple[str, Seed, bytes]
         return "forged .png", original, forge_png(original.content, rng)
     if original.suffix == ".rinr" and rng.random() < 0.8:
         return "forged .rinr", original, forging_rinr.forge(original.content, rng)
+    if original.suffix in FORGERS and rng.random() < 0.5:
+        return f"forged {original.suffix}", original, FORGERS[original.suffix](original.content, rng)
     if rng.random() < 0.05:  # the middle of another file
         other = seeds[rng.integers(0, len(seeds))]
         cut = int(rng.integers(0, min(len(other.content), len(original.content))))

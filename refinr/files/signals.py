@@ -206,6 +206,8 @@ def write(path: str | os.PathLike[str], samples: np.ndarray, info: Mapping[str, 
         row.write(file, samples, dict(info or {}))
     except (ValueError, TypeError, struct.error, ImportError) as error:
         reason = _missing(row, error) or str(error)
+        if reason.startswith("expected") and row is not npy.FORMAT:
+            reason += "; .npy holds any array"
         raise FormatError(f"{path}: cannot be written as {row.name.upper()}: {reason}") from error
     if stream:
         sys.stdout.buffer.write(file.getbuffer())

@@ -4,7 +4,11 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import numpy as np
+import pytest
+
 from refinr.files import signals
+from refinr.files.format import FormatError
 
 PAGE = Path(__file__).parents[2] / "docs" / "formats.md"
 HEAD = "| files | samples | carried along | read, but not carried | written | install |\n|---|---|---|---|---|---|\n"
@@ -28,6 +32,14 @@ def table() -> str:
 
 def test_the_page_says_what_the_rows_say():
     assert table() in PAGE.read_text(encoding="utf-8")
+
+
+def test_what_cannot_be_written_says_what_can(tmp_path):
+    for suffix, row in signals.by_suffix().items():
+        samples = np.zeros((2, 2), "complex64" if not row.instead else "uint8")
+        with pytest.raises(FormatError) as error:
+            signals.write(tmp_path / f"a{suffix}", samples, {"rate": 8000})
+        assert (row.instead or ("" if suffix == ".npy" else ".npy holds any array")) in str(error.value)
 
 
 def main() -> None:
