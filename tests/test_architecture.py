@@ -39,7 +39,7 @@ FLOORS = {
             " readouts.quantise readouts.packing readouts.ragged codec.header codec.bits codec.dyadic",
             "description envelopes drawing incoming readouts readouts.choosing codec.parameters"
             " oracle.readout_operations codec.training",
-            "mlp readouts.networks codec.stream",
+            "mlp readouts.networks codec.stream oracle.codec_operations",
             "arithmetic chunks jobs readouts.signs codec.slabs codec.costs",
             "training perceptrons readouts.finding maxima memorisation codec.models codec.report",
             "running layout codec.verbs",
@@ -52,7 +52,7 @@ FLOORS = {
             "oracle.operations cli.compression",
             "oracle.facts oracle.making cli.viewing",
             "oracle.sample_cases oracle.leaf_cases oracle.ternary_cases oracle.network_cases oracle.result_cases"
-            " oracle.readout_cases oracle.reporting",
+            " oracle.readout_cases oracle.reporting oracle.codec_cases",
             "oracle.file_cases oracle.judging oracle.backends",
             "oracle.families oracle.calling",
             "oracle.expecting oracle.around oracle.corpus",

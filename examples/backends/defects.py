@@ -15,7 +15,7 @@ from typing import Any
 
 import numpy as np
 
-from examples.backends import deep_defects, fast_defects, readout_defects
+from examples.backends import codec_defects, deep_defects, fast_defects, readout_defects
 from examples.backends.planting import Defect, Result, Seen, after, before, find, found, like
 from refinr import coords, planes
 from refinr.oracle import network_operations, operations
@@ -505,6 +505,7 @@ GROUPS: dict[str, list[Defect]] = {
     "optimiser": deep_defects.OPTIMISER,
     "ternary": deep_defects.TERNARY,
     "readout": readout_defects.READOUT,
+    "codec": codec_defects.CODEC,
 }
 DEFECTS = [defect for group in GROUPS.values() for defect in group]
 

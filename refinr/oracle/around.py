@@ -20,7 +20,7 @@ from refinr.oracle.judging import in_words, trace_of
 from refinr.oracle.operations import OPERATIONS
 from refinr.oracle.reporting import Result, Times
 
-ALONE = ("decode_file", "grid")
+ALONE = ("decode_file", "grid", "codec_decode", "codec_frequencies")
 """Operations whose inputs mean nothing when they are turned round."""
 
 

@@ -14,6 +14,7 @@ from fnmatch import fnmatch
 import numpy as np
 
 from refinr.oracle import (
+    codec_cases,
     file_cases,
     leaf_cases,
     network_cases,
@@ -41,6 +42,7 @@ FAMILIES: dict[str, Callable[[Draw], Iterator[Case]]] = {
     "metrics": result_cases.metrics,
     "inr": result_cases.inr,
     "container": file_cases.container,
+    "codec": codec_cases.codec,
     "refused": file_cases.refused,
 }
 """By name, what draws a family's cases; the name is the first part of each case's, and of the file they are kept in."""

@@ -46,6 +46,13 @@ from refinr.oracle.bounds import (
     running,
 )
 from refinr.oracle.case import BITS, BOUNDED, DTYPES, TRAJECTORY
+from refinr.oracle.codec_operations import (
+    codec_contexts,
+    codec_decode,
+    codec_encode,
+    codec_frequencies,
+    codec_network,
+)
 from refinr.oracle.leaf_operations import (
     Tensors,
     activation_codes,
@@ -159,5 +166,10 @@ OPERATIONS: dict[str, Operation] = {
     "readout_margins": Operation(readout_margins, errors=of_margins),
     "integer_readout": Operation(integer_readout, BITS, fixed=True),
     "certificate": Operation(certificate, BITS, fixed=True),
+    "codec_contexts": Operation(codec_contexts, BITS, fixed=True),
+    "codec_network": Operation(codec_network, BITS, fixed=True),
+    "codec_frequencies": Operation(codec_frequencies, BITS, fixed=True),
+    "codec_encode": Operation(codec_encode, BITS, fixed=True),
+    "codec_decode": Operation(codec_decode, BITS, fixed=True),
 }
 """Every operation, by its name."""
