@@ -102,4 +102,4 @@ def give(inr: Any, options: Any, chosen: Mapping[str, Any], usual: Mapping[str, 
         store=inr.store,
     )
     if hint:
-        warnings.warn(hint, NotExactWarning, stacklevel=3)
+        warnings.warn(hint, NotExactWarning, stacklevel=4)  # beside this one, fit and what checks its arguments

@@ -23,6 +23,7 @@ import numpy as np
 from refinr import cpu, decoding, perceptrons, tiling, undecided
 from refinr.balls import Ball, Machines, joined
 from refinr.files.floats import FLOAT_TYPES
+from refinr.incoming import checked
 from refinr.inr import INR
 from refinr.mlp import MLP, Params
 from refinr.tables import look_up
@@ -131,6 +132,7 @@ class Certificate:
         return "\n".join(lines)
 
 
+@checked
 def certify(inr: INR, dtypes: Iterable[str] | str | None = None) -> Certificate:
     """Whether decoding is provably the same on every machine, for each float type.
 

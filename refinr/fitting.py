@@ -20,7 +20,7 @@ import numpy as np
 from refinr import advice, keeping, mlp, running
 from refinr.files import storing
 from refinr.files.journal import Ledger
-from refinr.incoming import as_signal, check_kinds
+from refinr.incoming import as_signal, checked
 from refinr.inr import INR
 from refinr.jobs import Options
 from refinr.measuring import measure
@@ -32,6 +32,7 @@ from refinr.tiled import Tiled
 from refinr.xp import get
 
 
+@checked
 def fit(
     samples: np.ndarray | str | os.PathLike[str],
     decomposition: str = "planes",
@@ -204,7 +205,6 @@ def fit(
     >>> bool((inr.decode() == image).all()), inr.report.ber
     (True, 0.0)
     """
-    check_kinds(locals())
     samples, info, channels = as_signal(samples, info, channels)
     look_up(storing.STORES, store, "store")  # raises for unknown names
     library = get(xp)

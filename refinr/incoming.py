@@ -1,18 +1,21 @@
 """What people bring as samples, as one plain NumPy array: taken as it is, or refused with a way on.
 
 With this you can take an array of any library, an image, a table (`as_samples`) or a file (`as_signal`), and name
-arguments of the wrong kind (`check_kinds`).  Nothing is converted on the way: what is taken has the same numbers in the
-same dtype.
+arguments of the wrong kind (`check_kinds`, `checked`).  Nothing is converted on the way: what is taken has the same
+numbers in the same dtype.
 """
 
 from __future__ import annotations
 
+import functools
+import inspect
 import json
 import os
 import sys
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from numbers import Integral, Real
-from typing import Any
+from types import ModuleType
+from typing import Any, ParamSpec, TypeVar
 
 import numpy as np
 
@@ -133,14 +136,31 @@ def _is_number(value: Any) -> bool:
     return isinstance(value, Real) and not _is_flag(value)
 
 
+def _is_text(value: Any) -> bool:
+    return isinstance(value, str)
+
+
+def _is_path(value: Any) -> bool:
+    return isinstance(value, str | os.PathLike)
+
+
 def _are(kind: Callable[[Any], bool]) -> Callable[[Any], bool]:
-    return lambda value: (
-        isinstance(value, Sequence | np.ndarray) and not isinstance(value, str) and all(map(kind, value))
-    )
+    def right(value: Any) -> bool:
+        several = np.ndim(value) == 1 if isinstance(value, np.ndarray) else isinstance(value, Sequence)
+        return several and not isinstance(value, str | bytes) and all(map(kind, value))
+
+    return right
 
 
 def _flat(value: Any) -> Any:
     return np.ravel(value) if isinstance(value, Sequence | np.ndarray) else value
+
+
+def _are_numbers(value: Any) -> bool:
+    try:
+        return np.asarray(value).dtype.kind in "biuf"
+    except ValueError:  # rows of unequal length
+        return False
 
 
 KINDS: dict[str, tuple[Callable[[Any], bool], str]] = {
@@ -148,6 +168,15 @@ KINDS: dict[str, tuple[Callable[[Any], bool], str]] = {
     "radix_bits": (_is_whole, "a whole number of bits"),
     "gray": (_is_flag, "True or False"),
     "channels": (_is_flag, "True, False or None"),
+    "tile": (lambda v: _is_whole(v) or _are(_is_whole)(v), "a whole number, or one for each axis"),
+    "loss": (_is_text, "a name in refinr.losses.LOSSES, or None"),
+    "optimiser": (lambda v: _is_text(v) or hasattr(v, "step"), "a name or an instance such as Adam(), or None"),
+    "weights": (_is_text, "'real', 'ternary' or 'binary'"),
+    "share": (_is_number, "a number or None"),
+    "budget": (_is_number, "a number"),
+    "steps": (_is_whole, "a whole number of steps or None"),
+    "store": (_is_text, "a name in refinr.files.storing.STORES"),
+    "xp": (lambda v: isinstance(v, str | ModuleType), "an array library or its name, or None"),
     "hidden": (_are(_is_whole), "widths, one for each hidden layer, such as (16, 16), or None"),
     "omega": (_is_number, "a number or None"),
     "scale": (_is_number, "a number or None"),
@@ -157,7 +186,10 @@ KINDS: dict[str, tuple[Callable[[Any], bool], str]] = {
         "'auto', None or numbers",
     ),
     "features": (_is_whole, "a whole number or None"),
-    "lr": (lambda v: _is_number(v) or callable(v), "a step size, a schedule of refinr.optim, or None"),
+    "lr": (
+        lambda v: _is_number(v) or (callable(v) and not isinstance(v, type)),
+        "a step size, a schedule of refinr.optim, or None",
+    ),
     "margin": (_is_number, "a number"),
     "max_steps": (_is_whole, "a whole number of steps"),
     "patience": (lambda v: isinstance(v, str) or _is_whole(v), "a whole number of steps, None or 'auto'"),
@@ -168,12 +200,26 @@ KINDS: dict[str, tuple[Callable[[Any], bool], str]] = {
     "progress": (_is_flag, "True or False"),
     "callback": (callable, "a function of a refinr.progress.Moment, or None"),
     "exact": (_is_flag, "True or False"),
-    "journal": (lambda v: isinstance(v, str | os.PathLike), "a path or None"),
+    "journal": (_is_path, "a path or None"),
+    "path": (_is_path, "a path"),
+    "data": (lambda v: isinstance(v, bytes | bytearray | memoryview), "bytes"),
+    "dtypes": (lambda v: isinstance(v, Iterable) and not isinstance(v, bytes), "names of float types, or None"),
+    "points": (_are_numbers, "an array of numbers"),
+    "effort": (_is_text, "the name of an effort"),
+    "inr": (lambda v: hasattr(v, "layout"), "an INR"),
+    "limits": (lambda v: type(v).__name__ == "Limits", "limits, or None"),
+    "trusted": (_is_flag, "True or False"),
+    "damaged": (_is_text, "'raise' or 'mask'"),
+    "out": (lambda v: isinstance(v, np.ndarray), "an array or None"),
+    "original": (lambda v: isinstance(v, np.ndarray), "an array or None"),
     "info": (lambda v: isinstance(v, Mapping), "a dict of values that JSON has, or None"),
 }
 """What arguments may be, and the same in words; names that stand for rows of tables are looked up where these are."""
 
-NEVER_NONE = {"radix_bits", "gray", "margin", "max_steps", "seed", "mixed", "progress", "exact"}
+NEVER_NONE = {
+    *("radix_bits", "gray", "tile", "weights", "budget", "margin", "max_steps", "seed", "mixed", "progress", "exact"),
+    *("path", "data", "inr", "effort", "points", "trusted", "damaged"),
+}
 
 
 def check_kinds(given: Mapping[str, Any]) -> None:
@@ -205,3 +251,26 @@ def check_kinds(given: Mapping[str, Any]) -> None:
             raise TypeError(f"{name}: expected {wanted}, got {value!r:.80}")
     if (group := given.get("group")) is not None and group < 1:
         raise ValueError(f"group: expected 1 or more, got {group}")
+
+
+P = ParamSpec("P")
+R = TypeVar("R")
+
+
+def checked(function: Callable[P, R]) -> Callable[P, R]:
+    """The same function, whose arguments are looked at before it begins.
+
+    Examples
+    --------
+    >>> checked(lambda hidden=None: hidden)(hidden=64)
+    Traceback (most recent call last):
+    TypeError: hidden: expected widths, one for each hidden layer, such as (16, 16), or None, got 64
+    """
+    signature = inspect.signature(function)
+
+    @functools.wraps(function)
+    def call(*positional: P.args, **named: P.kwargs) -> R:
+        check_kinds(signature.bind(*positional, **named).arguments)
+        return function(*positional, **named)
+
+    return call

@@ -24,6 +24,7 @@ from refinr.drawing import Scene
 from refinr.files import container
 from refinr.files.checksum import LosslessError, checksum, crc32
 from refinr.files.residual import Residual
+from refinr.incoming import checked
 from refinr.indexing import Piece, Selection
 from refinr.layout import Layout
 from refinr.report import Report
@@ -123,12 +124,14 @@ class INR(indexing.OnDemand):
     def _repr_html_(self) -> str:
         return summary.html(self._lines(), scenes.preview(self.layout, self.region))
 
+    @checked
     def scene(self, original: np.ndarray | None = None) -> Scene:
         """What `plot` draws, see `refinr.scenes.of_networks`; as text, `refinr.drawing.table` has it."""
         self.refuse_damage()
         say = partial(decoding.evaluate, self.layout, self.params, self.residual)
         return scenes.of_networks(self.layout, self.report, say, self._lines(), original)
 
+    @checked
     def plot(self, original: np.ndarray | None = None) -> Any:
         """Draw the signal, its planes, and where outputs are near their thresholds or wrong.
 
@@ -164,6 +167,7 @@ class INR(indexing.OnDemand):
 
     # --- samples -----------------------------------------------------------------------------------------------------
 
+    @checked
     def decode(
         self, *, xp: ModuleType | str | None = None, out: np.ndarray | None = None, damaged: str = "raise"
     ) -> np.ndarray:
@@ -196,6 +200,7 @@ class INR(indexing.OnDemand):
             raise LosslessError(f"the decoded samples are not those that were fitted: {self._excuse}")
         return samples
 
+    @checked
     def region(self, index: Any, *, xp: ModuleType | str | None = None, damaged: str = "raise") -> np.ndarray:
         """The samples at an index, equal to ``decode()[index]``, of which ``inr[index]`` is the short form.
 
@@ -224,6 +229,7 @@ class INR(indexing.OnDemand):
             return np.ma.MaskedArray(samples, masked)[selection.view]
         return samples[selection.view]
 
+    @checked
     def damaged_tiles(self, *, xp: ModuleType | str | None = None) -> list[tuple[slice, ...]]:
         """The places of all tiles whose samples are not those that were fitted, or not those that were saved.
 
@@ -290,6 +296,7 @@ class INR(indexing.OnDemand):
         if self.params.keys() & set(self.damaged):
             raise ValueError(f"inr: expected undamaged networks, got damage in {', '.join(self.damaged)}")
 
+    @checked
     def logits(self, *, xp: ModuleType | str | None = None) -> np.ndarray:
         """The networks' outputs, one for each decision: array (*grid, C, planes)."""
         self.refuse_damage()
@@ -303,6 +310,7 @@ class INR(indexing.OnDemand):
         assert result is not None, "an array has at least one tile"
         return result
 
+    @checked
     def at(self, points: np.ndarray, *, xp: ModuleType | str | None = None) -> np.ndarray:
         """What the networks say at any points of the grid, between its samples too.
 
@@ -354,6 +362,7 @@ class INR(indexing.OnDemand):
 
     # --- files -------------------------------------------------------------------------------------------------------
 
+    @checked
     def save(self, path: str | os.PathLike[str]) -> None:
         """Write an `.inr` file, all or nothing.
 

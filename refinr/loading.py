@@ -18,6 +18,7 @@ from refinr import decoding, tiling
 from refinr import limits as limits_of
 from refinr.files import container, signals
 from refinr.files.residual import Residual, blocks
+from refinr.incoming import checked
 from refinr.inr import INR
 from refinr.layout import Layout
 from refinr.limits import Limits
@@ -34,6 +35,7 @@ _NONSENSE = (KeyError, TypeError, ValueError, AttributeError, IndexError, Arithm
 """What a description raises that does not say what it should."""
 
 
+@checked
 def open(path: str | os.PathLike[str], *, trusted: bool = False) -> np.ndarray:
     """The samples of any file that refinr reads, an `.inr` file or a signal.
 
@@ -54,6 +56,7 @@ def open(path: str | os.PathLike[str], *, trusted: bool = False) -> np.ndarray:
     return signals.read(path, trusted=trusted).samples
 
 
+@checked
 def load(
     path: str | os.PathLike[str], *, trusted: bool = False, limits: Limits | None = None, damaged: str = "raise"
 ) -> INR:

@@ -25,7 +25,7 @@ from refinr.arithmetic import Alike
 from refinr.completing import completed
 from refinr.files import container
 from refinr.files.checksum import LosslessError
-from refinr.incoming import as_samples
+from refinr.incoming import as_samples, checked
 from refinr.inr import INR
 from refinr.layout import Layout
 from refinr.measuring import measure
@@ -48,6 +48,7 @@ STORES = (*packing.REAL, SMALLEST)
 """What files can hold real weights in."""
 
 
+@checked
 def solve(
     samples: np.ndarray,
     *,

@@ -22,6 +22,7 @@ from refinr.codec import costs, header, models, parameters, slabs
 from refinr.codec.costs import Limits
 from refinr.codec.ordered import in_order
 from refinr.files.checksum import content
+from refinr.incoming import checked
 from refinr.planes import code_dtype
 from refinr.tables import look_up
 
@@ -53,6 +54,7 @@ class Contents(NamedTuple):
 # --- there -----------------------------------------------------------------------------------------------------------
 
 
+@checked
 def compress(
     samples: np.ndarray,
     *,
@@ -181,6 +183,7 @@ def _written(
 # --- and back --------------------------------------------------------------------------------------------------------
 
 
+@checked
 def decompress(
     data: bytes | memoryview,
     *,
