@@ -17,7 +17,7 @@ from typing import Any
 
 import numpy as np
 
-from refinr import advice, keeping, mlp, running
+from refinr import advice, estimates, keeping, mlp, running
 from refinr.files import storing
 from refinr.files.journal import Ledger
 from refinr.incoming import as_signal, checked
@@ -284,13 +284,13 @@ def _train(
     layout = tiled.layout
     done = sorted(ledger.done)
     group, threads = running.shares(layout.networks, layout.spec, layout.outputs_each, xp, group)
+    estimates.announce_fit(tiled, options, store, group, threads, visible)
     tracker = Progress(
         layout.networks, layout.outputs_each, visible, done, layout.networks_each // layout.channels, callback
     )
-    jobs = tiled.jobs(group, skip=frozenset(done))
     try:
         trained = running.run(
-            jobs,
+            tiled.jobs(group, skip=frozenset(done)),
             options,
             executor=executor,
             threads=threads if executor is None else 1,

@@ -20,7 +20,7 @@ from typing import Any
 
 import numpy as np
 
-from refinr import cpu
+from refinr import cpu, estimates
 from refinr.arithmetic import Alike
 from refinr.completing import completed
 from refinr.files import container
@@ -43,6 +43,9 @@ from refinr.xp import get, name_of
 
 WEIGHTS = ("real", *choosing.INTEGER)
 """What weights of readouts can be."""
+
+WORTH_TIMING = 64
+"""Units of a job of which the first is solved for its time, too."""
 
 STORES = (*packing.REAL, SMALLEST)
 """What files can hold real weights in."""
@@ -252,6 +255,9 @@ def _run(
         codes = np.concatenate([tiled.codes(index) for index in unit.tiles], axis=1)  # (N, tiles C)
         return Task(number, network, layout.cut, layout.tile, unit.extent, codes)
 
+    if visible and len(units) >= WORTH_TIMING:
+        times = len(units) / cpu.workers(xp)
+        estimates.say(estimates.repeated(lambda: find(task(0), search, name_of(xp)), times, tiled.samples.nbytes))
     tracker = Progress(layout.networks, layout.outputs_each, visible)
     for number in kept.done:
         tracker.finish(units[number].networks)

@@ -46,7 +46,7 @@ FLOORS = {
             "planning tiled units decoding limits scenes codec.zarr_codec",
             "inr keeping undecided",
             "expansion",
-            "measuring loading",
+            "measuring loading estimates",
             "fitting solving constructive certificates oracle.network_operations",
             "cli.demo cli.outputs cli.hints oracle.bounds",
             "oracle.operations cli.compression",
@@ -74,7 +74,7 @@ FLOORS = {
 
 LAZY = {"cupy", "torch", "jax", "scipy", "matplotlib", "tqdm"}
 # what faces users, beside all of refinr.files
-SCREENS = {"progress", "indexing", "summary", "incoming", "advice", "drawing", "scenes", "keeping"}
+SCREENS = {"progress", "indexing", "summary", "incoming", "advice", "drawing", "scenes", "keeping", "estimates"}
 # what other machines compute: the chapter of certificates, and unlike workers
 ELSEWHERE = {"balls", "envelopes", "undecided", "arithmetic"}
 LINES_A_FILE = 200
