@@ -213,7 +213,7 @@ def castable(params: Params, dtypes: Iterable[str] | str) -> tuple[str, ...]:
     names = (dtypes,) if isinstance(dtypes, str) else tuple(str(name) for name in dtypes)
     for name in names:
         found = look_up(FLOAT_TYPES, name, "dtypes")
-        largest = float(np.max([np.max(np.abs(p)) for p in params.values()]))  # NaN wins, as it must
+        largest = float(np.max([0.0, *(np.max(np.abs(p)) for p in params.values())]))  # NaN wins, as it must
         if not largest <= found.largest:
             raise ValueError(f"dtypes: {name} cannot hold the parameters, which reach {largest:.6g}")
     if not names:

@@ -12,12 +12,14 @@ import time
 from collections.abc import Callable, Sequence
 from concurrent.futures import Executor
 from contextlib import closing
+from dataclasses import replace
 from types import ModuleType
 from typing import Any
 
 import numpy as np
 
 from refinr import advice, estimates, keeping, mlp, running
+from refinr.absent import Absent
 from refinr.files import storing
 from refinr.files.journal import Ledger
 from refinr.incoming import as_signal, checked
@@ -144,7 +146,7 @@ def fit(
         How far outputs must be from their threshold: in logits for "bce", in half steps between levels for others.
         How much of it rounding may use up on other machines, `refinr.certify` says.
     max_steps : int
-        Steps a network may take in all.
+        Steps a network may take in all.  With 0, and `exact`, there are no networks, and the residual is the array.
     patience : int, None or "auto"
         Steps without progress after which a network starts again; None: never.  "auto" is 300, and None for "none",
         which regresses values and is never started again.
@@ -250,6 +252,9 @@ def fit(
         seed=seed,
     )
     start = time.perf_counter()
+    if exact and max_steps == 0:  # nothing is learnt, so nothing is kept of it
+        without = Tiled(replace(layout, network=Absent()), samples)
+        return measure(without, {}, seconds=time.perf_counter() - start, info=info, exact=True, store=store)
     tiled = Tiled(layout, samples)
     with keeping.ledger(journal, tiled, options, library, store, mixed) as ledger:
         _train(tiled, options, ledger, store, executor, library, group, progress, callback, mixed)

@@ -21,6 +21,7 @@ from typing import Any
 import numpy as np
 
 from refinr import cpu, decompositions, planes, tiling
+from refinr.absent import Absent
 from refinr.decompositions import Decomposition
 from refinr.encodings import Encoding
 from refinr.mlp import MLP
@@ -29,9 +30,14 @@ from refinr.readouts.networks import Readouts
 from refinr.readouts.signs import SignReadouts
 from refinr.xp import get
 
-Network = Perceptrons | Readouts | SignReadouts
+Network = Perceptrons | Readouts | SignReadouts | Absent
 
-NETWORKS: dict[str, Any] = {"spec": Perceptrons, "readouts": Readouts, "signs": SignReadouts}
+NETWORKS: dict[str, Any] = {
+    "spec": Perceptrons,
+    "readouts": Readouts,
+    "signs": SignReadouts,
+    "absent": Absent,
+}
 """Kinds of networks, by the key that describes them in files; `refinr.perceptrons` says what they offer."""
 
 PORTION = 256
@@ -55,7 +61,7 @@ class Layout:
     tile : tuple of ints
         Shape of a full tile; `tiles` says where each of them is.
     cut : Planes, BitCoordinate, Direct or Integers
-    network : Perceptrons, Readouts or SignReadouts
+    network : Perceptrons, Readouts, SignReadouts or Absent
         What the networks are.
     """
 

@@ -19,6 +19,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from refinr import cpu
+from refinr.absent import Absent
 from refinr.chunks import chunk_length
 from refinr.files.budget import Budget
 from refinr.layout import PORTION, Layout
@@ -173,9 +174,15 @@ def _signs(network: SignReadouts, job: Job) -> Cost:
     return Cost(memory, job.tiles * job.each * matrix + VALUE * calls * rungs * matrix)
 
 
+def _absent(network: Absent, job: Job) -> Cost:
+    outputs = job.each * math.prod(job.axes)
+    return Cost(8 * job.at_once * outputs, job.tiles * outputs)
+
+
 COSTS: dict[type, Callable[[Any, Job], Cost]] = {
     Perceptrons: _perceptrons,
     Readouts: _readouts,
     SignReadouts: _signs,
+    Absent: _absent,
 }
 """What evaluating each kind of `refinr.layout.NETWORKS` takes."""

@@ -41,7 +41,7 @@ FLOORS = {
             " oracle.readout_operations codec.training",
             "mlp readouts.networks codec.stream oracle.codec_operations",
             "arithmetic chunks jobs readouts.signs codec.slabs codec.costs",
-            "training perceptrons readouts.finding maxima memorisation codec.models codec.report",
+            "training perceptrons absent readouts.finding maxima memorisation codec.models codec.report",
             "running layout codec.verbs",
             "planning tiled units decoding limits scenes codec.zarr_codec",
             "inr keeping undecided",
@@ -76,7 +76,7 @@ LAZY = {"cupy", "torch", "jax", "scipy", "matplotlib", "tqdm"}
 # what faces users, beside all of refinr.files
 SCREENS = {"progress", "indexing", "summary", "incoming", "advice", "drawing", "scenes", "keeping", "estimates"}
 # what other machines compute: the chapter of certificates, and unlike workers
-ELSEWHERE = {"balls", "envelopes", "undecided", "arithmetic"}
+ELSEWHERE = {"balls", "envelopes", "undecided", "arithmetic", "absent"}
 LINES_A_FILE = 200
 STATEMENTS_A_FILE = 165
 PACKED_A_FILE = 1  # tuples assigned to tuples: a swap or a recurrence, where both values must be the old ones

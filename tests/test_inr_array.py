@@ -38,8 +38,8 @@ def _noise(dtype: object, shape: tuple[int, ...], seed: int = 0) -> np.ndarray:
 
 
 def _rough(original: np.ndarray, **options: Any) -> refinr.INR:
-    """Networks that were not trained: only a residual makes them exact."""
-    return refinr.fit(original, **{"hidden": (3,), "max_steps": 0} | options)
+    """Networks that were hardly trained: only a residual makes them exact."""
+    return refinr.fit(original, **{"hidden": (3,), "max_steps": 1} | options)
 
 
 IMAGE = _noise("uint8", (13, 11)) >> 3

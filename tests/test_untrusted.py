@@ -26,7 +26,7 @@ WRONG = [
 
 @pytest.fixture
 def path(tmp_path: Path) -> Path:
-    refinr.fit(np.eye(4, dtype="uint8"), bits=1, hidden=(2,), max_steps=0, exact=True).save(tmp_path / "a.inr")
+    refinr.fit(np.eye(4, dtype="uint8"), bits=1, hidden=(2,), max_steps=1, exact=True).save(tmp_path / "a.inr")
     return tmp_path / "a.inr"
 
 

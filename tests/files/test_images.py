@@ -130,7 +130,7 @@ def test_a_missing_library_is_named_with_the_way_to_it(tmp_path, monkeypatch):
 
 def test_a_path_is_a_signal(tmp_path):
     write(tmp_path / "a.png", ramp("uint8", (6, 8, 3)), {})
-    inr = refinr.fit(tmp_path / "a.png", max_steps=0, exact=True, hidden=(4,))
+    inr = refinr.fit(tmp_path / "a.png", max_steps=1, exact=True, hidden=(4,))
     assert inr.info["format"] == "png"
     assert inr.layout.channels == 3
     inr.save(tmp_path / "a.inr")

@@ -214,14 +214,14 @@ def test_an_unknown_codec_is_refused():
 
 @pytest.mark.parametrize("dtype", ["bool", "uint8", "int16", ">i4", "float16", "float32", "float64", "uint64"])
 @pytest.mark.parametrize("decomposition", ["planes", "bit-coordinate", "none"])
-def test_exact_after_no_step_at_all(tmp_path, decomposition, dtype):
+def test_exact_after_a_single_step(tmp_path, decomposition, dtype):
     dtype = np.dtype(dtype)
     original = np.frombuffer(np.random.default_rng(1).bytes(30 * dtype.itemsize), dtype).reshape(6, 5)
     if dtype.kind == "b":
         original = original.view("u1") % 2 == 1
     if decomposition == "none" and dtype.kind == "f":
         original = np.linspace(-1, 7, 30).reshape(6, 5).astype(dtype)
-    options = {"decomposition": decomposition, "tile": (4, 3), "hidden": (8,), "max_steps": 0}
+    options = {"decomposition": decomposition, "tile": (4, 3), "hidden": (8,), "max_steps": 1}
     rough, inr = refinr.fit(original, **options), refinr.fit(original, exact=True, **options)
     assert (rough.lossless, inr.lossless) == (False, True)
     assert rough.report.wrong_bits == inr.report.wrong_bits
@@ -236,7 +236,7 @@ def test_exact_after_no_step_at_all(tmp_path, decomposition, dtype):
 
 
 def test_more_bits_than_the_samples_need_and_wrong_ones_among_them():
-    inr = refinr.fit(IMAGE, bits=16, max_steps=0, hidden=(8,), exact=True)
+    inr = refinr.fit(IMAGE, bits=16, max_steps=1, hidden=(8,), exact=True)
     assert sum(inr.report.wrong_bits[8:]) > 0
     assert_equal_exact(inr.decode(), IMAGE)
 
@@ -270,7 +270,7 @@ def test_a_changed_network_raises_and_names_the_margin_of_the_residual():
 
 
 def test_decoding_into_an_array_of_the_callers():
-    inr = refinr.fit(IMAGE, max_steps=0, exact=True, tile=5)
+    inr = refinr.fit(IMAGE, max_steps=1, exact=True, tile=5)
     out = np.empty_like(IMAGE)
     assert inr.decode(out=out) is out
     assert_equal_exact(out, IMAGE)
