@@ -48,7 +48,7 @@ FLOORS = {
             "expansion",
             "measuring loading estimates",
             "fitting solving constructive certificates oracle.network_operations",
-            "cli.demo cli.outputs cli.hints oracle.bounds",
+            "cli.demo cli.outputs cli.hints cli.streams oracle.bounds",
             "oracle.operations cli.compression",
             "oracle.facts oracle.making cli.viewing",
             "oracle.sample_cases oracle.leaf_cases oracle.ternary_cases oracle.network_cases oracle.result_cases"

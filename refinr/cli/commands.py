@@ -16,7 +16,7 @@ from typing import Any
 import numpy as np
 
 from refinr import certificates, cpu, estimates, executors, expansion, fitting, solving, summary
-from refinr.cli import compression, hints, outputs
+from refinr.cli import compression, hints, outputs, streams
 from refinr.files import container, signals
 from refinr.files.journal import discard
 from refinr.inr import INR
@@ -44,7 +44,7 @@ def solve(options: argparse.Namespace) -> int:
 
 
 def _represent(options: argparse.Namespace, verb: Callable[..., INR]) -> int:
-    ours = ("run", "input", "output", "force", "quiet", "resume", "executor", "workers", "address", "trusted")
+    ours = ("verb", "input", "output", "force", "quiet", "resume", "executor", "workers", "address", "trusted")
     settings = {k: v for k, v in vars(options).items() if k not in ours}
     if options.output is None and options.input == signals.STREAM:
         raise ValueError("OUT.inr: expected a name, as standard input has none")
@@ -122,7 +122,7 @@ def verify(options: argparse.Namespace) -> int:
     if (original.shape, _native(original)) != (decoded.shape, _native(decoded)):
         print(
             f"differs: {options.original} holds {original.dtype} {original.shape}, "
-            f"{options.input} decodes to {decoded.dtype} {decoded.shape}"
+            f"{streams.in_words(options.input)} decodes to {decoded.dtype} {decoded.shape}"
         )
         return 1
     # compare bytes, so that NaN equals itself and -0.0 does not equal 0.0

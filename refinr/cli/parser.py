@@ -2,17 +2,19 @@
 
 Exit status 0 only when what was asked holds: 1 when it does not (samples differ, a fit is not exact though bit planes
 were asked for, decoding is not certified), 2 when it could not be tried (bad arguments, unreadable files), 128 and the
-signal's number when interrupted: 130 by Ctrl-C, 143 by SIGTERM, 129 by SIGHUP.
+signal's number when interrupted: 130 by Ctrl-C, 143 by SIGTERM, 129 by SIGHUP, and 141 when nobody reads on.
 """
 
 from __future__ import annotations
 
 import argparse
+import os
 import signal
 import sys
 from collections.abc import Sequence
 
 from refinr import endings
+from refinr.cli import streams
 from refinr.cli.verbs import VERBS
 from refinr.files.checksum import LosslessError
 from refinr.summary import printable
@@ -42,11 +44,18 @@ def main(arguments: Sequence[str] | None = None) -> int:
     if not (sys.argv[1:] if arguments is None else arguments):
         print(FIRST)
         return 2  # nothing was asked, so nothing holds
+    streams.lenient()
     options = _parser().parse_args(arguments)
     received: list[int] = []
     try:
         with endings.signals_interrupt() as received:
-            return options.run(options)
+            with streams.opened(options, options.verb.read, options.verb.made) as opened:
+                status = options.verb.run(opened)
+            sys.stdout.flush()
+            return status
+    except BrokenPipeError:  # who reads has seen enough
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # for what is left in the buffer
+        return 128 + 13  # as if SIGPIPE had ended it
     except LosslessError as error:
         return _complain(error, 1)
     except KeyboardInterrupt as error:
@@ -59,7 +68,7 @@ def _complain(what: object, status: int) -> int:
     text = "not enough memory" if isinstance(what, MemoryError) else str(what)
     if isinstance(what, OSError) and what.strerror:
         text = f"{what.filename}: {what.strerror}" if what.filename else what.strerror
-    print(f"refinr: {printable(' '.join(text.split()))}", file=sys.stderr)
+    print(f"refinr: {printable(streams.in_words(' '.join(text.split())))}", file=sys.stderr)
     return status
 
 
@@ -68,6 +77,6 @@ def _parser() -> argparse.ArgumentParser:
     subparsers = parser.add_subparsers(required=True, metavar="COMMAND")
     for verb in VERBS.values():
         sub = subparsers.add_parser(verb.name, help=verb.help, description=verb.help)
-        sub.set_defaults(run=verb.run)
+        sub.set_defaults(verb=verb)
         verb.arguments(sub)
     return parser

@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 
 from refinr import drawing, scenes
-from refinr.cli import compression, outputs
+from refinr.cli import compression, outputs, streams
 from refinr.codec import header
 from refinr.drawing import Scene
 from refinr.files import container, signals
@@ -71,7 +71,7 @@ def _scene(options: argparse.Namespace) -> Scene:
     if samples.ndim == 0 or samples.size == 0:
         raise ValueError(f"{options.input}: no samples to show, its shape is {samples.shape}")
     channels = _channels(samples, info.get("channels"))
-    return scenes.of_samples(samples, channels, [f"{options.input}: {samples.dtype} {samples.shape}"])
+    return scenes.of_samples(samples, channels, [f"{streams.in_words(options.input)}: {samples.dtype} {samples.shape}"])
 
 
 def _channels(samples: np.ndarray, said: bool | None) -> bool:
