@@ -203,6 +203,8 @@ KINDS: dict[str, tuple[Callable[[Any], bool], str]] = {
     "journal": (_is_path, "a path or None"),
     "path": (_is_path, "a path"),
     "data": (lambda v: isinstance(v, bytes | bytearray | memoryview), "bytes"),
+    "model": (_is_text, "the name of a model"),
+    "reproducible": (_is_flag, "True or False"),
     "dtypes": (lambda v: isinstance(v, Iterable) and not isinstance(v, bytes), "names of float types, or None"),
     "points": (_are_numbers, "an array of numbers"),
     "effort": (_is_text, "the name of an effort"),
@@ -218,7 +220,7 @@ KINDS: dict[str, tuple[Callable[[Any], bool], str]] = {
 
 NEVER_NONE = {
     *("radix_bits", "gray", "tile", "weights", "budget", "margin", "max_steps", "seed", "mixed", "progress", "exact"),
-    *("path", "data", "inr", "effort", "points", "trusted", "damaged"),
+    *("path", "data", "inr", "effort", "model", "reproducible", "points", "trusted", "damaged"),
 }
 
 
