@@ -1,7 +1,8 @@
 """What a long or large job will take, said before it: about how long, about how large.
 
-With this you can announce a fit (`announce_fit`), estimate any job that repeats (`repeated`), and say it (`line`,
-`say`).  Times are measured on a small part of the job, on this machine as it is.
+With this you can announce a fit (`announce_fit`) and the decoding of a file (`announce_decoding`), estimate any job
+that repeats (`repeated`), and say it (`line`, `say`).  Times are measured on a small part of the job, on this machine
+as it is.
 """
 
 from __future__ import annotations
@@ -16,6 +17,7 @@ import numpy as np
 
 from refinr import cpu, mlp
 from refinr.files import storing
+from refinr.inr import INR
 from refinr.jobs import Options
 from refinr.tiled import Tiled
 from refinr.training import train
@@ -28,6 +30,9 @@ LONG = 10.0
 
 LARGE = 10_000_000
 """Bytes from which on a file is announced, if it is larger than the samples."""
+
+MANY_TILES = 256
+"""Of a file of which the first is decoded for its time, too."""
 
 WORTH_TIMING = 1e11
 """Multiply-adds of a job that is not over before its time is measured."""
@@ -81,6 +86,13 @@ def announce_fit(tiled: Tiled, options: Options, store: str, group: int, threads
         at_once = min(cpu.cores(), threads * -(-layout.networks // group))
         seconds = of_a_step / len(job.networks) * layout.networks * steps / at_once
     say(Estimate(seconds, size, tiled.samples.nbytes))
+
+
+def announce_decoding(inr: INR) -> None:
+    """Say how long decoding all of it will take, if that is long."""
+    tiles = inr.layout.tiles
+    if len(tiles) > MANY_TILES:
+        say(repeated(lambda: inr.region(tiles[0]), len(tiles) / cpu.workers(), 0))
 
 
 def repeated(part: Callable[[], object], times: float, samples: int) -> Estimate:

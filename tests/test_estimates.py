@@ -9,7 +9,6 @@ import pytest
 
 import refinr
 from refinr import cli, cpu, estimates, solving
-from refinr.cli import commands
 from refinr.estimates import Estimate
 
 IMAGE = np.random.default_rng(0).integers(0, 256, (12, 10)).astype(np.uint8)
@@ -73,7 +72,7 @@ def test_without_progress_nothing_is_said(monkeypatch):
 
 def test_solving_and_decoding_time_their_first_part(monkeypatch, tmp_path):
     monkeypatch.setattr(solving, "WORTH_TIMING", 1)
-    monkeypatch.setattr(commands, "MANY_TILES", 1)
+    monkeypatch.setattr(estimates, "MANY_TILES", 1)
     heard = _said(monkeypatch)
     refinr.solve(IMAGE, tile=4, progress=True).save(tmp_path / "a.inr")
     assert len(heard) == 1

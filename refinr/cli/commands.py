@@ -15,15 +15,12 @@ from typing import Any
 
 import numpy as np
 
-from refinr import certificates, cpu, estimates, executors, expansion, fitting, solving, summary
+from refinr import certificates, estimates, executors, expansion, fitting, solving, summary
 from refinr.cli import compression, hints, outputs, streams
 from refinr.files import container, signals
 from refinr.files.journal import discard
 from refinr.inr import INR
 from refinr.loading import load
-
-MANY_TILES = 256
-"""Of a file of which the first is decoded for its time, too."""
 
 
 def demo(options: argparse.Namespace) -> int:
@@ -102,9 +99,7 @@ def decode(options: argparse.Namespace) -> int:
     """Write the signal that a file stands for."""
     outputs.claim_signal(options.output, options.input, force=options.force)
     inr = load(options.input, trusted=options.trusted)
-    if len(inr.layout.tiles) > MANY_TILES:
-        times = len(inr.layout.tiles) / cpu.workers()
-        estimates.say(estimates.repeated(lambda: inr.region(inr.layout.tiles[0]), times, 0))
+    estimates.announce_decoding(inr)
     signals.write(options.output, inr.decode(), inr.info)
     outputs.say_left_behind(options.output, inr.info)
     if not inr.lossless:
