@@ -106,6 +106,8 @@ docs/benchmarks
 
 examples/backends/README
 docs/oracle-format
+docs/scoreboard
+docs/homework
 ```
 
 ```{toctree}

@@ -11,7 +11,7 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from examples.backends import array_api, broken, first, jax_backend, numba_backend
+from examples.backends import array_api, broken, first, jax_backend, numba_backend, scoreboard
 from refinr import losses, mlp, oracle
 from refinr.mlp import MLP
 from tests.conftest import BACKENDS
@@ -95,6 +95,21 @@ def test_the_kept_results_are_good():
     assert re.search(r"\n[3-9]\d\d defects, 0 missed\n$", (RESULTS / "defects.txt").read_text())
     assert len(re.findall(r"\d\d+ seeds, \d+ cases, 0 false alarms", (RESULTS / "seeds.txt").read_text())) == 2
     assert re.search(r"\n2\d variants, \d+ cases, 0 false alarms\n$", (RESULTS / "legitimate.txt").read_text())
+
+
+def test_the_scoreboard_is_made_of_the_reports_that_are_kept():
+    assert scoreboard.PAGE.read_text() == scoreboard.page()
+    reports = scoreboard.kept()
+    assert {name for name, _ in reports} == {"numpy", "strict", "cupy", "torch", "jax", "numba", "c"}
+    for (name, dtype), report in reports.items():
+        assert report["ok"], (name, dtype)
+        assert not report["results"]
+        assert report["dtype"] == dtype
+        counted = sum(row["cases"] for family, row in report["families"].items() if family != "all")
+        assert counted == report["families"]["all"]["cases"]
+        assert ("remark" in report) == (oracle.corpus.DIGEST not in report["source"])
+        if "remark" in report:  # of fewer cases than there are now: the page says so
+            assert f"a report of {counted} cases" in scoreboard.PAGE.read_text()
 
 
 # --- the official conventions ----------------------------------------------------------------------------------------

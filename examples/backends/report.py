@@ -10,7 +10,7 @@ import sys
 import time
 from pathlib import Path
 
-from examples.backends import broken, defects, first, jax_backend, legitimate, official, seeds, torch_backend
+from examples.backends import broken, defects, first, legitimate, official, scoreboard, seeds
 from refinr import oracle
 
 RESULTS = Path(__file__).parent / "results"
@@ -39,9 +39,7 @@ def main(arguments):
     failed = keep("defects.txt", defects.main)
     sys.argv = ["legitimate", "1"]
     failed |= keep("legitimate.txt", legitimate.main)
-    for name, backend in (("torch", torch_backend), ("jax", jax_backend)):
-        for dtype in ("float32", "float64", "bfloat16")[: 3 if name == "torch" else 2]:
-            failed |= keep(f"{name}-{dtype}.txt", lambda b=backend, d=dtype: not oracle.check_backend(b, dtype=d))
+    failed |= scoreboard.main([name for name in scoreboard.BACKENDS if name != "cupy"])  # that needs a GPU
     keep("broken.txt", lambda: oracle.check_backend(broken.backend(), ["layers", "mlp.mlp.*"]) and None)  # on purpose
     keep("first.txt", lambda: oracle.check_backend(first) and None)  # wrong on purpose
     keep("official.txt", official.main)

@@ -181,7 +181,7 @@ def oracle(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--json", metavar="FILE", help="the report for programs")
     parser.add_argument("--junit", metavar="FILE", help="the report for continuous integration")
     parser.add_argument("--traceback", action="store_true", help="show where exceptions come from")
-    parser.add_argument("--times", action="store_true", help="show the times of a second call beside refinr's")
+    parser.add_argument("--times", action="store_true", help="show the times of calls beside refinr's")
 
 
 def _seconds(text: str) -> float:

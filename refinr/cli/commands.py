@@ -184,30 +184,29 @@ def oracle(options: argparse.Namespace) -> int:
 
 def _export(options: argparse.Namespace) -> int:
     from refinr import oracle  # many cases: loaded for this verb alone
+    from refinr.oracle import corpus
 
-    oracle.export(options.target, _cases(options, options.families)[0])
+    given, source = _given(options)
+    oracle.export(options.target, corpus.choose(options.families, options.seed, given, source)[0])
     return 0
 
 
-def _cases(options: argparse.Namespace, families: list[str] | None) -> tuple[list[Any], str]:
-    """Cases, and where they are from: those in a folder, those of a seed, else the corpus."""
+def _given(options: argparse.Namespace) -> tuple[Any, str]:
+    """The cases in a folder and its name, or none."""
     from refinr import oracle
 
-    if options.cases:
-        chosen = oracle.select(oracle.load(options.cases), families)
-        return chosen, f"{len(chosen)} cases of {options.cases}"
-    frozen = oracle.frozen(families) if options.seed is None else None
-    seed = options.seed or 0
-    return frozen or (oracle.cases(families, seed=seed), f"cases made here from seed {seed}")
+    return (oracle.load(options.cases), f"cases of {options.cases}") if options.cases else (None, "")
 
 
 def _check(options: argparse.Namespace) -> int:
     from refinr import oracle
 
-    given, source = _cases(options, options.families)
+    given, source = _given(options)
     report = oracle.check_backend(
         options.target,
-        dtype=options.dtype,
+        options.families,
+        options.dtype,
+        seed=options.seed,
         given=given,
         source=source,
         quiet=True,
@@ -224,9 +223,15 @@ def _check(options: argparse.Namespace) -> int:
 def _compare(options: argparse.Namespace) -> int:
     from refinr import oracle
 
-    given, source = _cases(options, None)  # of all of which there may be answers
+    given, source = _given(options)
     report = oracle.compare_answers(
-        options.target, options.families, options.dtype, given=given, source=source, expect=_expected(options)
+        options.target,
+        options.families,
+        options.dtype,
+        seed=options.seed,
+        given=given,
+        source=source,
+        expect=_expected(options),
     )
     return _told(options, report)
 

@@ -16,8 +16,9 @@ from pathlib import Path
 import numpy as np
 
 from refinr.oracle.case import Case, numpy_dtype
+from refinr.oracle.corpus import choose
 from refinr.oracle.expecting import Expectations
-from refinr.oracle.families import cases, select
+from refinr.oracle.families import select
 from refinr.oracle.judging import judged, not_called
 from refinr.oracle.reporting import Report, Result
 
@@ -63,7 +64,7 @@ def compare_answers(
     *,
     given: Iterable[Case] | None = None,
     expect: Expectations | None = None,
-    seed: int = 0,
+    seed: int | None = None,
     source: str = "",
 ) -> Report:
     """Judge what another program answered.
@@ -77,10 +78,10 @@ def compare_answers(
     dtype : {"float64", "float32", "float16", "bfloat16"}
         In which it computed.
     given : cases, optional
-        Those that the program had, from `refinr.oracle.load`; by default they are made here.
+        Those that the program had, from `refinr.oracle.load`.
     expect : Expectations, optional
-    seed : int
-        Of cases that are made here.
+    seed : int, optional
+        As for `refinr.oracle.check_backend`.
     source : str
         Of cases that are given: where they are from, for the heading.
 
@@ -93,14 +94,13 @@ def compare_answers(
     """
     numpy_dtype(dtype)
     expect = expect or Expectations()
-    known = list(cases(seed=seed) if given is None else given)
+    known, source = choose(None, seed, given, source)
     files = {path.name.removesuffix(SUFFIX): path for path in Path(folder).iterdir() if path.suffix == SUFFIX}
     for name in sorted(files.keys() - {case.name for case in known}):
         raise ValueError(f"{files[name]}: there is no case of this name")
     chosen = select(known, families)
     expect.check(chosen)
     results = tuple(_results([expect.loosened(case) for case in chosen], files, dtype))
-    source = f"cases made here from seed {seed}" if given is None else source or f"{len(chosen)} cases given"
     return expect.report(Report(f"answers in {Path(folder).name}", dtype, results, source))
 
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 import importlib
 import sys
 from collections.abc import Callable
+from functools import partial
 from types import FunctionType
 from typing import Any
 
@@ -17,14 +18,6 @@ from refinr.tables import look_up
 
 Take = Callable[[np.ndarray], Any]
 """From a NumPy array to what a backend is given."""
-
-ARRAYS = {
-    "numpy": "numpy:asarray",
-    "torch": "torch:asarray",
-    "jax": "jax.numpy:asarray",
-    "cupy": "cupy:asarray",
-}
-"""Array libraries, and what makes their arrays of NumPy's: ``module:function``."""
 
 
 def find_backend(path: str) -> Any:
@@ -68,6 +61,9 @@ def name_of(backend: Any) -> str:
     return str(getattr(backend, "__name__", type(backend).__name__))
 
 
+# --- arrays ----------------------------------------------------------------------------------------------------------
+
+
 def taking(take: str | Take | None) -> Take:
     """What turns NumPy arrays into those that a backend wants: by the name of a library, or a function of one's own.
 
@@ -85,8 +81,31 @@ def taking(take: str | Take | None) -> Take:
         return np.asarray
     if not isinstance(take, str):
         return take
-    module, _, function = look_up(ARRAYS, take, "take").partition(":")
+    module, convert = look_up(ARRAYS, take, "take")
     try:
-        return getattr(importlib.import_module(module), function)
+        library = importlib.import_module(module)
     except ImportError as error:
         raise ValueError(f"take: cannot import {module}: {error}") from None
+    return partial(convert, library)
+
+
+def _asarray(library: Any, array: np.ndarray) -> Any:
+    return library.asarray(array)
+
+
+def _tensor(torch: Any, array: np.ndarray) -> Any:
+    """A tensor of PyTorch, which has no strides below zero, warns of arrays that are read-only, and knows bfloat16."""
+    if not array.flags.writeable or any(stride < 0 for stride in array.strides):
+        array = array.copy()
+    if array.dtype.name == "bfloat16":
+        return torch.asarray(array.view(np.int16)).view(torch.bfloat16)
+    return torch.asarray(array)
+
+
+ARRAYS: dict[str, tuple[str, Callable[[Any, np.ndarray], Any]]] = {
+    "numpy": ("numpy", _asarray),
+    "torch": ("torch", _tensor),
+    "jax": ("jax.numpy", _asarray),
+    "cupy": ("cupy", _asarray),
+}
+"""Array libraries: the module, and what makes its arrays of NumPy's."""

@@ -20,8 +20,9 @@ from refinr.oracle.backends import Take, find_backend, name_of, taking
 from refinr.oracle.calling import Session
 from refinr.oracle.case import Case, numpy_dtype
 from refinr.oracle.compare import judge
+from refinr.oracle.corpus import choose
 from refinr.oracle.expecting import Expectations
-from refinr.oracle.families import cases, matches, select
+from refinr.oracle.families import matches
 from refinr.oracle.isolation import Isolated
 from refinr.oracle.judging import context
 from refinr.oracle.reporting import FAILED, Report, Result
@@ -34,7 +35,7 @@ def check_backend(
     families: str | Iterable[str] | None = None,
     dtype: str = "float32",
     *,
-    seed: int = 0,
+    seed: int | None = None,
     given: Iterable[Case] | None = None,
     quiet: bool = False,
     expect: Expectations | None = None,
@@ -55,10 +56,10 @@ def check_backend(
     families : str or several, optional
         As for `cases`.
     dtype : {"float64", "float32", "float16", "bfloat16"}
-    seed : int
-        Of the cases' numbers.
+    seed : int, optional
+        Of the cases' numbers.  By default they are those of the frozen corpus, where it is found, else of seed 0.
     given : cases, optional
-        Take these, from `load`, instead of making them.
+        Take these, from `load` or `make`.
     quiet : bool
         Print nothing.
     expect : Expectations, optional
@@ -97,10 +98,9 @@ def check_backend(
     """
     numpy_dtype(dtype)
     expect = expect or Expectations()
-    chosen = cases(families, seed=seed) if given is None else select(given, families)
+    chosen, source = choose(families, seed, given, source)
     expect.check(chosen)
     asked = [expect.loosened(case) for case in chosen]
-    source = f"cases made here from seed {seed}" if given is None else source or f"{len(chosen)} cases given"
     if isolate:
         if not isinstance(backend, str):
             raise ValueError(f"backend: expected the name of one to be isolated, got {name_of(backend)}")
@@ -174,6 +174,7 @@ def assert_matches(got: Mapping[str, Any], expected: Mapping[str, np.ndarray], c
 
     Examples
     --------
+    >>> from refinr.oracle.families import cases
     >>> case = cases("losses.mse.1x1")[0]
     >>> assert_matches(case.expected("float32"), case.expected("float32"), case)
     """
@@ -190,7 +191,9 @@ def assert_matches(got: Mapping[str, Any], expected: Mapping[str, np.ndarray], c
     assert difference is None, "\n  ".join([difference.text, *context(case, got, difference.tensor, dtype)])
 
 
-def parametrize_cases(families: str | Iterable[str], *, xfail: Mapping[str, str] | None = None, seed: int = 0) -> Any:
+def parametrize_cases(
+    families: str | Iterable[str], *, xfail: Mapping[str, str] | None = None, seed: int | None = None
+) -> Any:
     """A pytest decorator: one test a case, given as ``case``.
 
     Parameters
@@ -199,7 +202,8 @@ def parametrize_cases(families: str | Iterable[str], *, xfail: Mapping[str, str]
         As for `cases`.
     xfail : dict, optional
         Names or patterns of cases that are known to fail, and why; one that passes is then an error.
-    seed : int
+    seed : int, optional
+        As for `check_backend`.
 
     Examples
     --------
@@ -210,7 +214,7 @@ def parametrize_cases(families: str | Iterable[str], *, xfail: Mapping[str, str]
     import pytest
 
     known = dict(xfail or {})
-    chosen = cases(families, seed=seed)
+    chosen, _ = choose(families, seed)
     for pattern in known:
         if not any(matches(case, pattern) for case in chosen):
             raise ValueError(f"xfail: {pattern!r} matches no case of {families!r}")

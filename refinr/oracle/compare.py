@@ -38,7 +38,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from refinr.oracle.case import BITS, EPS, TINY, TRAJECTORY, Case, Output, cast
+from refinr.oracle.case import BITS, EPS, TINY, TRAJECTORY, Case, Output, cast, numpy_dtype
 
 FACTOR = 8.0
 
@@ -121,11 +121,17 @@ def _first(case: Case, returned: list[str], found: dict[str, list[str]]) -> Diff
 def as_numpy(value: Any) -> np.ndarray:
     """An array of any library, wherever it is, as a NumPy array: by ``__array__``, or by DLPack from a device.
 
+    Tensors of PyTorch may belong to a graph of gradients, and be of bfloat16.
+
     Examples
     --------
     >>> as_numpy(1.5)
     array(1.5)
     """
+    if getattr(value, "requires_grad", False):
+        value = value.detach()
+    if str(getattr(value, "dtype", "")) == "torch.bfloat16":  # NumPy has no such dtype, nor has DLPack to NumPy
+        return as_numpy(value.view(sys.modules["torch"].int16)).view(numpy_dtype("bfloat16"))
     try:
         return np.asarray(value)
     except (TypeError, ValueError, RuntimeError):

@@ -1,7 +1,7 @@
 """The frozen corpus: cases in one file with a digest, the same numbers on every machine and in every version.
 
-With this you can have the corpus's cases (`frozen`; `find` says where the file is), write one (`freeze`), and compare
-the cases that are made today with it (`changes`).
+With this you can have the corpus's cases (`frozen`; `find` says where the file is), take them unless others are asked
+for (`choose`), write them (`freeze`), and compare the cases that are made today with them (`changes`).
 
 What is drawn from a seed is the same everywhere.  What is computed from it is not: other vector instructions round
 otherwise, networks trained with them are other networks, and so are the files that hold them.  So cases are made once,
@@ -14,6 +14,7 @@ no part of the installed package, which knows its digest.
 
 from __future__ import annotations
 
+import functools
 import hashlib
 import json
 import os
@@ -66,6 +67,30 @@ def digest(path: str | Path) -> str:
     return hashlib.sha256(Path(path).read_bytes()).hexdigest()
 
 
+def choose(
+    families: str | Iterable[str] | None,
+    seed: int | None = None,
+    given: Iterable[Case] | None = None,
+    source: str = "",
+) -> tuple[list[Case], str]:
+    """Cases to check, and where they are from, in words: those given, those of a seed, else the corpus, else of seed 0.
+
+    Parameters
+    ----------
+    families : str or several, optional
+        As for `refinr.oracle.cases`.
+    seed : int, optional
+    given : cases, optional
+    source : str
+        Of cases that are given.
+    """
+    if given is not None:
+        chosen = select(given, families)
+        return chosen, source or f"{len(chosen)} cases given"
+    found = frozen(families) if seed is None else None
+    return found or (cases(families, seed=seed or 0), f"cases made here from seed {seed or 0}")
+
+
 def frozen(families: str | Iterable[str] | None = None) -> tuple[list[Case], str] | None:
     """The corpus's cases and where they are from, in words; families that are newer than it are made; None without it.
 
@@ -77,13 +102,18 @@ def frozen(families: str | Iterable[str] | None = None) -> tuple[list[Case], str
     path = find()
     if path is None:
         return None
-    kept = load(path)
+    kept = _kept(path)
     newer = FAMILIES.keys() - {case.family for case in kept}
     made = [case for family in FAMILIES if family in newer for case in cases(family)]
     chosen = select([*kept, *made], families)
     source = f"corpus version {VERSION}, SHA-256 {DIGEST}"
     count = sum(case.family in newer for case in chosen)
     return chosen, source + (f", and {count} newer cases made here from seed 0" if count else "")
+
+
+@functools.lru_cache(maxsize=1)
+def _kept(path: Path) -> tuple[Case, ...]:
+    return load(path)
 
 
 # --- made once -------------------------------------------------------------------------------------------------------

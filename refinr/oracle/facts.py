@@ -10,6 +10,7 @@ import operator
 import re
 from collections.abc import Callable, Iterable, Iterator
 from functools import partial
+from itertools import combinations
 from typing import Any
 
 import numpy as np
@@ -56,8 +57,12 @@ def _letters(text: str) -> dict[str, list[tuple[str, ...]]]:
     return found
 
 
+SEVERAL = 3
+"""So many failures at least, where two facts together are to tell them apart: of fewer, some pair always does."""
+
+
 def told_apart(failed: Iterable[Facts], passed: Iterable[Facts]) -> str:
-    """A fact that holds for all that failed and for none that passed; empty if there is none.
+    """A fact, or two, that hold for all that failed and for none that passed; empty if there is none.
 
     Examples
     --------
@@ -65,13 +70,20 @@ def told_apart(failed: Iterable[Facts], passed: Iterable[Facts]) -> str:
     'E = 1'
     """
     failed = list(failed)
-    passed = list(passed)
+    passed = [one for one in passed if not _is_empty(one)]  # of no samples, nothing can be wrong
     keys = [key for key in failed[0] if all(key in one for one in failed)]
-    for test in (_value, _size, _tail):
+    found = {}  # by text: of which that passed it holds as well
+    for tests in (_value, _size, _tail):
         for key in keys:
-            for text, holds in test(key, failed[0][key]):
-                if all(holds(one[key]) for one in failed) and not any(key in one and holds(one[key]) for one in passed):
-                    return text
+            for text, holds in tests(key, failed[0][key]):
+                if all(holds(one[key]) for one in failed):
+                    found[text] = {i for i, one in enumerate(passed) if key in one and holds(one[key])}
+                    if not found[text]:
+                        return text
+    simple = {text: which for text, which in found.items() if text.endswith(" > 1") or " = " in text}
+    for (one, these), (other, those) in combinations(simple.items(), 2):
+        if len(failed) >= SEVERAL and not these & those:
+            return f"{one} and {other}"
     return ""
 
 
@@ -94,14 +106,24 @@ def _size(key: str, value: Any) -> Iterator[Test]:
         yield f"{key} >= {step}", partial(_compares, operator.ge, step)
         yield f"{key} > {step}", partial(_compares, operator.gt, step)
         yield f"{key} < {step}", partial(_compares, operator.lt, step)
-        yield f"{key} not a multiple of {step}", partial(_compares, operator.mod, step)
+        if _is_letter(key):
+            yield f"{key} not a multiple of {step}", partial(_compares, operator.mod, step)
 
 
 def _tail(key: str, value: Any) -> Iterator[Test]:
     """More than one block, and the last one not full: where loops over blocks go wrong."""
-    if _is_number(value):
+    if _is_number(value) and _is_letter(key):
         for step in STEPS:
             yield f"{key} > {step} and no multiple of it", partial(_has_a_tail, step)
+
+
+def _is_letter(key: str) -> bool:
+    """A size, over which loops run, and no option."""
+    return len(key) == 1 and key.isupper()
+
+
+def _is_empty(one: Facts) -> bool:
+    return any(value == 0 for key, value in one.items() if _is_letter(key))
 
 
 def _has_a_tail(step: int, value: Any) -> bool:

@@ -44,6 +44,8 @@ def make(
     name : str
         "family.operation.variant".
     arrays : dict of arrays
+        Floats in the narrowest dtype that is to be asked for: numbers of float64 are seldom numbers of float32, and
+        where they are not, the case says nothing in float32.
     rng : Generator, optional
         For operations whose bounds are measured.
     errors : callable, optional
@@ -59,6 +61,8 @@ def make(
     """
     operation = name.split(".")[1]
     row = OPERATIONS[operation]
+    if not row.fixed:
+        arrays = {key: _widened(array) for key, array in arrays.items()}
     values = {key: np.asarray(value) for key, value in row.call(**arrays, **options).items()}
     question = Question(row.call, arrays, options, values, rng)
     usual = Rounding()
@@ -73,6 +77,12 @@ def make(
     }
     fits = [dtype for dtype in asked if any(dtype in output.dtypes for output in outputs.values())]
     return Case(name, operation, arrays, options, outputs, tuple(fits))
+
+
+def _widened(array: np.ndarray) -> np.ndarray:
+    """Floats as float64, which holds the numbers of all narrower dtypes."""
+    narrow = array.dtype.name in EPS
+    return array.astype(np.float64) if narrow and array.dtype != np.float64 else array
 
 
 def until_clear(draw: Callable[[], Case], dtype: str = "float32") -> Case:

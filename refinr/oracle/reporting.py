@@ -7,7 +7,6 @@ With this you can keep results (`Result`), and put them together (`Report`): ``s
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Any, NamedTuple
 from xml.sax.saxutils import quoteattr
@@ -40,7 +39,7 @@ class Result(NamedTuple):
 
 
 class Times(NamedTuple):
-    """Seconds of a second call, the backend's and the reference's."""
+    """Seconds of the shortest of some calls, the backend's and the reference's."""
 
     case: str
     backend: float
@@ -112,7 +111,7 @@ class Report:
         if self.demands:
             lines += ["", *(f"required: {line}" for line in self.demands)]
         if self.timed and self.times:
-            lines += ["", f"{'a second call':20}  {'backend':>10}  {'refinr':>10}  case"]
+            lines += ["", f"{'shortest call':20}  {'backend':>10}  {'refinr':>10}  case"]
             lines += [
                 f"{name:20}  {1e3 * t.backend:7.2f} ms  {1e3 * t.reference:7.2f} ms  {t.case}"
                 for name, t in self.times.items()
@@ -137,13 +136,32 @@ class Report:
                 found.setdefault(result.operation, []).append(result)
         return found
 
-    def _table(self) -> list[str]:
-        families: dict[str, list[Result]] = {}
+    def families(self) -> dict[str, dict[str, Any]]:
+        """By family, and for "all" of them: numbers of cases, also by state, tensors left out, the largest share.
+
+        Examples
+        --------
+        >>> Report("mine", "float32", (Result("a.b.c", "b", "passed", share=0.5),)).families()["a"]["share"]
+        0.5
+        """
+        found: dict[str, list[Result]] = {}
         for result in self.results:
-            families.setdefault(result.case.partition(".")[0], []).append(result)
+            found.setdefault(result.case.partition(".")[0], []).append(result)
+        return {family: self._counts(results) for family, results in [*found.items(), ("all", list(self.results))]}
+
+    def _counts(self, results: list[Result]) -> dict[str, Any]:
         states = [*STATES, *([KNOWN] if self.count(KNOWN) else [])]
-        rows: list[tuple[str, ...]] = [("family", "cases", *states, "tensors left out", "error / bound")]
-        rows += [_row(family, found, states) for family, found in [*families.items(), ("all", list(self.results))]]
+        counts: dict[str, Any] = {"cases": len(results)}
+        counts |= {state: sum(result.state == state for result in results) for state in states}
+        counts["tensors left out"] = sum(len(result.left_out) for result in results)
+        counts["share"] = max((r.share for r in results if r.state in ("passed", "differ")), default=0.0)
+        return counts
+
+    def _table(self) -> list[str]:
+        families = self.families()
+        names = [name for name in families["all"] if name != "share"]
+        rows = [("family", *names, "error / bound")]
+        rows += [(name, *(str(row[key]) for key in names), f"{row['share']:.2g}") for name, row in families.items()]
         widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
         return [
             "  ".join([row[0].ljust(widths[0]), *(c.rjust(w) for c, w in zip(row[1:], widths[1:], strict=True))])
@@ -153,12 +171,13 @@ class Report:
     # --- for programs ---
 
     def to_json(self) -> str:
-        """The report as a JSON object: heading, and a list of results."""
+        """The report as a JSON object: heading, the table by family, and a list of results."""
         times = {name: t._asdict() for name, t in (self.times or {}).items()}
         head: dict[str, Any] = {"backend": self.backend, "dtype": self.dtype, "refinr": __version__, "ok": self.ok}
         head |= {"source": self.source, "demands": self.demands, "loosened": self.loosened, "times": times}
-        results = [r._asdict() | {"share": r.share if r.share < float("inf") else None} for r in self.results]
-        return json.dumps(head | {"results": results}, indent=1) + "\n"
+        families = {name: row | {"share": _number(row["share"])} for name, row in self.families().items()}
+        results = [r._asdict() | {"share": _number(r.share)} for r in self.results]
+        return json.dumps(head | {"families": families, "results": results}, indent=1) + "\n"
 
     def to_junit(self) -> str:
         """The report as JUnit's XML, which continuous integration shows case by case."""
@@ -180,8 +199,6 @@ class Report:
         return "\n".join([*lines, "</testsuite>"]) + "\n"
 
 
-def _row(family: str, results: list[Result], states: Iterable[str]) -> tuple[str, ...]:
-    counts = [sum(result.state == state for result in results) for state in states]
-    left_out = sum(len(result.left_out) for result in results)
-    share = max((result.share for result in results if result.state in ("passed", "differ")), default=0.0)
-    return (family, str(len(results)), *map(str, counts), str(left_out), f"{share:.2g}")
+def _number(share: float) -> float | None:
+    """JSON has no infinity."""
+    return share if share < float("inf") else None

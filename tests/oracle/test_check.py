@@ -18,6 +18,7 @@ from refinr import oracle
 from refinr.cli import main
 from refinr.oracle import operations
 from refinr.oracle.expecting import Expectations, Wider
+from refinr.oracle.facts import told_apart
 from refinr.oracle.families import FAMILIES
 from refinr.oracle.making import make
 
@@ -357,6 +358,14 @@ def test_a_block_that_is_not_full_is_told_apart():
     text = str(_check(SimpleNamespace(linear=in_blocks), "layers"))
     assert ", all with N > 8 and no multiple of it; passes in " in text
     assert text.split("no multiple of it; passes in ")[1].split("\n")[0].endswith(", none with that")
+
+
+def test_two_facts_tell_apart_what_one_does_not_unless_there_are_few():
+    passed = [{"E": e, "I": i} for e in (1, 2, 3) for i in (1, 2, 3)]
+    failed = [one for one in passed if one["E"] > 1 and one["I"] == 1]
+    rest = [one for one in passed if one not in failed]
+    assert told_apart([*failed, {"E": 9, "I": 1}], rest) == "I = 1 and E > 1"
+    assert told_apart(failed, rest) == ""
 
 
 def test_an_operation_that_exits_has_failed():

@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+import sys
+from types import SimpleNamespace
+
 import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from refinr.oracle.backends import taking
 from refinr.oracle.case import CLASSES, EPS, TINY, Case, Output, numpy_dtype
-from refinr.oracle.compare import compare, judge, tolerance
+from refinr.oracle.compare import as_numpy, compare, judge, tolerance
 
 DTYPES = pytest.mark.parametrize("dtype", EPS)
 
@@ -170,3 +174,75 @@ def test_tensors_left_out_are_no_difference_but_unknown_names_are():
     assert (
         str(difference) == "family.operation.variant: returned 'dW0', which is none of its tensors: z0, h1, loss, dw0"
     )
+
+
+# --- arrays of other libraries ---------------------------------------------------------------------------------------
+
+
+class Tensor:
+    """What matters of a PyTorch tensor."""
+
+    def __init__(self, bits, dtype="torch.float32", requires_grad=False):
+        self.bits = bits
+        self.dtype = dtype
+        self.requires_grad = requires_grad
+
+    def detach(self):
+        return Tensor(self.bits, self.dtype)
+
+    def view(self, dtype):
+        return Tensor(self.bits, dtype)
+
+    def __array__(self, dtype=None, copy=None):
+        if self.requires_grad or self.dtype == "torch.bfloat16":
+            raise RuntimeError("cannot become an array")
+        return self.bits.view(np.int16) if self.dtype == "torch.int16" else self.bits
+
+
+@pytest.fixture
+def torch(monkeypatch):
+    def asarray(array):
+        assert array.flags.writeable
+        assert all(stride >= 0 for stride in array.strides)
+        return Tensor(array, f"torch.{array.dtype}")
+
+    library = SimpleNamespace(asarray=asarray, int16="torch.int16", bfloat16="torch.bfloat16")
+    monkeypatch.setitem(sys.modules, "torch", library)
+    return library
+
+
+@pytest.mark.parametrize("dtype", ["float32", "bfloat16"])
+def test_tensors_are_taken_with_their_gradients_and_in_bfloat16(torch, dtype):
+    numbers = np.array([[1.0, -2.5], [0.0, 3.0]]).astype(numpy_dtype(dtype))
+    for array in (numbers, np.flip(numbers), np.asfortranarray(numbers)):
+        array.flags.writeable = False
+        tensor = taking("torch")(array)
+        assert tensor.dtype == f"torch.{dtype}"
+        tensor.requires_grad = True
+        back = as_numpy(tensor)
+        assert back.dtype == numbers.dtype
+        assert back.tobytes() == array.tobytes()
+
+
+def test_libraries_are_known_by_name_and_functions_are_taken_as_they_are():
+    import jax
+
+    assert isinstance(taking("jax")(np.ones(2, "float32")), jax.Array)
+    assert taking(list) is list
+    assert taking(None) is np.asarray
+    with pytest.raises(ValueError, match="take: unknown name 'tinygrad'; known are numpy, torch, jax, cupy"):
+        taking("tinygrad")
+
+
+def test_arrays_that_are_elsewhere_come_by_dlpack():
+    class Elsewhere:
+        def __array__(self, dtype=None, copy=None):
+            raise TypeError("not on this device")
+
+        def __dlpack_device__(self):
+            return (1, 0)
+
+        def __dlpack__(self, **options):
+            return np.arange(3.0).__dlpack__()
+
+    assert as_numpy(Elsewhere()).tolist() == [0.0, 1.0, 2.0]

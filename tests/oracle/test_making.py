@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from refinr import oracle
 from refinr.oracle.bounds import known
-from refinr.oracle.case import BOUNDED, DTYPES, cast
+from refinr.oracle.case import BOUNDED, DTYPES, EPS, cast
 from refinr.oracle.compare import tolerance
 from refinr.oracle.making import make, short
 
@@ -79,3 +79,13 @@ def test_a_short_number_is_near_and_exact_in_every_dtype(value):
     assert abs(rounded - value) <= 2.0**-8 * abs(value) + 2.0**-25
     for dtype in DTYPES:
         assert cast(np.asarray(rounded), dtype).astype(float) == rounded
+
+
+def test_floats_of_any_precision_become_cases_that_start_from_the_same_numbers():
+    z = np.linspace(-1.0, 1.0, 50)
+    for dtype, offered in (("float64", {"float64"}), ("float32", {"float64", "float32"}), ("float16", set(EPS))):
+        case = make("mine.relu.50", {"z": z.astype(dtype), "dy": np.ones(50)})
+        assert case.arrays["z"].dtype == np.float64
+        assert set(case.dtypes) - {"bfloat16"} == offered - {"bfloat16"}
+    samples = make("mine.to_codes.5", {"samples": np.ones(5, "float32")})
+    assert samples.arrays["samples"].dtype == np.float32

@@ -13,7 +13,7 @@ import numpy as np
 import pytest
 
 from refinr import oracle
-from refinr.oracle import operations, vectors
+from refinr.oracle import corpus, operations, vectors
 from refinr.oracle.case import BITS, CLASSES
 from refinr.oracle.families import FAMILIES
 from tests.helpers import assert_equal_exact
@@ -55,15 +55,15 @@ def test_a_backend_can_be_checked_against_files(folder):
 
 
 def test_the_files_are_small_and_the_wheel_has_none_of_them(folder, tmp_path):
-    assert sum(path.stat().st_size for path in folder.iterdir()) < 13_000 * len(
-        oracle.cases()
-    )  # the frozen corpus: 8 MB
+    assert sum(path.stat().st_size for path in folder.iterdir()) < 13_000 * len(oracle.cases())
     with zipfile.ZipFile(tmp_path / "like.whl", "w", zipfile.ZIP_DEFLATED) as wheel:
         for path in (ROOT / "refinr").rglob("*"):
             if path.is_file() and path.suffix != ".pyc":
                 assert path.suffix == ".py" or path.name == "py.typed"
                 wheel.write(path, path.relative_to(ROOT))
-    assert (tmp_path / "like.whl").stat().st_size < 400_000  # of modules alone
+    frozen = (ROOT / "corpus" / corpus.NAME).stat().st_size
+    assert frozen < 8_000_000
+    assert (tmp_path / "like.whl").stat().st_size < frozen / 8  # of modules alone
 
 
 def test_the_manifest_names_format_version_classes_and_checksums(folder):
