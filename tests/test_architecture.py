@@ -60,7 +60,7 @@ FLOORS = {
             "oracle.check",
             "oracle",
             "__init__",
-            "cli.commands",
+            "cli.commands cli.checking",
             "cli.arguments",
             "cli.verbs",
             "cli.parser",

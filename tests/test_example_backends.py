@@ -11,7 +11,7 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from examples.backends import array_api, broken, first, jax_backend, numba_backend, scoreboard
+from examples.backends import array_api, broken, first, jax_backend, numba_backend, scoreboard, seeds
 from refinr import losses, mlp, oracle
 from refinr.mlp import MLP
 from tests.conftest import BACKENDS
@@ -110,6 +110,25 @@ def test_the_scoreboard_is_made_of_the_reports_that_are_kept():
         assert ("remark" in report) == (oracle.corpus.DIGEST not in report["source"])
         if "remark" in report:  # of fewer cases than there are now: the page says so
             assert f"a report of {counted} cases" in scoreboard.PAGE.read_text()
+
+
+COUNTED = 200
+WHOLE = {"coords", "encodings", "activations", "layers", "losses", "ternary"}
+"""Families that have been counted to the end; cases of others take longer to make."""
+
+
+def test_no_seed_gives_a_false_alarm():
+    found = seeds.kept()
+    chosen, _ = oracle.frozen()
+    families = {case.family for case in oracle.load(oracle.corpus.find())}
+    assert set(found) >= families
+    for family, row in found.items():
+        cases = [case for case in chosen if case.family == family]
+        assert (row["cases"], row["digest"]) == (len(cases), seeds.digest(cases)), f"{family} has other cases"
+        assert 10 <= row["seeds"] <= COUNTED
+        assert all(row[dtype][1] == 0 for dtype in seeds.DTYPES)
+        assert row["float32"][2] <= 0.25
+    assert {family for family, row in found.items() if row["seeds"] == COUNTED} >= WHOLE
 
 
 # --- the official conventions ----------------------------------------------------------------------------------------

@@ -143,7 +143,7 @@ def page():
     reports = kept()
     current = {report["source"] for report in reports.values() if "remark" not in report}
     stars = "".join(
-        f"\\* {BACKENDS[name].title}, {dtype}: {report['remark']}\n"
+        f"- \\* {BACKENDS[name].title}, {dtype}: {report['remark']}\n"
         for (name, dtype), report in reports.items()
         if "remark" in report
     )

@@ -21,9 +21,9 @@ AT_ONCE = 25
 """So many seeds of a family are counted, and kept, before the next.  A run that ends early goes on from there."""
 
 
-def digest(family):
+def digest(cases):
     """Of the names of a family's cases."""
-    return hashlib.sha256("\n".join(case.name for case in generate(family)).encode()).hexdigest()[:16]
+    return hashlib.sha256("\n".join(case.name for case in cases).encode()).hexdigest()[:16]
 
 
 def alarms(family, seeds):
@@ -51,8 +51,9 @@ def count(seeds, families=()):
     """Do what has not been done, and keep it."""
     for family in families or FAMILIES:
         done = kept().get(family, {})
-        if done.get("digest") != digest(family):
-            done = {"seeds": 0, "cases": len(generate(family)), "digest": digest(family)}
+        cases = generate(family)
+        if done.get("digest") != digest(cases):
+            done = {"seeds": 0, "cases": len(cases), "digest": digest(cases)}
         while done["seeds"] < seeds:
             following = range(done["seeds"], min(done["seeds"] + AT_ONCE, seeds))
             found = alarms(family, following)
@@ -75,12 +76,13 @@ def show():
             f"  {sum(wrong):12}  {max(largest):13.2g}"
         )
         bad |= sum(wrong) > 0 or largest[0] > 0.25
-    fewest = min(row["seeds"] for row in found.values())
+    counts = sorted({row["seeds"] for row in found.values()})
+    seeds = " to ".join(str(count) for count in dict.fromkeys((counts[0], counts[-1])))
     print()
     for dtype in DTYPES:
         cases, wrong, largest = zip(*(row[dtype] for row in found.values()), strict=True)
         print(
-            f"{dtype}: {fewest} seeds, {sum(cases)} cases, {sum(wrong)} false alarms,"
+            f"{dtype}: {seeds} seeds, {sum(cases)} cases, {sum(wrong)} false alarms,"
             f" largest error / bound {max(largest):.2g}"
         )
     return int(bad)

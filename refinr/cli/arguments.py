@@ -9,7 +9,7 @@ import argparse
 from pathlib import Path
 
 from refinr import activations, decompositions, encodings, executors, losses, mlp, optim, planning, solving
-from refinr.cli import commands
+from refinr.cli import checking, commands
 from refinr.codec.header import MODELS
 from refinr.codec.verbs import EFFORTS
 from refinr.files import signals, storing
@@ -155,7 +155,7 @@ def info(parser: argparse.ArgumentParser) -> None:
 def oracle(parser: argparse.ArgumentParser) -> None:
     """``check MODULE``, ``export FOLDER`` or ``compare FOLDER``."""
     text = "check MODULE[:OBJECT]; export the cases to FOLDER; or compare answers that another program wrote to FOLDER"
-    parser.add_argument("what", choices=list(commands.ORACLE), help=text)
+    parser.add_argument("what", choices=list(checking.ORACLE), help=text)
     parser.add_argument("target", metavar="MODULE[:OBJECT] | FOLDER")
     parser.add_argument(
         "--families", type=lambda text: text.split(","), help="layers,mlp or patterns: 'mlp.mlp.siren*'"

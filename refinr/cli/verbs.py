@@ -6,7 +6,7 @@ import argparse
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from refinr.cli import arguments, commands, compression, viewing
+from refinr.cli import arguments, checking, commands, compression, viewing
 
 
 @dataclass(frozen=True)
@@ -94,7 +94,7 @@ VERBS: dict[str, Verb] = {
             "oracle",
             "Check somebody else's backend against the reference, or export the cases.",
             arguments.oracle,
-            commands.oracle,
+            checking.oracle,
         ),
     ]
 }

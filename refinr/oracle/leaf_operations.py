@@ -10,7 +10,7 @@ What holds for all of them (dtypes, shapes, order, arguments) stands in `refinr.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
 from refinr import activations, coords, layers, losses, ternary
@@ -559,6 +559,11 @@ def integer_linear(x: Array, w: Array, dy: Array, bits: int) -> Tensors:
 # --- losses ----------------------------------------------------------------------------------------------------------
 
 
+def _loss(function: Callable[[Array, Array], tuple[Array, Array]], z: Array, targets: Array) -> Tensors:
+    loss, dz = function(z, targets)
+    return {"loss": loss, "dz": dz}
+
+
 def bce_with_logits(z: Array, targets: Array) -> Tensors:
     """``loss = mean(max(z, 0) - z t + log(1 + exp(-|z|)))``, ``dz = (sigmoid(z) - t) / (N O)``.
 
@@ -583,8 +588,7 @@ def bce_with_logits(z: Array, targets: Array) -> Tensors:
     >>> bce_with_logits(np.array([[0.0]]), np.array([[1.0]]))["dz"].tolist()
     [[-0.5]]
     """
-    loss, dz = losses.bce_with_logits(z, targets)
-    return {"loss": loss, "dz": dz}
+    return _loss(losses.bce_with_logits, z, targets)
 
 
 def mse(z: Array, targets: Array) -> Tensors:
@@ -606,8 +610,7 @@ def mse(z: Array, targets: Array) -> Tensors:
     >>> mse(np.array([[3.0]]), np.array([[1.0]]))["dz"].tolist()
     [[4.0]]
     """
-    loss, dz = losses.mse(z, targets)
-    return {"loss": loss, "dz": dz}
+    return _loss(losses.mse, z, targets)
 
 
 def mae(z: Array, targets: Array) -> Tensors:
@@ -629,5 +632,4 @@ def mae(z: Array, targets: Array) -> Tensors:
     >>> mae(np.array([[3.0], [1.0]]), np.array([[1.0], [1.0]]))["dz"].tolist()
     [[0.5], [0.0]]
     """
-    loss, dz = losses.mae(z, targets)
-    return {"loss": loss, "dz": dz}
+    return _loss(losses.mae, z, targets)
