@@ -128,7 +128,8 @@ def duration(runs: list[dict[str, Any]]) -> str:
     others = foreign / max(spent, 1.0)  # a mean over time; runs of less than a second tell nothing
     cores = " or ".join(sorted({about["machine"]["cores"] for about in runs}))
     shared = f", of which others kept {others:.1f} busy" if others >= _BUSY else ""
-    return f"{spent / 60:.1f} minutes on {cores} cores{shared}"
+    own = sum(about["processor seconds"] for about in runs)
+    return f"{spent / 60:.1f} minutes on {cores} cores{shared}, and {own / 60:.1f} minutes of processor time"
 
 
 def _cell(text: str) -> str:

@@ -25,12 +25,12 @@ EM = 0.53
 """Mean width of a letter in font sizes."""
 
 TITLE = "Lossless implicit neural representation by bit planes: what can be reproduced on two cores"
-SCOPE = """Han et al., "Towards Lossless Implicit Neural Representation via Bit Plane Decomposition" (CVPR 2025, arXiv
-2502.21001), say that a network which learns the bits of a signal, and not its values, represents it without any
-error; that networks on values do not; and why. This report tries each claim again with an independent
-implementation, refinr, in NumPy with gradients by hand. Images and networks are small (24 to 64 pixels a side,
-widths of 16 to 96), so that every number here can be computed again in minutes on two cores; what only large
-ones can show is said to be untried."""
+SCOPE = """Han et al., "Towards Lossless Implicit Neural Representation via Bit Plane Decomposition" (CVPR 2025,
+arXiv 2502.21001), say that a network which learns the bits of a signal, and not its values, represents it
+without any error; that networks on values do not; and why. This report tries each claim again with an
+independent implementation, refinr, in NumPy with gradients by hand. Images and networks are small (mostly
+24 to 32 pixels a side), so that every number here can be computed again in minutes on two cores; what
+only large ones can show is said to be untried."""
 DONE = """Every figure and table is one module: settings, a function that computes data, a function that draws them, and
 claims with a stated rule that turns data into a verdict: holds, partly, does not hold. Methods that are
 compared each have a step size of their own: a sweep in factors of the square root of ten goes on until the best
@@ -38,16 +38,17 @@ lies inside, in steps to zero wrong bits, then in wrong bits; it has a seed of i
 reported have others. Steps stand beside work (multiply-adds of training) and processor seconds. Data files
 carry the hash of the code that computed them, seed, machine, versions and time; the gallery and this report are
 made from them alone."""
-EASY = """Bits are easy: one small network a plane with its first layer at half the Nyquist frequency is exact after
-tens of steps on every signal tried, 32-bit floats included, and results hardly depend on seeds or step sizes. The
-arithmetic of the paper (bytes of its ternary networks, bounds, PSNR of bit-depth expansion) can be checked to
-the last digit from shapes alone."""
-HARD = """The baselines are what needs care: at their authors' step sizes, found for larger images, some leave a quarter
-of the bits wrong on small ones; at their own most become exact. Comparisons in iterations favour networks that
-see every sample once a bit; in multiply-adds the order often changes. The paper's data sets and its sizes need
-a GPU and are not ours to ship, so claims about 256 x 256 pixels rest on frequencies measured in units of the
-sampling, not on the size itself. Of the baselines of Table 2 the paper does not say how bits and tables are
-combined; ours is one choice."""
+EASY = """Bits are easy: one small network a plane with its first layer at half the Nyquist frequency is exact on
+every image and sound of the comparisons, 32-bit floats included, with every seed, after some tens of
+steps, a hundred or so for sound. The arithmetic of the paper (bytes of its ternary networks, bounds, PSNR
+of bit-depth expansion) can be checked to the last digit from shapes alone."""
+HARD = """The baselines are what needs care: which of them becomes exact depends on step size, seed and the number
+of steps. At step sizes of their own SIREN and FINER often do; networks on octaves of coordinates, and
+Gauss, hardly ever within the steps given here. Comparisons in iterations favour networks that see every
+sample once a bit; in multiply-adds the order often changes. The paper's data sets and its sizes need a
+GPU and are not ours to ship, so claims about 256 x 256 pixels rest on frequencies measured in units of
+the sampling, not on the size itself. Of the baselines of Table 2 the paper does not say how bits and
+tables are combined; ours is one choice."""
 PICTURES = ("comparison_curves", "first_scale", "combined", "convergence", "bit_bias", "microscopy", "speech", "bounds")
 """In this order, as far as they are there."""
 
