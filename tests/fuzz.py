@@ -44,6 +44,7 @@ from refinr.files.budget import COPIES, Budget
 from tests import forging_rinr
 
 SECONDS, BYTES = 2.0, 500_000_000
+LOADED = "after it was loaded"
 STOPPED = "in the process that other libraries read in, at its limits"
 BAD = ("wrong", "crash", "hang", "memory")
 
@@ -82,6 +83,11 @@ def _written(suffix: str, samples: np.ndarray, write: Callable[[str], Any]) -> S
 
 def make_seeds() -> list[Seed]:
     """A few small files of refinr's own, and of formats that it reads by code of its own, for the most part."""
+    return inr_seeds() + reader_seeds() + [Seed(".rinr", content, samples) for content, samples in forging_rinr.good()]
+
+
+def inr_seeds() -> list[Seed]:
+    """`.inr` files of every version and kind of network, with residuals and undecided bits."""
     grey, colour, sound = _drawn(np.random.default_rng(0))
     seeds = []
     fits: list[tuple[np.ndarray, dict[str, Any]]] = [
@@ -94,8 +100,14 @@ def make_seeds() -> list[Seed]:
     for samples, options in fits:
         inr = refinr.fit(samples, tile=5, hidden=(4,), exact=True, info={"rate": 8000}, **options)
         seeds.append(_written(".inr", samples, inr.save))
-    seeds += reader_seeds()
-    return seeds + [Seed(".rinr", content, samples) for content, samples in forging_rinr.good()]
+    for weights in ("real", "ternary", "binary"):
+        seeds.append(_written(".inr", grey, refinr.solve(grey, tile=5, weights=weights).save))
+    near = refinr.fit(colour, decomposition="none", max_steps=0, tile=5, hidden=(4,), exact=True)
+    assert near.residual is not None
+    assert near.residual.undecided is not None
+    seeds.append(_written(".inr", colour, near.save))
+    seeds.append(_written(".inr", grey[:3, :3], refinr.constructive.exact(grey[:3, :3]).save))
+    return seeds
 
 
 def reader_seeds() -> list[Seed]:
@@ -206,6 +218,8 @@ def forge_inr(content: bytes, rng: np.random.Generator) -> bytes:
     header, body = json.loads(content[8 : 8 + length]), content[8 + length :]
     description = json.loads(header.pop("__metadata__")["refinr"])
     arrays = {name: container._array(entry, np.frombuffer(body, np.uint8)) for name, entry in header.items()}
+    if rng.random() < 0.5:  # behind the checks of the description: other numbers in arrays of the right kind
+        return _inr(json.dumps(description), _other_numbers(arrays, rng))
     for _ in range(rng.integers(1, 4)):
         if rng.random() < 0.2:
             name = list(arrays)[rng.integers(0, len(arrays))]
@@ -241,6 +255,17 @@ def forge_inr(content: bytes, rng: np.random.Generator) -> bytes:
     left, right = ("[", "]") if rng.random() < 0.5 else ('{"a":', "}")
     text = json.dumps(description)  # NaN and Infinity included, which JSON has not
     return _inr(text.replace(f'"{DEEP}"', left * depth + "1" + right * depth), arrays)
+
+
+def _other_numbers(arrays: dict[str, np.ndarray], rng: np.random.Generator) -> dict[str, np.ndarray]:
+    """The same arrays with a few bits, numbers or all of them changed in one or two."""
+    found = {name: array.copy() for name, array in arrays.items()}
+    for name in rng.choice(list(found), int(rng.integers(1, 3))):
+        raw = found[name].reshape(-1).view(np.uint8)
+        places = rng.integers(0, max(1, raw.size), int(rng.choice([1, 3, 40])))
+        if raw.size:
+            raw[places] = rng.integers(0, 256, len(places)) if rng.random() < 0.7 else rng.choice([0, 127, 255])
+    return found
 
 
 def _inr(text: str, arrays: dict[str, np.ndarray]) -> bytes:
@@ -325,7 +350,7 @@ def hostile(seeds: list[Seed], seed: int, index: int) -> tuple[str, Seed, bytes]
     """File `index`: how it was made, from which good one, and its bytes."""
     rng = np.random.default_rng([seed, index])
     original = seeds[rng.integers(0, len(seeds))]
-    if original.suffix == ".inr" and rng.random() < 0.6:
+    if original.suffix == ".inr" and rng.random() < 0.8:
         return "forged .inr", original, forge_inr(original.content, rng)
     if original.suffix == ".png" and rng.random() < 0.4:
         return "forged .png", original, forge_png(original.content, rng)
@@ -351,7 +376,10 @@ def judge(kind: str, original: Seed, content: bytes, path: Path) -> tuple[str, s
     try:
         if original.suffix == ".inr":
             inr = refinr.load(path)
-            samples = inr.decode()
+            try:
+                samples = inr.decode()
+            except (ValueError, refinr.LosslessError):
+                return "refused", LOADED
             if not inr.lossless:
                 return "no promise", ""
         elif original.suffix == ".rinr":
@@ -477,13 +505,15 @@ def main() -> int:
     parser.add_argument("--seconds", type=float, default=1200.0)
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--first", type=int, default=0, help="number of the first file: to see one again")
+    parser.add_argument("--inr", action="store_true", help="of .inr files alone")
     parser.add_argument("--others", action="store_true", help="of the formats that other libraries read, mostly")
     options = parser.parse_args()
-    make = other_seeds if options.others else make_seeds
+    make = other_seeds if options.others else inr_seeds if options.inr else make_seeds
     table: dict[str, Counter[str]] = {}
-    start, bad, stopped = time.monotonic(), 0, 0
+    start, bad, stopped, loaded = time.monotonic(), 0, 0, 0
     for found in campaign(options.files, seed=options.seed, seconds=options.seconds, first=options.first, make=make):
         stopped += found.detail == STOPPED
+        loaded += found.kind.endswith(".inr") and (found.detail == LOADED or found.outcome != "refused")
         table.setdefault(found.kind, Counter())[found.outcome] += 1
         if found.outcome in BAD:
             bad += 1
@@ -496,6 +526,8 @@ def main() -> int:
         print(f"| {kind} |" + "".join(f" {counts[name]} |" for name in outcomes))
     print(f"{sum(total.values())} files in {time.monotonic() - start:.0f} s, seed {options.seed}; {stopped} refused")
     print(STOPPED)
+    ours = sum(sum(counts.values()) for kind, counts in table.items() if kind.endswith(".inr"))
+    print(f"{loaded} of {ours} .inr files were loaded: {loaded / max(1, ours):.0%}")
     return 1 if bad else 0
 
 
