@@ -34,6 +34,9 @@ bench: .venv/bench
 	$(BIN)/python -m benchmarks.time_to_lossless
 	$(BIN)/python -m benchmarks.scaling
 	$(BIN)/python -m benchmarks.resume
+	$(BIN)/python -m benchmarks.kills
+	$(BIN)/python -m benchmarks.cores
+	$(BIN)/python -m benchmarks.memory
 	$(BIN)/python -m benchmarks.large
 	$(BIN)/python -m benchmarks.region
 	$(BIN)/python -m benchmarks.sizes

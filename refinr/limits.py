@@ -33,9 +33,14 @@ TILE = 200_000
 VALUE = 20
 """Operations: a sine, or what turns an output into a sample."""
 
-
 ACTIVATIONS = 10
-"""Arrays of the size of a layer's outputs that an evaluation holds for it at most; GELU has most."""
+"""Arrays of the size of a hidden layer's outputs that an evaluation holds for it at most; GELU has most."""
+
+FEWER = {"sine": 3, "finer": 5, "finer-stopped": 5, "wire": 7, "relu": 4, "tanh": 4, "gauss": 5}
+"""What is known of others."""
+
+OUTPUTS = 4
+"""Arrays of the size of the outputs."""
 
 WEIGHTS = 3
 """Arrays of the size of the parameters that a thread makes of them."""
@@ -147,7 +152,9 @@ def _perceptrons(network: Perceptrons, job: Job) -> Cost:
     samples = math.prod(job.axes)
     chunk = min(samples, chunk_length(network.spec))
     products = sum(a * b for a, b in pairwise(widths))
-    evaluated = WEIGHTS * (products + sum(widths)) + ACTIVATIONS * chunk * sum(widths) + 2 * samples
+    layers = ACTIVATIONS if network.spec.layer != "linear" else FEWER.get(network.spec.activation, ACTIVATIONS)
+    held = layers * sum(widths[1:-1]) + OUTPUTS * widths[-1]
+    evaluated = WEIGHTS * (products + sum(widths)) + chunk * held + 2 * samples
     inputs = samples * widths[0]
     made = (COORDINATE if network.encoding is None else ENCODED) * inputs
     memory = job.at_once * (4 * job.each * evaluated + made) + job.extents * 4 * inputs  # float32

@@ -26,6 +26,7 @@ ROOT = Path(__file__).parent.parent
         "codec",
         "solve",
         "corpus",
+        "memory",
         "rivals",
         "large_solved",
     ],
