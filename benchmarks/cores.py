@@ -29,7 +29,7 @@ from refinr.files.checksum import checksum
 ROOT = Path(__file__).parent.parent
 CORES = ("Prescott", "Nehalem", "Haswell", "SkylakeX")
 VECTORS = {"all": "", "X86_V2": "X86_V3 X86_V4 AVX512_ICL"}
-SIZE = 64
+SIZE = 48
 """Samples on a side."""
 
 
