@@ -123,7 +123,7 @@ def cost(layout: Layout, threads: int | None = None) -> Cost:
         + 40 * tiles * each  # numbers of every network
         + 4 * outputs * min(PORTION, tiles)  # evaluated ahead
         + 24 * outputs  # decisions, digits
-        + (64 + 5 * layout.cut.bits) * math.prod(layout.tile) * layout.channels  # codes, what is wrong and undecided
+        + (64 + 3 * layout.cut.bits) * math.prod(layout.tile) * layout.channels  # codes, what is wrong and undecided
         + work_memory
     )
     operations = tiles * TILE + VALUE * layout.outputs_in_all + work_operations
