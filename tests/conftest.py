@@ -2,13 +2,10 @@
 
 from __future__ import annotations
 
-import ast
 import functools
-import importlib.util
 import os
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
 import array_api_strict
@@ -16,53 +13,13 @@ import numpy as np
 import pytest
 from hypothesis import HealthCheck, Phase, is_hypothesis_test, settings
 
-LARGE = ("jax", "cupy", "optax", "torch", "numba", "distributed", "playwright")
-"""Libraries that not everybody has, or can have: without them, files that import them are not collected."""
+from tests import present
 
-
-def _present(name: str) -> bool:
-    try:
-        return importlib.util.find_spec(name) is not None
-    except ImportError:
-        return False
-
-
-MISSING = {name for name in LARGE if not _present(name)}
-ROOT = Path(__file__).parents[1]
-OURS = {"tests", "examples", "benchmarks", "paper_figures"}
-NOT_COLLECTED: set[str] = set()
-
-if "jax" not in MISSING:
+if present.is_there("jax"):
     import jax
 
     jax.config.update("jax_platforms", "cpu")
     jax.config.update("jax_enable_x64", True)
-
-
-@functools.cache
-def _lacks(path: Path) -> bool:
-    """Whether a file imports a missing library, or a module of the tests that does."""
-    nodes = ast.parse(path.read_text(encoding="utf-8")).body
-    names = {alias.name for node in nodes if isinstance(node, ast.Import) for alias in node.names}
-    for node in nodes:
-        if isinstance(node, ast.ImportFrom):
-            names |= {node.module or "", *(f"{node.module}.{alias.name}" for alias in node.names)}
-    ours = [ROOT.joinpath(*name.split(".")).with_suffix(".py") for name in names if name.split(".")[0] in OURS]
-    return not MISSING.isdisjoint(name.split(".")[0] for name in names) or any(
-        _lacks(other) for other in ours if other.exists() and other.name != "conftest.py"
-    )
-
-
-def pytest_ignore_collect(collection_path: Path) -> bool | None:
-    if not MISSING or collection_path.suffix != ".py" or not _lacks(collection_path):
-        return None
-    NOT_COLLECTED.add(collection_path.name)
-    return True
-
-
-def pytest_report_collectionfinish() -> str:
-    names = ", ".join(sorted(NOT_COLLECTED))
-    return f"without {', '.join(sorted(MISSING))}, not collected: {names}" if NOT_COLLECTED else ""
 
 
 # A shared machine may be slow at any moment, so no example has a deadline and slow drawing is no failure.
@@ -117,7 +74,7 @@ BACKENDS = [
 
 
 def _has_cuda_device() -> bool:
-    if "cupy" in MISSING:
+    if not present.is_there("cupy"):
         return False
     import cupy
 
