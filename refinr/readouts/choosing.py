@@ -22,10 +22,10 @@ from refinr.readouts.features import Cosines, Legendre, primes
 from refinr.tables import look_up
 from refinr.xp import Array, namespace, to_host
 
-ENERGY = 0.62
+ENERGY = 0.54
 """Networks start with the features that hold this share of their signs' energy."""
 
-EFFORTS = {"fast": (1.08, 25), "small": (1.02, 50)}
+EFFORTS = {"fast": (1.2, 20), "small": (1.02, 50)}
 """Real readouts: how far apart rungs are, and steps on each."""
 
 Attempt = Callable[[np.ndarray, np.ndarray], tuple[Array, np.ndarray]]
@@ -185,7 +185,7 @@ def real_readouts(
     basis : Cosines
     signs : float array (N, E) of -1 and 1
     effort : {"fast", "small"}
-        Climb from `share`, or from what the energy says, in steps of 8 per cent; or bisect steps of 2 per cent.
+        Climb from `share`, or from what the energy says, in steps of a fifth; or bisect steps of 2 per cent.
     share : float, optional
         D / N to start with, for all networks; only where effort is "fast".
     store : str

@@ -144,9 +144,10 @@ class Cosines:
         """One matrix product an axis: frequencies from samples (`axis_of_waves` = 1) or back (0)."""
         xp = namespace(y)
         shape = y.shape
+        dtype = str(y.dtype).rpartition(".")[2]  # once: asking takes as long as a small product
         before = 1
         for n in self.tile:
-            waves = asarray_like(_waves(n, str(y.dtype).rpartition(".")[2]), y)
+            waves = asarray_like(_waves(n, dtype), y)
             y = xp.matmul(waves if axis_of_waves else waves.T, xp.reshape(y, (before, n, -1)))
             before *= n
         return xp.reshape(y, shape)
