@@ -25,6 +25,7 @@ docs: .venv/docs
 
 fuzz: .venv/test
 	$(BIN)/python -m tests.fuzz --files 100000 --seconds 1800
+	$(BIN)/python -m tests.fuzz --files 100000 --seconds 1800 --others
 
 corpus: .venv/bench
 	$(BIN)/python -m benchmarks.corpus

@@ -34,6 +34,8 @@ PATIENCE = 4.0
 
 LOADING = 30.0
 
+NO_PROCESS = "no other process can be started to read it; trusted=True or --trusted reads it in this one"
+
 READY = b"ready\n"
 """What the process says first."""
 
@@ -58,15 +60,18 @@ class _Worker:
 
     def __init__(self) -> None:
         code = _CODE.format(path=sys.path, folder=str(Path(__file__).parent.parent))
-        # in a session of its own: what a terminal sends to all of its processes is for the parent to answer
-        self.process = subprocess.Popen(
-            [sys.executable, "-c", code],
-            stdin=subprocess.PIPE,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.DEVNULL,
-            env=os.environ | _ENVIRONMENT,
-            start_new_session=True,
-        )
+        try:
+            # in a session of its own: what a terminal sends to all of its processes is for the parent to answer
+            self.process = subprocess.Popen(
+                [sys.executable, "-c", code],
+                stdin=subprocess.PIPE,
+                stdout=subprocess.PIPE,
+                stderr=subprocess.DEVNULL,
+                env=os.environ | _ENVIRONMENT,
+                start_new_session=True,
+            )
+        except (OSError, TypeError) as error:  # there is no such program, or no name of one
+            raise FormatError(NO_PROCESS) from error
         assert self.process.stdin is not None
         assert self.process.stdout is not None
         self.requests = self.process.stdin
@@ -75,9 +80,7 @@ class _Worker:
         self.late = False
         if self.answers.readline() != READY:
             self.end()
-            raise FormatError(
-                "no other process can be started to read it; trusted=True or --trusted reads it in this one"
-            )
+            raise FormatError(NO_PROCESS)
 
     def ask(self, request: dict[str, Any], content: bytes, seconds: float) -> tuple[dict[str, Any], bytearray]:
         """The answer, and the bytes that follow it; EOFError if the process ends before it is complete."""
@@ -170,6 +173,16 @@ def _fill(pipe: IO[bytes], data: bytearray) -> int:
     while at < len(data) and (got := pipe.readinto(view[at:])):  # type: ignore[attr-defined]
         at += got
     return at
+
+
+def _unlock() -> None:
+    """After a fork: whoever held the lock is not here."""
+    global _lock
+    _lock = threading.Lock()
+
+
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(after_in_child=_unlock)
 
 
 @atexit.register

@@ -73,6 +73,8 @@ def read(source: Path | bytes, name: str = "", budget: Budget | None = None) -> 
         arrays = sorted({str(path.relative_to(source)) for path in heads} - {"."})
         listed = ", ".join(arrays[:9]) or "no arrays"
         raise FormatError(f"it holds {listed}; name one of them, as in {source.name}::{next(iter(arrays), 'name')}")
+    if any(path.is_symlink() for path in (folder, *folder.rglob("*"))):
+        raise FormatError("there are links in it, which may lead to other files; copy what they lead to into the store")
     used = [found.get(key) for key in ("codecs", "compressor", "filters", "storage_transformers")]
     unknown = [codec for codec in _codecs(used) if codec.removeprefix("numcodecs.") not in CODECS]
     if unknown:

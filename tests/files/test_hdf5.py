@@ -97,6 +97,9 @@ def test_stores(tmp_path, version):
             read(f"{tmp_path}/a.zarr::{name}")
     (tmp_path / "a.zarr" / "b").rename(tmp_path / "b.zarr")  # an array alone
     assert_equal_exact(read(tmp_path / "b.zarr").samples, samples)
+    (tmp_path / "a.zarr" / "x" / "a" / "0.9").symlink_to(tmp_path / "secret")
+    with pytest.raises(ValueError, match="there are links in it, which may lead to other files"):
+        read(f"{tmp_path}/a.zarr::x/a")
     with pytest.raises(ValueError, match=r"c\.zarr: cannot be written as ZARR: a store is a folder"):
         write(tmp_path / "c.zarr", samples)
 

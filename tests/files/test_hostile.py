@@ -130,6 +130,17 @@ def test_a_fork_has_readers_of_its_own(tmp_path, monkeypatch):
     before.end()
 
 
+@pytest.mark.parametrize("program", ["/no/such/program", None, sys.executable])
+def test_where_no_process_can_be_started_it_is_said(tmp_path, monkeypatch, program):
+    write(tmp_path / "a.png", ramp("uint8", (4, 5)))
+    monkeypatch.setattr(sys, "executable", program)
+    monkeypatch.setattr(apart, "_worker", None)
+    monkeypatch.setattr(apart, "_CODE", "raise SystemExit")
+    with pytest.raises(ValueError, match="no other process can be started to read it; trusted=True or --trusted reads"):
+        read(tmp_path / "a.png")
+    assert_equal_exact(read(tmp_path / "a.png", trusted=True).samples, ramp("uint8", (4, 5)))
+
+
 def test_interrupted_reading_leaves_nothing_behind(tmp_path, monkeypatch):
     write(tmp_path / "a.png", ramp("uint8", (4, 5)))
     read(tmp_path / "a.png")
