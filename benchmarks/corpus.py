@@ -204,6 +204,7 @@ def meaning_of_tiff(path: Path) -> Any:
     with Image.open(path) as image:
         tags = image.tag_v2
         found = {code: tags[code] for code in kept if code in tags}
+    found[262] = 2 if found.get(262) == 6 else found.get(262)  # luminance and chroma are read as red, green and blue
     return {code: value for code, value in found.items() if (code, value) not in ((274, 1), (282, 1.0), (283, 1.0))}
 
 

@@ -26,6 +26,8 @@ def jpeg(content: bytes) -> int:
         (size,) = struct.unpack_from(">H", content, at + 2)
         if 0xC0 <= marker <= 0xCF and marker not in (0xC4, 0xC8, 0xCC):
             depth, height, width, components = struct.unpack_from(">BHHB", content, at + 4)
+            if components > 3:  # which some programs store the other way round
+                raise FormatError("its colours are inks (CMYK), expected grey or RGB: another program can convert it")
             return height * width * components * (1 if depth <= 8 else 2)
         at += 2 if 0xD0 <= marker <= 0xD9 or marker == 1 else 2 + size
     raise FormatError(CUT_SHORT)

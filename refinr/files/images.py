@@ -8,6 +8,7 @@ samples are read and not written.
 from __future__ import annotations
 
 import io
+import re
 from collections.abc import Callable
 from typing import Any
 
@@ -80,7 +81,7 @@ def _write_nothing(file: io.BytesIO, samples: np.ndarray, info: dict[str, Any]) 
 
 
 def read_pixmap(content: bytes) -> tuple[np.ndarray, dict[str, Any]]:
-    """P5 and P6: grey and RGB of up to 16 bits, the most significant byte first."""
+    """P5 and P6: grey and RGB of up to 16 bits, the most significant byte first; P2 and P3: the same in digits."""
     fields: list[bytes] = []
     at = 0
     while len(fields) < 4:
@@ -96,19 +97,35 @@ def read_pixmap(content: bytes) -> tuple[np.ndarray, dict[str, Any]]:
             raise FormatError("its head is cut short: expected P5 or P6, width, height and the largest value")
         fields.append(content[at:end])
         at = end
-    if fields[0] not in (b"P5", b"P6") or not all(field.isdigit() for field in fields[1:]):
-        raise FormatError(f"expected P5 or P6, width, height and the largest value, got {b' '.join(fields)!r:.60}")
+    if fields[0] not in (b"P2", b"P3", b"P5", b"P6") or not all(field.isdigit() for field in fields[1:]):
+        raise FormatError(
+            f"expected P2, P3, P5 or P6, width, height and the largest value, got {b' '.join(fields)!r:.60}"
+        )
     width, height, most = (int(field) for field in fields[1:])
-    planes = 3 if fields[0] == b"P6" else 1
+    planes = 3 if fields[0] in (b"P3", b"P6") else 1
     if width * height == 0 or not 0 < most < 65536:
         raise FormatError(f"expected samples with values up to 65535, got {width} x {height} up to {most}")
     dtype = np.dtype(">u2" if most > 255 else "u1")
-    size = width * height * planes * dtype.itemsize
-    if len(content) - at - 1 != size:
-        raise FormatError(f"expected {size} bytes of samples for one image, got {len(content) - at - 1}")
-    samples = np.frombuffer(content, dtype, offset=at + 1).astype(dtype.newbyteorder("="))
+    if fields[0] in (b"P2", b"P3"):
+        samples = _numbers(content[at:], width * height * planes, most).astype(dtype.newbyteorder("="))
+    else:
+        size = width * height * planes * dtype.itemsize
+        if len(content) - at - 1 != size:
+            raise FormatError(f"expected {size} bytes of samples for one image, got {len(content) - at - 1}")
+        samples = np.frombuffer(content, dtype, offset=at + 1).astype(dtype.newbyteorder("="))
     shape = (height, width, planes) if planes > 1 else (height, width)
     return samples.reshape(shape), {"channels": planes > 1, "most": most}
+
+
+def _numbers(text: bytes, count: int, most: int) -> np.ndarray:
+    """Samples that are written out, with comments between them."""
+    digits = re.sub(rb"#[^\n]*", b"", text)
+    if digits.strip(b"0123456789 \t\r\n\v\f"):
+        raise FormatError("expected whole numbers and comments, got other characters")
+    found = np.fromstring(digits, np.int64, sep=" ")
+    if len(found) != count or found.max() > most:
+        raise FormatError(f"expected {count} numbers up to {most}, got {len(found)} up to {max(found, default=0)}")
+    return found
 
 
 def write_pixmap(file: io.BytesIO, samples: np.ndarray, info: dict[str, Any]) -> None:

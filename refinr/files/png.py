@@ -53,7 +53,7 @@ def _chunks(content: bytes) -> Iterator[tuple[str, bytes]]:
 
 
 def _chunk(name: str, data: bytes) -> bytes:
-    named = name.encode("ascii") + data
+    named = name.encode("latin-1") + data
     return struct.pack(">I", len(data)) + named + struct.pack(">I", zlib.crc32(named))
 
 
@@ -65,8 +65,8 @@ def _checked(content: bytes) -> list[tuple[str, bytes]]:
             raise FormatError(f"it has {names.count(name)} chunks {name}, expected one at most")
     if names[0] != "IHDR" or len(chunks[0][1]) != 13 or "IDAT" not in names:
         raise FormatError(f"expected chunks IHDR, first, and IDAT, got {', '.join(names[:5])}")
-    if "acTL" in names:
-        frames = int.from_bytes(dict(chunks)["acTL"][:4], "big")
+    frames = int.from_bytes(dict(chunks).get("acTL", b"")[:4], "big")
+    if "acTL" in names and (frames != 1 or "fdAT" in names):  # one frame may be the image itself
         raise FormatError(f"it is an animation of {frames} frames; expected one image: save the frame that is meant")
     return chunks
 
@@ -188,6 +188,9 @@ def _looked_up(indices: np.ndarray, palette: bytes, alpha: bytes | None) -> np.n
 def _any(head: _Head, content: bytes, chunks: list[tuple[str, bytes]]) -> tuple[np.ndarray, int]:
     import png
 
+    if head.depth < 16 and head.colour in (0, 2) and "tRNS" in dict(chunks):  # of which pypng takes too many bits
+        stored = [(name, _masked(data, head.depth) if name == "tRNS" else data) for name, data in chunks]
+        content = _HEAD + b"".join(_chunk(name, data) for name, data in stored)
     reader = png.Reader(bytes=content)
     reader.preamble()
     reader.sbit = None  # how many bits were significant once: pypng would shift the others out of the stored samples
@@ -199,6 +202,11 @@ def _any(head: _Head, content: bytes, chunks: list[tuple[str, bytes]]) -> tuple[
         rows = rows * (255 // (2**bitdepth - 1))
         bitdepth = 8
     return rows.reshape((height, width, planes) if planes > 1 else (height, width)), bitdepth
+
+
+def _masked(key: bytes, depth: int) -> bytes:
+    """A transparent colour with the bits that count."""
+    return (np.frombuffer(key, ">u2") & (1 << depth) - 1).astype(">u2").tobytes()
 
 
 _PASSES = [(0, 0, 8, 8), (4, 0, 8, 8), (0, 4, 4, 8), (2, 0, 4, 4), (0, 2, 2, 4), (1, 0, 2, 2), (0, 1, 1, 2)]

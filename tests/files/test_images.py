@@ -77,7 +77,11 @@ def test_animations_are_refused(tmp_path, suffix):
         (b"P6 2 2 255\n" + bytes(11), "expected 12 bytes of samples for one image, got 11"),
         (b"P6 2 2 255\n" + bytes(24), "got 24"),
         (b"P5 2 2 70000\n" + bytes(8), "values up to 65535"),
-        (b"P4 2 2 1\n" + bytes(8), "expected P5 or P6"),
+        (b"P4 2 2 1\n" + bytes(8), "expected P2, P3, P5 or P6"),
+        (b"P2 2 1 255\n1", "expected 2 numbers up to 255, got 1 up to 1"),
+        (b"P2 2 1 9\n1 10", "expected 2 numbers up to 9, got 2 up to 10"),
+        (b"P2 2 1 9\n1 -1", "expected whole numbers and comments, got other characters"),
+        (b"P2 2 1 9\n1 99999999999999999999", "expected 2 numbers up to 9"),
         (b"P5 #" + b"a" * 99, "its head is cut short"),
     ],
 )
@@ -153,3 +157,18 @@ def test_archives_of_arrays(tmp_path):
     with pytest.raises(ValueError, match="PNG holds one signal, which has no name, got 'b'"):
         read(f"{tmp_path}/two.png::b")
     assert_survives(tmp_path / "back.npz", ramp(">i4", (2, 3)), {})
+
+
+def test_pixmaps_in_digits(tmp_path):
+    (tmp_path / "a.ppm").write_bytes(b"P3\n# a comment\n2 1\n255\n1 2 3\n# another\n4\t5 255\n")
+    signal = read(tmp_path / "a.ppm")
+    assert_equal_exact(signal.samples, np.array([[[1, 2, 3], [4, 5, 255]]], "uint8"))
+    assert_survives(tmp_path / "b.ppm", signal.samples, signal.info)
+    (tmp_path / "a.pgm").write_bytes(b"P2 2 1 1000 1000 7")
+    assert_equal_exact(read(tmp_path / "a.pgm").samples, np.array([[1000, 7]], "uint16"))
+
+
+def test_inks_are_refused(tmp_path):
+    Image.fromarray(ramp("uint8", (16, 24, 4)), "CMYK").save(tmp_path / "a.jpg")
+    with pytest.raises(ValueError, match=r"its colours are inks \(CMYK\), expected grey or RGB"):
+        read(tmp_path / "a.jpg")

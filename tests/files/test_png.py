@@ -201,15 +201,29 @@ def test_both_readers_agree_on_palettes_and_transparent_colours(folder, data, de
     if how in ("key", "colour key"):
         key = tuple(int(n) for n in rows.reshape(-1, planes)[0])
         options["transparent"] = key[0] if planes == 1 else key
+        high = data.draw(st.integers(0, 2**16 - 1)) >> depth << depth  # bits that do not count
     if how in ("palette", "opacity"):
         colours = ramp("uint8", (most + 1, 4 if how == "opacity" else 3))
         options = {"palette": [tuple(int(n) for n in colour) for colour in colours]}
     path = folder / "a.png"
     with path.open("wb") as file:
         png.Writer(width, height, bitdepth=depth, interlace=interlace, **options).write(file, rows.tolist())
+    if how in ("key", "colour key"):
+        content = path.read_bytes()
+        at = content.index(b"tRNS")
+        keys = b"".join(struct.pack(">H", n | high) for n in key)
+        path.write_bytes(content[: at - 4] + _chunk(b"tRNS", keys) + content[at + 8 + len(keys) :])
     fast = read(path)
     with pytest.MonkeyPatch.context() as patch:
         patch.setitem(sys.modules, "imagecodecs", None)
         slow = read(path, trusted=True)
     assert_equal_exact(fast.samples, slow.samples)
     assert fast.info == slow.info
+
+
+def test_one_frame_that_is_the_image_itself_is_no_animation(tmp_path):
+    content = _encoded(ramp("uint8", (4, 5)))
+    control = struct.pack(">IIIIIHHBB", 0, 5, 4, 0, 0, 1, 1, 0, 0)
+    one = content[:33] + _chunk(b"acTL", struct.pack(">II", 1, 0)) + _chunk(b"fcTL", control) + content[33:]
+    (tmp_path / "a.png").write_bytes(one)
+    assert_equal_exact(read(tmp_path / "a.png").samples, ramp("uint8", (4, 5)))
