@@ -104,8 +104,7 @@ def asks(content: bytes) -> int:
     if content[12:16] != b"IHDR" or len(content) < 33:
         return 0  # `read` says what is wrong
     head = _head(content)
-    planes = {0: 2, 2: 4, 3: 4, 4: 2, 6: 4}[head.colour]
-    return head.height * head.width * planes * (2 if head.depth == 16 else 1)
+    return head.height * head.width * (2 if head.colour in (0, 4) else 4) * (2 if head.depth == 16 else 1)
 
 
 def read(content: bytes) -> tuple[np.ndarray, dict[str, Any]]:
@@ -124,8 +123,12 @@ def read(content: bytes) -> tuple[np.ndarray, dict[str, Any]]:
     found = _fast(head, chunks)
     samples, bitdepth = _any(head, content, chunks) if found is None else found
     carried = [[name, base64.b64encode(data).decode()] for name, data in chunks if name in CARRIED]
-    info = {"channels": samples.ndim == 3, "bitdepth": bitdepth, "greyscale": samples.shape[2:] in ((), (2,))}
-    info["alpha"] = samples.shape[2:] in ((2,), (4,))
+    info = {
+        "channels": samples.ndim == 3,
+        "bitdepth": bitdepth,
+        "greyscale": samples.shape[2:] in ((), (2,)),
+        "alpha": samples.shape[2:] in ((2,), (4,)),
+    }
     return samples, info | ({"chunks": carried} if carried else {})
 
 
@@ -168,9 +171,8 @@ def _meant(head: _Head, samples: np.ndarray, chunks: dict[str, bytes]) -> tuple[
     planes = samples.reshape(head.height, head.width, head.planes)
     opaque = (planes != key).any(axis=2, keepdims=True)
     depth = max(8, head.depth)
-    scale = ((1 << depth) - 1) // ((1 << head.depth) - 1)
-    alpha = opaque * samples.dtype.type((1 << depth) - 1)
-    return np.concatenate([planes * samples.dtype.type(scale), alpha], axis=2), depth
+    most = samples.dtype.type((1 << depth) - 1)
+    return np.concatenate([planes * (most // samples.dtype.type((1 << head.depth) - 1)), opaque * most], axis=2), depth
 
 
 def _looked_up(indices: np.ndarray, palette: bytes, alpha: bytes | None) -> np.ndarray:
@@ -180,8 +182,8 @@ def _looked_up(indices: np.ndarray, palette: bytes, alpha: bytes | None) -> np.n
     if indices.max() >= len(colours):
         raise FormatError(f"expected indices into a palette of {len(colours)} colours, got {indices.max()}")
     if alpha is not None:
-        opacity = np.frombuffer(alpha.ljust(len(colours), b"\xff"), np.uint8)
-        colours = np.concatenate([colours, opacity[:, None]], axis=1)
+        opacity = np.frombuffer(alpha.ljust(len(colours), b"\xff"), np.uint8)[:, None]
+        return np.concatenate([colours, opacity], axis=1)[indices]
     return colours[indices]
 
 
@@ -189,14 +191,13 @@ def _any(head: _Head, content: bytes, chunks: list[tuple[str, bytes]]) -> tuple[
     import png
 
     if head.depth < 16 and head.colour in (0, 2) and "tRNS" in dict(chunks):  # of which pypng takes too many bits
-        stored = [(name, _masked(data, head.depth) if name == "tRNS" else data) for name, data in chunks]
-        content = _HEAD + b"".join(_chunk(name, data) for name, data in stored)
+        masked = (_chunk(name, _masked(data, head.depth) if name == "tRNS" else data) for name, data in chunks)
+        content = _HEAD + b"".join(masked)
     reader = png.Reader(bytes=content)
     reader.preamble()
     reader.sbit = None  # how many bits were significant once: pypng would shift the others out of the stored samples
     width, height, lines, meta = reader.asDirect()
-    planes = meta["planes"]
-    bitdepth = meta["bitdepth"]
+    planes, bitdepth = (meta[name] for name in ("planes", "bitdepth"))
     rows = np.array([np.asarray(line) for line in lines], dtype=np.uint8 if bitdepth <= 8 else np.uint16)
     if meta["alpha"] and bitdepth < 8:  # a transparent grey; PNG has alpha channels of 8 and 16 bits only
         rows = rows * (255 // (2**bitdepth - 1))
@@ -257,9 +258,8 @@ def write(file: io.BytesIO, samples: np.ndarray, info: dict[str, Any]) -> None:
     content = plain.getvalue()
     file.write(content[:33])  # the head and IHDR: colours have to be said before the samples
     for name, data in info.get("chunks", []):
-        if name not in CARRIED:
-            continue
-        file.write(_chunk(name, base64.b64decode(data)))
+        if name in CARRIED:
+            file.write(_chunk(name, base64.b64decode(data)))
     file.write(content[33:])
 
 

@@ -16,6 +16,7 @@ from PIL import Image
 
 from refinr.files.signals import read, write
 from tests.files.formats import assert_survives, from_patterns, patterns, ramp
+from tests.files.hostile import tiff_of
 from tests.helpers import assert_equal_exact
 
 TIFF_DTYPES = ["bool", "u1", "i1", "u2", "i2", "u4", "i4", "u8", "i8", "f2", "f4", "f8"]
@@ -222,3 +223,20 @@ def test_a_blank_page_takes_almost_no_bytes(tmp_path, compression):
     samples = read(tmp_path / "a.tif").samples
     assert samples.shape == (4000, 5000)
     assert len(np.unique(samples)) == 1
+
+
+@pytest.mark.parametrize("compression", ["zlib", "lzw", "packbits", "lzma", "zstd"])
+@pytest.mark.parametrize("size", [99, 100, 101])
+def test_a_strip_holds_what_its_samples_take(tmp_path, compression, size):
+    """The library would fill up what is missing, and cut what is too much."""
+    import imagecodecs
+
+    number = int(tifffile.COMPRESSION[{"zlib": "ADOBE_DEFLATE"}.get(compression, compression.upper())])
+    data = getattr(imagecodecs, f"{compression}_encode")(bytes(range(size)))
+    (tmp_path / "a.tif").write_bytes(tiff_of(10, 10, number, bytes(data)))
+    if size == 100:
+        assert_equal_exact(read(tmp_path / "a.tif").samples, np.arange(100, dtype=np.uint8).reshape(10, 10))
+    else:
+        there = "more" if size > 100 else size
+        with pytest.raises(ValueError, match=rf"expected 100 bytes of samples in strip or tile 0, got {there}"):
+            read(tmp_path / "a.tif")
