@@ -1,8 +1,8 @@
 """How a command ends before its time, and workers with their parent.
 
 With this you can have signals end a command as Ctrl-C does (`signals_interrupt`), say so in a sentence while modules
-are still being loaded (`quiet_while_loading`), and start workers that end with whoever started them
-(`interrupts_held`, `end_with_parent`).
+are still being loaded (`quiet_while_loading`), say that a file was cut while it was read (`cuts_said`), and start
+workers that end with whoever started them (`interrupts_held`, `end_with_parent`).
 """
 
 from __future__ import annotations
@@ -69,6 +69,41 @@ def quiet_while_loading() -> None:
             show(kind, error, trace)
 
     sys.excepthook = say
+
+
+@contextmanager
+def cuts_said(text: str) -> Iterator[None]:
+    """Inside, whoever reads from a mapped file what is there no more says so, and ends the process with status 2.
+
+    The system answers such a reading with a signal, for which Python has no handler that could run: the reading would
+    be tried again for ever.  The C library calls this one at once, in the thread that reads.  Where there is no such
+    signal, on Windows, files in use cannot be cut.
+
+    Parameters
+    ----------
+    text : str
+        What is said, on standard error.
+    """
+    if not hasattr(signal, "SIGBUS"):
+        yield
+        return
+    import ctypes  # not before `quiet_while_loading`: it takes its time
+
+    kind = ctypes.CFUNCTYPE(None, ctypes.c_int)
+
+    def end(number: int) -> None:
+        os.write(2, text.encode(errors="backslashreplace") + b"\n")
+        os._exit(2)
+
+    handler = kind(end)
+    library = ctypes.CDLL(None)
+    library.signal.restype = ctypes.c_void_p
+    library.signal.argtypes = [ctypes.c_int, ctypes.c_void_p]
+    before = library.signal(signal.SIGBUS, ctypes.cast(handler, ctypes.c_void_p))
+    try:
+        yield
+    finally:
+        library.signal(signal.SIGBUS, before)
 
 
 @contextmanager

@@ -132,3 +132,27 @@ def test_the_status_is_the_signals(monkeypatch, capsys):
     monkeypatch.setattr("refinr.cli.commands.load", lambda *given, **named: signal.raise_signal(signal.SIGTERM))
     assert cli.main(["info", "out.inr"]) == 143
     assert capsys.readouterr().err == "refinr: interrupted\n"
+
+
+@pytest.mark.skipif(not hasattr(signal, "SIGBUS"), reason="files in use cannot be cut there")
+def test_a_file_that_is_cut_while_it_is_read_is_said(tmp_path):
+    """Of memory that is mapped from a file, what is there no more can only be answered by ending."""
+    np.save(tmp_path / "a.npy", np.ones((64, 4096), np.uint8))
+    code = (
+        "import os, sys\n"
+        "from refinr import cli, tiled\n"
+        "from refinr.files import signals\n"
+        "signals.MAPPED = 0\n"
+        "codes = tiled.Tiled.codes\n"
+        "def cut(*arguments):\n"
+        "    os.truncate('a.npy', 8192)\n"
+        "    return codes(*arguments)\n"
+        "tiled.Tiled.codes = cut\n"
+        "sys.exit(cli.main(['fit', 'a.npy', 'a.inr', '--max-steps', '0', '--quiet']))\n"
+    )
+    run = subprocess.run(
+        [sys.executable, "-c", code], cwd=tmp_path, capture_output=True, text=True, timeout=60, check=False
+    )
+    assert (run.returncode, run.stdout) == (2, "")
+    assert run.stderr == "refinr: a.npy: it was cut short while it was read\n"
+    assert not (tmp_path / "a.inr").exists()

@@ -48,7 +48,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     options = _parser().parse_args(arguments)
     received: list[int] = []
     try:
-        with endings.signals_interrupt() as received:
+        cut = f"refinr: {printable(str(getattr(options, 'input', 'a file')))}: it was cut short while it was read"
+        with endings.signals_interrupt() as received, endings.cuts_said(cut):
             with streams.opened(options, options.verb.read, options.verb.made) as opened:
                 status = options.verb.run(opened)
             sys.stdout.flush()
