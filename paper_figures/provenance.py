@@ -10,6 +10,7 @@ code that only moves computes the same.
 from __future__ import annotations
 
 import ast
+import contextlib
 import datetime
 import functools
 import hashlib
@@ -26,6 +27,7 @@ import refinr
 from paper_figures import machine
 from paper_figures.datafiles import canonical, finite
 from paper_figures.figure import Figure
+from refinr.files.atomic import replace_file
 
 
 def digest(figure: Figure, preset: str, user_files: list[str] | None = None) -> str:
@@ -41,10 +43,17 @@ def digest(figure: Figure, preset: str, user_files: list[str] | None = None) -> 
     return _hash([computing_code(source, start), *sorted(codes), figure.presets[preset], user_files])
 
 
+@functools.cache
 def refinr_digest() -> str:
-    """Hash of the code of `refinr`."""
-    paths = Path(refinr.__file__).parent.rglob("*.py")
-    return _hash(sorted(computing_code(path.read_text(encoding="utf-8")) for path in paths))
+    """Hash of the code of `refinr`; what was found of the same files before is kept beside compiled modules."""
+    sources = [path.read_text(encoding="utf-8") for path in sorted(Path(refinr.__file__).parent.rglob("*.py"))]
+    kept = Path(__file__).parent / "__pycache__" / f"refinr-{_hash([*sources, inspect.getsource(_used)])[:32]}.txt"
+    if kept.exists() and len(found := kept.read_text()) == 64:
+        return found
+    digest = _hash(sorted(computing_code(source) for source in sources))
+    with contextlib.suppress(OSError):  # a folder that cannot be written to
+        replace_file(kept, digest.encode())
+    return digest
 
 
 def _hash(value: Any) -> str:
@@ -89,6 +98,7 @@ class _Used(NamedTuple):
     imports: list[_Bound]
 
 
+@functools.cache
 def _used(source: str, start: str | None) -> _Used:
     tree = ast.parse(source)
     body = tree.body
@@ -127,7 +137,7 @@ def _imports(tree: ast.AST) -> Iterator[_Bound]:
 def _modules(source: str, start: str) -> list[ModuleType]:
     """The modules of this package that the function `start` of that source needs, directly or not."""
     found: dict[str, ModuleType] = {}
-    waiting = _used(source, start).imports
+    waiting = [*_used(source, start).imports]
     while waiting:
         bound = waiting.pop()
         if bound.module.partition(".")[0] == "paper_figures":

@@ -8,6 +8,10 @@
 True
 """
 
+import importlib
+from types import ModuleType
+from typing import TYPE_CHECKING
+
 from refinr.endings import quiet_while_loading
 
 quiet_while_loading()  # before the rest is loaded
@@ -23,7 +27,6 @@ from refinr import (
     metrics,
     mlp,
     optim,
-    oracle,
     planes,
     ternary,
     theory,
@@ -37,6 +40,9 @@ from refinr.loading import load, open
 from refinr.progress import Live
 from refinr.solving import solve
 from refinr.version import __version__
+
+if TYPE_CHECKING:
+    from refinr import oracle
 
 __all__ = [
     "INR",
@@ -65,3 +71,9 @@ __all__ = [
     "ternary",
     "theory",
 ]
+
+
+def __getattr__(name: str) -> ModuleType:
+    if name == "oracle":  # many cases, for few: loaded when it is asked for
+        return importlib.import_module("refinr.oracle")
+    raise AttributeError(f"module 'refinr' has no attribute {name!r}")
