@@ -94,5 +94,14 @@ def test_workflows_only_read():
         assert text.count("actions/checkout@") == text.count("persist-credentials: false")
 
 
+def test_the_source_archive_has_what_its_tests_need():
+    """Tests of what is not in it are not in it either."""
+    target = tomllib.loads((ROOT / "pyproject.toml").read_text())["tool"]["hatch"]["build"]["targets"]["sdist"]
+    for pattern in [*target["include"], *target["exclude"]]:
+        assert list(ROOT.glob(pattern.removeprefix("/"))) or not (ROOT / "corpus").exists(), pattern
+    for name in ("/conftest.py", "/refinr", "/tests", "/.ci", "/.github"):
+        assert name in target["include"]
+
+
 def test_types_ship():
     assert (Path(refinr.__file__).parent / "py.typed").exists()
