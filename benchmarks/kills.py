@@ -173,7 +173,7 @@ def main() -> None:
     run = report.Run("kills", __doc__, timed=False)
     rows = Path(tempfile.gettempdir()) / f"refinr-kills-{os.getuid()}{'-quick' if run.quick else ''}.jsonl"
     with tempfile.TemporaryDirectory() as folder:
-        found = race(Path(folder), 3 if run.quick else KILLS, rows, size=16 if run.quick else 32)
+        found = race(Path(folder), 3 if run.quick else KILLS, rows, size=16)
     rows.unlink()
     summary = []
     for name in COMMANDS:
