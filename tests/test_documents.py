@@ -53,7 +53,7 @@ def test_links_lead_somewhere(document):
     assert not missing
 
 
-@pytest.mark.parametrize("name", ["time_to_lossless", "scaling", "large", "step_time"])
+@pytest.mark.parametrize("name", ["time_to_lossless", "scaling", "large", "step_time", "rivals", "large_solved"])
 def test_quoted_results_are_the_measured_ones(name):
     start, end = f"<!-- benchmarks/results/{name}.md: targets -->\n", "<!-- end -->"
     text = (ROOT / "docs" / "benchmarks.md").read_text()
