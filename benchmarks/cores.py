@@ -34,16 +34,16 @@ SIZE = 48
 
 
 def fits(size: int) -> Iterator[tuple[str, np.ndarray, dict[str, Any]]]:
-    """Names, samples and settings: every decomposition and activation, untrained or hardly trained."""
+    """Names, samples and settings: every decomposition and activation, hardly trained."""
     rng = np.random.default_rng(0)
     image = rng.integers(0, 2**8, (size, size)).astype(np.uint8)
     deep = rng.integers(0, 2**16, (size, size)).astype(np.uint16)
     floats = rng.normal(size=(size, size)).astype(np.float32)
     for activation in ("sine", "finer", "gauss", "wire", "relu", "tanh", "gelu"):
-        yield activation, image, {"activation": activation, "max_steps": 0}
+        yield activation, image, {"activation": activation, "max_steps": 1}
     for options in ({"gray": True}, {"radix_bits": 4}, {"decomposition": "bit-coordinate"}, {"encoding": "fourier"}):
-        yield " ".join(map(str, options.values())), image, {"max_steps": 0, **options}
-    for steps in (0, 30):
+        yield " ".join(map(str, options.values())), image, {"max_steps": 1, **options}
+    for steps in (1, 30):
         yield f"none, 8 bits, {steps} steps", image, {"decomposition": "none", "max_steps": steps}
         yield f"none, 16 bits, {steps} steps", deep, {"decomposition": "none", "max_steps": steps}
         yield f"none, floats, {steps} steps", floats, {"decomposition": "none", "max_steps": steps}

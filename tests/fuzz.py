@@ -102,7 +102,7 @@ def inr_seeds() -> list[Seed]:
         seeds.append(_written(".inr", samples, inr.save))
     for weights in ("real", "ternary", "binary"):
         seeds.append(_written(".inr", grey, refinr.solve(grey, tile=5, weights=weights).save))
-    near = refinr.fit(colour, decomposition="none", max_steps=0, tile=5, hidden=(4,), exact=True)
+    near = refinr.fit(colour, decomposition="none", max_steps=1, tile=5, hidden=(4,), exact=True)
     assert near.residual is not None
     assert near.residual.undecided is not None
     seeds.append(_written(".inr", colour, near.save))
