@@ -23,8 +23,9 @@ IMAGE = RNG.integers(0, 2**8, (6, 7), dtype="uint8")
 def _inrs() -> dict[str, refinr.INR]:
     return {
         "planes": refinr.fit(IMAGE >> 6),
-        "exact": refinr.fit(IMAGE, max_steps=0, exact=True, info={"rate": 5}),
-        "undecided": refinr.fit(IMAGE * np.uint16(250), decomposition="none", max_steps=0, exact=True),
+        "exact": refinr.fit(IMAGE, max_steps=1, exact=True, info={"rate": 5}),
+        "undecided": refinr.fit(IMAGE * np.uint16(250), decomposition="none", max_steps=1, exact=True),
+        "absent": refinr.fit(IMAGE, max_steps=0, exact=True),
         "floats": refinr.fit(IMAGE / 255, decomposition="none", max_steps=5),
         "encoded": refinr.fit(IMAGE >> 6, encoding="triangle"),
         "ternary": refinr.fit(IMAGE >> 6, layer="ternary", max_steps=3, hidden=(8, 8), exact=True),
