@@ -91,7 +91,7 @@ def inr_seeds() -> list[Seed]:
     grey, colour, sound = _drawn(np.random.default_rng(0))
     seeds = []
     fits: list[tuple[np.ndarray, dict[str, Any]]] = [
-        (grey, {"max_steps": 0}), (grey, {"max_steps": 60, "gray": True}), (colour[:3, :3], {"max_steps": 0}),
+        (grey, {"max_steps": 1}), (grey, {"max_steps": 60, "gray": True}), (colour[:3, :3], {"max_steps": 0}),
         (grey >> 5, {"max_steps": 400}), (grey, {"store": "bfloat16", "max_steps": 3}),
         (grey, {"decomposition": "none", "max_steps": 3}),
         (colour[:, 0].astype("f4"), {"decomposition": "none", "max_steps": 0}),
