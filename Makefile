@@ -44,6 +44,7 @@ bench: .venv/bench
 	$(BIN)/python -m benchmarks.solve
 	$(BIN)/python -m benchmarks.rivals
 	$(BIN)/python -m benchmarks.large_solved
+	$(BIN)/python -m benchmarks.fair
 	$(BIN)/python -m benchmarks.expansion
 	$(BIN)/python -m benchmarks.ternary
 	$(BIN)/python -m benchmarks.weight_precision

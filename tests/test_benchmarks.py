@@ -29,6 +29,7 @@ ROOT = Path(__file__).parent.parent
         "memory",
         "rivals",
         "large_solved",
+        "fair",
     ],
 )
 def test_a_benchmark_runs_in_small_and_keeps_nothing(name):

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import doctest
 import importlib
+import json
 import re
 import subprocess
 import sys
@@ -12,6 +13,7 @@ from pathlib import Path
 import pytest
 
 import refinr
+from benchmarks import fair
 
 ROOT = Path(__file__).parent.parent
 FOLDERS = [ROOT.glob("*.md"), ROOT.glob("docs/*.md"), ROOT.glob("tutorials/*.md"), ROOT.glob("examples/**/*.md")]
@@ -33,6 +35,28 @@ def test_readme_says_how_large_its_file_is(tmp_path, monkeypatch):
     doctest.testfile(str(ROOT / "README.md"), module_relative=False)
     (times,) = re.findall(r"this file is (\d+) times as large as the array", (ROOT / "README.md").read_text())
     assert round((tmp_path / "image.inr").stat().st_size / (64 * 64 * 2)) == int(times)
+
+
+def test_readme_compares_what_was_measured():
+    rows = json.loads((ROOT / "benchmarks" / "results" / "fair.json").read_text())["tables"]["Best step sizes"]
+    text = (ROOT / "README.md").read_text()
+    (quoted,) = re.findall(r"<!-- benchmarks/results/fair.json -->\n(.*?)\n<!-- end -->", text, re.DOTALL)
+    assert quoted == fair.summary(rows)
+    assert not [target.what for target in fair.targets(rows) if not target.met]
+
+
+def test_readme_says_of_the_demo_what_it_printed():
+    _, *rows = (ROOT / "tutorials" / "demo.txt").read_text().splitlines()
+    found, name = {}, ""
+    for row in rows:
+        name = row[:12].strip() or name  # a signal's name stands in its first row
+        bits, rate = (float(row[12:].split()[-k]) for k in (8, 3))
+        found[name, row[12:24].strip()] = round(bits * rate)
+    exact = {way for _, way in found} - {"direct", "direct x 4"}
+    assert exact == {"bit planes", "solved", "one bit"}
+    assert {count for (_, way), count in found.items() if way in exact} == {0}
+    assert found["elevation", "direct x 4"] == 0 < found["bathymetry", "direct x 4"]
+    assert f"({found['synthetic', 'direct x 4']} of 147,456 bits are wrong)" in (ROOT / "README.md").read_text()
 
 
 def test_readme_has_an_example_and_fits_a_few_screens():

@@ -69,8 +69,8 @@ def test_the_record_says_what_the_page_says_of_it(signal):
     spread = [np.ptp(these) for these in waiting]
     assert spread[1] < spread[0] / 2, "planes come together"
     first, second, third = (np.array(way["until"]) for way in signal["ways"])
-    assert (first > 1.5 * second).all()
-    assert (second > 3 * third).all()
+    assert (first > 2.5 * second).all()
+    assert (second > 2 * third).all()
     parameters = [way["parameters"] for way in signal["ways"]]
     assert 0.97 < parameters[0] / parameters[1] <= 1
 

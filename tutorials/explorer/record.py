@@ -34,7 +34,7 @@ STEPS += (140, 150, 160, 170, 180, 190, 200, 210, 220, 230, 240)
 SEEDS = 8
 SIDE, TILE = 64, 32
 N = TILE * TILE
-PLANES_LR = 2**-7
+PLANES_LR = 2**-6
 HALF = tuple(0.5 * f for f in coords.nyquist((TILE, TILE)))
 NARROW = mlp.MLP(sizes=(2, 27, 27, 1), first_scale=HALF)
 FEATURES = round(0.6 * N)
