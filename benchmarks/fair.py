@@ -84,7 +84,8 @@ def fit(samples: np.ndarray, way: str, lr: float, seed: int, budget: int, most: 
 def compare(name: str, samples: np.ndarray, quick: bool) -> tuple[list[dict[str, Any]], list[dict[str, Any]]]:
     """Rows of the sweep, and a row for each way at its best step size."""
     swept, seeds, most = (1, 2, 3) if quick else (SWEPT, SEEDS, MOST)
-    sweep, best = [], []
+    sweep = []
+    best = []
     budget = 0  # parameters of a tile: those of the planes, which come first
     for way in WAYS:
         found = {}
@@ -143,7 +144,8 @@ def main() -> None:
     """Measure all, print and keep."""
     run = report.Run("fair", __doc__, timed=False)
     chosen = {"corner": demo.synthetic(32)} if run.quick else signals()
-    sweeps, rows = [], []
+    sweeps = []
+    rows = []
     for name, samples in chosen.items():
         sweep, best = compare(name, samples, run.quick)
         sweeps += sweep
