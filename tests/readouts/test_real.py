@@ -209,3 +209,9 @@ def test_what_cannot_be_solved(shape, features, wrong):
 
 def test_margins_of_nan_are_not_clear():
     assert real.clear(np.array([[np.nan], [1.0]]), 0.0).tolist() == [False]
+
+
+def test_clear_is_beyond_the_margin_and_not_on_it():
+    z = np.array([[1.0, 1.0, 1.0], [1.0, 0.01, 0.2]])
+    assert real.clear(z, 0.1).tolist() == [True, False, True]
+    assert real.clear(np.ones((2, 1)), 1.0).tolist() == [False]
