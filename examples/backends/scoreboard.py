@@ -159,7 +159,7 @@ def page():
 
 Who passes which families of [the oracle](../examples/backends/README.md), in which dtype, and in what time. Made by
 `python -m examples.backends.scoreboard` of reports that are kept in
-[examples/backends/results](../examples/backends/results). Cases: {"; ".join(sorted(current))}.
+`examples/backends/results`. Cases: {"; ".join(sorted(current))}.
 
 ## Families
 

@@ -6,8 +6,8 @@ training.
 
 The network computes with its parameters rounded, as in a file, and the gradient is taken as if they had not been.
 What a loss says of each output is rounded to a multiple of 2^-10, so all products of matrices are exact in any order,
-as those of `refinr.codec.network.evaluate` are.  The rest is done element by element with +, -, *, / and roots, which
-IEEE 754 rounds in one way, and with tables.
+as those of `refinr.codec.network.evaluate` are.  The rest is done element by element with sums, products, quotients and
+roots, which IEEE 754 rounds in one way, and with tables.
 """
 
 from __future__ import annotations
