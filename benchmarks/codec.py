@@ -29,8 +29,9 @@ import numpy as np
 
 import refinr
 from benchmarks import report
+from refinr import cpu
 from refinr.cli import demo
-from refinr.codec import header
+from refinr.codec import header, mixture, network, parameters, training
 from refinr.files import signals as files
 
 PHOTOGRAPHS = ("camera", "chelsea", "moon")
@@ -38,6 +39,15 @@ TEXTURES = ("brick", "grass", "coins", "cell", "microaneurysms")
 DRAWINGS = ("text", "page", "horse")
 OTHER_MODELS = ("coins", "MRI slice", "pluck-pcm16")
 """Signals that are also coded bit by bit, and with networks that go on learning."""
+
+CROP = (slice(192, 320), slice(192, 320))
+"""Of the camera: coded by all models, and by what knows coordinates alone."""
+
+WIDTHS = (8, 32, 96)
+"""Hidden neurons of networks of coordinates."""
+
+STEPS = 1500
+"""Of networks of coordinates: as many as effort "normal" takes."""
 
 DIGITS = 500
 
@@ -205,6 +215,32 @@ def measure_models(name: str, samples: np.ndarray, effort: str) -> dict[str, Any
     return row | {"reproducible": 8 * len(reproducible) / samples.size, "exact": exact}
 
 
+def measure_coordinates(samples: np.ndarray, width: int) -> dict[str, Any]:
+    """One row: bits a sample where a network is told waves of x and y, and nothing of what is around.
+
+    Samples cost what their distribution gives them, before a coder; parameters are counted as they are written.
+    """
+    report.log(f"coordinates alone, {width} hidden neurons")
+    y, x = np.mgrid[tuple(slice(-1, 1, complex(0, size)) for size in samples.shape)].reshape(2, -1, 1)
+    angles = (np.concatenate([x, y], axis=1)[:, :, None] * np.arange(1, 9) * np.pi / 2).reshape(samples.size, -1)
+    waves = np.concatenate([np.sin(angles), np.cos(angles)], axis=1)
+    flat = samples.reshape(-1).astype(float)
+    base = np.full(flat.size, np.median(flat))
+    scale = np.full(flat.size, np.abs(flat - base).mean())
+    targets = mixture.Targets(((flat - base) / scale)[:, None], (0.5 / scale)[:, None])
+    levels = int(flat.max()) + 1
+    order = np.random.default_rng(1).permutation(flat.size)
+    mixed = [array[order].astype("float32") for array in (waves, waves[:, :0], *targets)]
+    data = training.Data(mixed[0], mixed[1], mixture.Targets(*mixed[2:]), levels)
+    sizes = network.Sizes(waves.shape[1], 0, width, mixture.OUTPUTS)
+    with cpu.single_threaded_blas():
+        units = training.train(data, sizes, STEPS, np.random.default_rng(2))
+    z, s, _ = network.forward(network.from_units(units), waves, waves[:, :0])
+    loss = float(mixture.loss(z, s, targets, levels)[0]) / np.log(2)
+    cost = 8 * len(parameters.write([units])) / flat.size
+    return {"hidden neurons": width, "samples": loss, "parameters": cost, "both": loss + cost}
+
+
 def _same(a: np.ndarray, b: np.ndarray) -> bool:
     return (a.dtype, a.shape, a.tobytes()) == (b.dtype, b.shape, b.tobytes())
 
@@ -236,6 +272,10 @@ def main() -> None:
         rows.append(_kept(name, lambda: measure(kind, name, samples, "normal")))  # noqa: B023 - called at once
         if name in OTHER_MODELS:
             models.append(_kept(f"{name} models", lambda: measure_models(name, samples, "normal")))  # noqa: B023
+        if name == "camera":
+            crop = np.ascontiguousarray(samples[CROP])
+            models.append(_kept("crop models", lambda: measure_models("camera, 128 x 128", crop, "normal")))  # noqa: B023
+            alone = [_kept(f"crop {w}", lambda: measure_coordinates(crop, w)) for w in WIDTHS]  # noqa: B023
     images = [row for row in rows if row["kind"] not in ("sound", "series")]
     sounds = [row for row in rows if row["kind"] == "sound"]
     camera = next(row for row in rows if row["signal"] == "camera")
@@ -252,7 +292,11 @@ def main() -> None:
         report.Target("camera, seconds to encode", camera["encode, s"], "<=", 4),
         report.Target("camera, seconds to decode", camera["decode, s"], "<=", 3),
     ]
-    run.publish("Lossless files, bits a sample", {"Files": rows, "Models": models}, targets)
+    run.publish(
+        "Lossless files, bits a sample",
+        {"Files": rows, "Models": models, "Coordinates alone, camera, 128 x 128": alone},
+        targets,
+    )
 
 
 if __name__ == "__main__":
