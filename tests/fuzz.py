@@ -83,7 +83,12 @@ def _written(suffix: str, samples: np.ndarray, write: Callable[[str], Any]) -> S
 
 def make_seeds() -> list[Seed]:
     """A few small files of refinr's own, and of formats that it reads by code of its own, for the most part."""
-    return inr_seeds() + reader_seeds() + [Seed(".rinr", content, samples) for content, samples in forging_rinr.good()]
+    return inr_seeds() + reader_seeds() + rinr_seeds()
+
+
+def rinr_seeds() -> list[Seed]:
+    """`.rinr` files of all kinds of streams."""
+    return [Seed(".rinr", content, samples) for content, samples in forging_rinr.good()]
 
 
 def inr_seeds() -> list[Seed]:
@@ -506,9 +511,11 @@ def main() -> int:
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--first", type=int, default=0, help="number of the first file: to see one again")
     parser.add_argument("--inr", action="store_true", help="of .inr files alone")
+    parser.add_argument("--rinr", action="store_true", help="of .rinr files alone")
     parser.add_argument("--others", action="store_true", help="of the formats that other libraries read, mostly")
     options = parser.parse_args()
-    make = other_seeds if options.others else inr_seeds if options.inr else make_seeds
+    makers = {"others": other_seeds, "inr": inr_seeds, "rinr": rinr_seeds}
+    make = next((makers[name] for name in makers if getattr(options, name)), make_seeds)
     table: dict[str, Counter[str]] = {}
     start, bad, stopped, loaded = time.monotonic(), 0, 0, 0
     for found in campaign(options.files, seed=options.seed, seconds=options.seconds, first=options.first, make=make):
