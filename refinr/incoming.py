@@ -202,6 +202,7 @@ KINDS: dict[str, tuple[Callable[[Any], bool], str]] = {
     "exact": (_is_flag, "True or False"),
     "journal": (_is_path, "a path or None"),
     "path": (_is_path, "a path"),
+    "page": (_is_whole, "a whole number, from 1 on, or None"),
     "data": (lambda v: isinstance(v, bytes | bytearray | memoryview), "bytes"),
     "model": (_is_text, "the name of a model"),
     "reproducible": (_is_flag, "True or False"),

@@ -36,13 +36,15 @@ _NONSENSE = (KeyError, TypeError, ValueError, AttributeError, IndexError, Arithm
 
 
 @checked
-def open(path: str | os.PathLike[str], *, trusted: bool = False) -> np.ndarray:
+def open(path: str | os.PathLike[str], *, page: int | None = None, trusted: bool = False) -> np.ndarray:
     """The samples of any file that refinr reads, an `.inr` file or a signal.
 
     Parameters
     ----------
     path : path
         An `.inr` file is known by its content, others by their suffix, one of those in `refinr.files.signals.FORMATS`.
+    page : int, optional
+        Which page or frame is read of a TIFF file or an animation, from 1 on.
     trusted : bool
         Take a file that asks for any amount of memory and time, too.
 
@@ -51,9 +53,9 @@ def open(path: str | os.PathLike[str], *, trusted: bool = False) -> np.ndarray:
     OSError, ValueError
         As `load` and `refinr.files.signals.read` do.
     """
-    if signals.format_of(path) is None and container.is_one(path):
+    if page is None and signals.format_of(path) is None and container.is_one(path):
         return load(path, trusted=trusted).decode()
-    return signals.read(path, trusted=trusted).samples
+    return signals.read(path, page=page, trusted=trusted).samples
 
 
 @checked

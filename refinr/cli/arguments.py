@@ -27,6 +27,7 @@ def fit(parser: argparse.ArgumentParser) -> None:
     """``IN [OUT.inr]`` and the settings of a fit."""
     parser.add_argument("input", metavar="IN", help=f"signal to fit: {_known()}")
     parser.add_argument("output", metavar="OUT.inr", nargs="?", help="default: IN.inr, as in photo.png.inr")
+    _add_page(parser)
     text = "bit-coordinate wants --hidden 64,64,64,64 --lr 1e-3"
     parser.add_argument("--decomposition", choices=list(decompositions.DECOMPOSITIONS), default="planes", help=text)
     parser.add_argument("--bits", type=int, help="width of the codes; default: what the samples need")
@@ -59,6 +60,7 @@ def solve(parser: argparse.ArgumentParser) -> None:
     """``IN [OUT.inr]`` and how to solve it."""
     parser.add_argument("input", metavar="IN", help=f"signal to solve: {_known()}")
     parser.add_argument("output", metavar="OUT.inr", nargs="?", help="default: IN.inr, as in photo.png.inr")
+    _add_page(parser)
     parser.add_argument("--weights", choices=list(solving.WEIGHTS), default="real", help="what weights can be")
     parser.add_argument("--bits", type=int, help="width of the codes; default: what the samples need")
     parser.add_argument("--tile", type=lengths, default=16, help="16 (16*16 samples in any dimension) or 16,16,8")
@@ -88,6 +90,7 @@ def compress(parser: argparse.ArgumentParser) -> None:
     """``IN OUT.rinr`` and how long to train."""
     parser.add_argument("input", metavar="IN", help=f"signal to compress: {_known()}")
     parser.add_argument("output", metavar="OUT.rinr")
+    _add_page(parser)
     text = "how long networks are trained: files get smaller, and every one is exact"
     parser.add_argument("--effort", choices=list(EFFORTS), default="normal", help=text)
     parser.add_argument("--steps", type=int, help="training steps of a network, in place of an effort")
@@ -135,6 +138,7 @@ def verify(parser: argparse.ArgumentParser) -> None:
     """``IN FILE.inr``."""
     parser.add_argument("original", metavar="IN")
     parser.add_argument("input", metavar="FILE.inr")
+    _add_page(parser)
     _add_trusted(parser)
 
 
@@ -205,6 +209,11 @@ def _wider(text: str) -> tuple[str, float, str]:
 
 def _known() -> str:
     return ", ".join(signals.by_suffix()) + ", - for standard input or output"
+
+
+def _add_page(parser: argparse.ArgumentParser) -> None:
+    text = "which page or frame of IN: a TIFF file or an animation (GIF, PNG, WebP); the first is 1"
+    parser.add_argument("--page", "--frame", type=int, metavar="N", help=text)
 
 
 def _add_machine(parser: argparse.ArgumentParser) -> None:

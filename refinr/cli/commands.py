@@ -39,7 +39,7 @@ def solve(options: argparse.Namespace) -> int:
 
 
 def _represent(options: argparse.Namespace, verb: Callable[..., INR]) -> int:
-    ours = ("verb", "input", "output", "force", "quiet", "resume", "executor", "workers", "address", "trusted")
+    ours = ("verb", "input", "output", "force", "quiet", "resume", "executor", "workers", "address", "trusted", "page")
     settings = {k: v for k, v in vars(options).items() if k not in ours}
     if options.output is None and options.input == signals.STREAM:
         raise ValueError("OUT.inr: expected a name, as standard input has none")
@@ -47,7 +47,7 @@ def _represent(options: argparse.Namespace, verb: Callable[..., INR]) -> int:
     if signals.format_of(options.output):  # perhaps the only copy of a signal
         raise ValueError(f"{options.output}: the name of a signal, expected one like OUT.inr")
     outputs.claim(options.output, options.input, force=options.force, ours=container.is_one)
-    samples, info = signals.read(options.input, trusted=options.trusted)
+    samples, info = signals.read(options.input, page=options.page, trusted=options.trusted)
     if settings["channels"] is None:
         settings["channels"] = info.get("channels")
     for hint in [] if options.quiet else hints.hints(samples, settings["channels"]):
@@ -107,7 +107,7 @@ def decode(options: argparse.Namespace) -> int:
 
 def verify(options: argparse.Namespace) -> int:
     """Compare a signal with what a file decodes to."""
-    original, _ = signals.read(options.original, trusted=options.trusted)
+    original, _ = signals.read(options.original, page=options.page, trusted=options.trusted)
     if compression.holds(options.input):
         decoded = compression.decoded(options.input, trusted=options.trusted)
     else:

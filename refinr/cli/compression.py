@@ -21,7 +21,7 @@ def compress(options: argparse.Namespace) -> int:
     if signals.format_of(options.output):  # perhaps the only copy of a signal
         raise ValueError(f"{options.output}: the name of a signal, expected one like OUT.rinr")
     outputs.claim(options.output, options.input, force=options.force, ours=holds)
-    samples, info = signals.read(options.input, trusted=options.trusted)
+    samples, info = signals.read(options.input, page=options.page, trusted=options.trusted)
     channels = info.get("channels") if options.channels is None else options.channels
     with executors.open_executor(options.executor, workers=options.workers, address=options.address) as executor:
         data = verbs.compress(

@@ -54,16 +54,20 @@ def walk(content: bytes) -> Iterator[dict[int, int]]:
 _WIDTH, _HEIGHT, _BITS, _SAMPLES, _DEPTH = 256, 257, 258, 277, 32997
 
 
-def asks(content: bytes) -> int:
-    """How many bytes of samples all pages speak of; of their bits and channels, the least that tags may mean."""
-    return sum(
+def asks(content: bytes, page: str = "") -> int:
+    """How many bytes of samples all pages speak of, or the largest, where one of them is meant.
+
+    Of their bits and channels, the least that tags may mean.
+    """
+    sizes = [
         tags.get(_WIDTH, 0)
         * tags.get(_HEIGHT, 0)
         * max(1, tags.get(_DEPTH, 1))
         * max(1, tags.get(_SAMPLES, 1))
         * max(1, (_bits(tags) + 7) // 8)
         for tags in walk(content)
-    )
+    ]
+    return max(sizes, default=0) if page else sum(sizes)
 
 
 def _bits(tags: dict[int, int]) -> int:

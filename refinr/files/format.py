@@ -52,6 +52,8 @@ class Format:
         The modules of that library: they are loaded before it is limited what reading may take.
     member : callable (content, name) -> (samples, info), optional
         Like `read` for one of the arrays that a file holds: ``file.npz::name``.
+    pages : bool
+        Whether the names of these are numbers of pages or frames, from 1 on.
     at : callable (path or content, name, budget) -> (samples, info), optional
         In place of `read` for what is more than the content of one file: two files, a folder, one that stays where it
         is.  It checks itself what is asked for; the budget is None for what is trusted.
@@ -76,11 +78,15 @@ class Format:
     extra: str | None = None
     needs: tuple[str, ...] = ()
     member: Callable[[bytes, str], tuple[np.ndarray, dict[str, Any]]] | None = None
+    pages: bool = False
     at: Callable[[Any, str, Any], tuple[np.ndarray, dict[str, Any]]] | None = None
     instead: str = ""
     asks: Callable[..., int] | None = None
     apart: bool = False
 
+
+PAGES = "--page N or page=N takes one of them"
+"""The way on from several pages or frames where one is expected."""
 
 _BEGINNINGS = [
     (128, b"DICM", "DICOM", "dicom"),

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import struct
 
-from refinr.files.format import FormatError
+from refinr.files.format import PAGES, FormatError
 
 CUT_SHORT = "it is cut short: its head ends before it says how large the image is"
 
@@ -33,16 +33,16 @@ def jpeg(content: bytes) -> int:
     raise FormatError(CUT_SHORT)
 
 
-def webp(content: bytes) -> int:
-    """Of a WebP file: four channels at most."""
+def webp(content: bytes, page: str = "") -> int:
+    """Of a WebP file, or a frame of it: four channels at most."""
     if content[:4] != b"RIFF" or content[8:12] != b"WEBP":
         raise FormatError("it does not begin like one")
     if len(content) < 30:
         raise FormatError(CUT_SHORT)
     match content[12:16]:
         case b"VP8X":
-            if content[20] & 2:
-                raise FormatError("it is an animation, expected one image; save the frame that is meant")
+            if content[20] & 2 and not page:
+                raise FormatError(f"it is an animation of several frames, expected one image: {PAGES}")
             width, height = (1 + int.from_bytes(content[at : at + 3], "little") for at in (24, 27))
         case b"VP8L":
             packed = int.from_bytes(content[21:25], "little")
@@ -109,8 +109,8 @@ def bmp(content: bytes) -> int:
     return abs(width * height) * max(3, depth // 8)
 
 
-def gif(content: bytes) -> int:
-    """Of a GIF file of one frame: four bytes a pixel."""
+def gif(content: bytes, page: str = "") -> int:
+    """Of a GIF file of one frame, or one of its frames: four bytes a pixel."""
     if content[:6] not in (b"GIF87a", b"GIF89a"):
         raise FormatError("it does not begin like one")
     if len(content) < 13:
@@ -126,8 +126,8 @@ def gif(content: bytes) -> int:
         while at < len(content) and content[at]:
             at += 1 + content[at]
         at += 1
-    if len(sizes) > 2:
-        raise FormatError(f"it is an animation of {len(sizes) - 1} frames, expected one image")
+    if len(sizes) > 2 and not page:
+        raise FormatError(f"it is an animation of {len(sizes) - 1} frames, expected one image: {PAGES}")
     return 4 * max(width * height for width, height in sizes)
 
 

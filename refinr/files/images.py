@@ -14,8 +14,8 @@ from typing import Any
 
 import numpy as np
 
-from refinr.files import heads
-from refinr.files.format import Format, FormatError, kind
+from refinr.files import frames, heads
+from refinr.files.format import PAGES, Format, FormatError, kind
 
 COLOURS = "(H, W), or (H, W, C) for colour"
 
@@ -41,9 +41,22 @@ def _by_pillow(content: bytes) -> tuple[np.ndarray, dict[str, Any]]:
 
     with Image.open(io.BytesIO(content), formats=["BMP", "GIF"]) as image:
         if getattr(image, "n_frames", 1) > 1:
-            raise FormatError(f"it is an animation of {image.n_frames} frames, expected one image")
+            raise FormatError(f"it is an animation of {image.n_frames} frames, expected one image: {PAGES}")
         looked_up = image.convert("RGBA" if "transparency" in image.info else "RGB") if image.mode == "P" else image
         return _result(np.asarray(looked_up))
+
+
+def _frame(name: str, read: Callable[[bytes], tuple[np.ndarray, dict[str, Any]]]) -> Callable[..., Any]:
+    """Of an animation as Pillow shows it; an image alone is read as ever."""
+
+    def frame(content: bytes, number: str) -> tuple[np.ndarray, dict[str, Any]]:
+        samples, info = frames.by_pillow(content, number, name)
+        if info["page"] != "1 of 1":
+            return samples, info
+        samples, plain = read(content)
+        return samples, info | plain
+
+    return frame
 
 
 def _write_bmp(file: io.BytesIO, samples: np.ndarray, info: dict[str, Any]) -> None:
@@ -162,6 +175,8 @@ FORMATS = (
         "(H, W, 3 or 4); uint8",
         loses="profile, EXIF",
         asks=heads.webp,
+        member=_frame("WEBP", _by_imagecodecs("webp")),
+        pages=True,
         **_FOREIGN,
     ),
     Format(
@@ -193,6 +208,8 @@ FORMATS = (
         instead=".png",
         loses="palette, comments",
         asks=heads.gif,
+        member=_frame("GIF", _by_pillow),
+        pages=True,
         **_FOREIGN,
     ),
     Format(

@@ -19,7 +19,8 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from refinr.files.format import Format, FormatError, kind
+from refinr.files import frames
+from refinr.files.format import PAGES, Format, FormatError, kind
 
 _HEAD = b"\x89PNG\r\n\x1a\n"
 
@@ -65,10 +66,14 @@ def _checked(content: bytes) -> list[tuple[str, bytes]]:
             raise FormatError(f"it has {names.count(name)} chunks {name}, expected one at most")
     if names[0] != "IHDR" or len(chunks[0][1]) != 13 or "IDAT" not in names:
         raise FormatError(f"expected chunks IHDR, first, and IDAT, got {', '.join(names[:5])}")
-    frames = int.from_bytes(dict(chunks).get("acTL", b"")[:4], "big")
-    if "acTL" in names and (frames != 1 or "fdAT" in names):  # one frame may be the image itself
-        raise FormatError(f"it is an animation of {frames} frames; expected one image: save the frame that is meant")
     return chunks
+
+
+def _animated(chunks: list[tuple[str, bytes]]) -> int | None:
+    """How many frames there are; None of an image, also where it is the only frame itself."""
+    names = [name for name, _ in chunks]
+    count = int.from_bytes(dict(chunks).get("acTL", b"")[:4], "big")
+    return count if "acTL" in names and (count != 1 or "fdAT" in names) else None
 
 
 class _Head(NamedTuple):
@@ -99,7 +104,7 @@ def _head(content: bytes) -> _Head:
     return head
 
 
-def asks(content: bytes) -> int:
+def asks(content: bytes, page: str = "") -> int:
     """How many bytes of samples the head speaks of, with an alpha channel if there may be one."""
     if content[12:16] != b"IHDR" or len(content) < 33:
         return 0  # `read` says what is wrong
@@ -116,20 +121,46 @@ def read(content: bytes) -> tuple[np.ndarray, dict[str, Any]]:
         For content that is damaged, is an animation, has more behind its end, or promises more than it holds.
     """
     chunks = _checked(content)
+    if (count := _animated(chunks)) is not None:
+        raise FormatError(f"it is an animation of {count} frames, expected one image: {PAGES}")
     head = _head(content)
     if head.height * -(-head.width * head.planes * head.depth // 8) > 1032 * len(content):  # all that deflate makes
         raise FormatError(f"its {len(content)} bytes cannot hold the samples that it promises")
     _check_inflated(head, chunks)
     found = _fast(head, chunks)
     samples, bitdepth = _any(head, content, chunks) if found is None else found
-    carried = [[name, base64.b64encode(data).decode()] for name, data in chunks if name in CARRIED]
     info = {
         "channels": samples.ndim == 3,
         "bitdepth": bitdepth,
         "greyscale": samples.shape[2:] in ((), (2,)),
         "alpha": samples.shape[2:] in ((2,), (4,)),
     }
-    return samples, info | ({"chunks": carried} if carried else {})
+    return samples, info | _carried(chunks)
+
+
+def _carried(chunks: list[tuple[str, bytes]]) -> dict[str, Any]:
+    carried = [[name, base64.b64encode(data).decode()] for name, data in chunks if name in CARRIED]
+    return {"chunks": carried} if carried else {}
+
+
+def frame(content: bytes, name: str) -> tuple[np.ndarray, dict[str, Any]]:
+    """Samples and side information of one frame of an animation, or of the one image that there is.
+
+    Raises
+    ------
+    ValueError
+        As `read` does, and for frames of which Pillow would change the samples: other than 8 bits, and no palette.
+    """
+    chunks = _checked(content)
+    if _animated(chunks) is None:
+        number = frames.number(name, 1)
+        samples, info = read(content)
+        return samples, info | frames.which(number, 1)
+    head = _head(content)
+    if head.depth != 8 and head.colour != 3:
+        raise FormatError(f"it is an animation of {head.depth} bits, of which frames are not read, expected 8 bits")
+    samples, info = frames.by_pillow(content, name, "PNG")
+    return samples, info | _carried(chunks)
 
 
 def _fast(head: _Head, chunks: list[tuple[str, bytes]]) -> tuple[np.ndarray, int] | None:
@@ -273,6 +304,8 @@ FORMAT = Format(
     carries="gamma, profile, physical size, text, EXIF, time",
     loses="palette, background, significant bits",
     needs=("imagecodecs", "png"),
+    member=frame,
+    pages=True,
     asks=asks,
     apart=True,
 )

@@ -70,7 +70,9 @@ class Signal(NamedTuple):
     info: dict[str, Any]
 
 
-def read(path: str | os.PathLike[str], *, trusted: bool = False, budget: Budget | None = None) -> Signal:
+def read(
+    path: str | os.PathLike[str], *, page: int | None = None, trusted: bool = False, budget: Budget | None = None
+) -> Signal:
     """Samples and side information of a file, its format taken from the suffix.
 
     The row of a format says which shapes and dtypes there are: ``FORMATS["png"].samples``.
@@ -80,6 +82,9 @@ def read(path: str | os.PathLike[str], *, trusted: bool = False, budget: Budget 
     path : str or path
         Of a file with one of the suffixes in `FORMATS`, in any case; ``file.npz::name`` is one of several arrays,
         and so is ``folder.zarr::name``.  ``-`` is standard input, its format known by how it begins.
+    page : int, optional
+        Which page or frame is read of a TIFF file or an animation (PNG, WebP, GIF), from 1 on; ``file.gif::2`` is the
+        second, too.  By default all pages of a TIFF file, and an animation is refused.
     trusted : bool
         Take a file that asks for any amount of memory and time, too.  Other libraries then read it in this process.
     budget : Budget, optional
@@ -107,6 +112,8 @@ def read(path: str | os.PathLike[str], *, trusted: bool = False, budget: Budget 
     path, _, name = os.fspath(path).partition("::")
     # at once: an OSError is about the file, anything later about its content
     source, row = _opened(path, name)
+    if page is not None:
+        name = _numbered(path, row, name, page)
     allowed = None if trusted else budget or Budget()
     try:
         if row.map and isinstance(source, Path) and source.stat().st_size > MAPPED:  # it stays in its file
@@ -132,12 +139,24 @@ def _opened(path: str, name: str) -> tuple[Path | bytes, Format]:
             raise ValueError(f"standard input: expected a file of a known format, got what begins like {words}")
         return content, FORMATS[found]
     file, row = known(path)
-    if name and row.member is None and row.at is None:
-        raise ValueError(f"{path}: {row.name.upper()} holds one signal, which has no name, got {name!r}")
+    if name and (not name.isdigit() if row.pages else row.member is None and row.at is None):
+        way = ": pages have numbers, from 1 on" if row.pages else ""
+        raise ValueError(f"{path}: {row.name.upper()} holds one signal, which has no name, got {name!r}{way}")
     if row.at and file.is_dir():
         return file, row
     with file.open("rb") as opened:
         return (file, row) if file.is_file() else (opened.read(), row)
+
+
+def _numbered(path: str, row: Format, name: str, page: int) -> str:
+    """The name of a page: its number."""
+    if not row.pages:
+        raise ValueError(f"{path}: {row.name.upper()} has no pages or frames, expected no page, got {page}")
+    if name:
+        raise ValueError(f"{path}: expected page {name!r} or page {page}, not both")
+    if page < 1:
+        raise ValueError(f"{path}: expected a page from 1 on, got {page}")
+    return str(page)
 
 
 def parsed(

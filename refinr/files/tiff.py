@@ -13,12 +13,12 @@ from typing import Any
 
 import numpy as np
 
-from refinr.files import directories, segments
-from refinr.files.format import Format, FormatError, kind
+from refinr.files import directories, frames, segments
+from refinr.files.format import PAGES, Format, FormatError, kind
 
 
-def read(content: bytes) -> tuple[np.ndarray, dict[str, Any]]:
-    """Samples and side information of the bytes of a TIFF file.
+def read(content: bytes, page: str = "") -> tuple[np.ndarray, dict[str, Any]]:
+    """Samples and side information of the bytes of a TIFF file: all of its pages, or the one of a number.
 
     Raises
     ------
@@ -31,27 +31,30 @@ def read(content: bytes) -> tuple[np.ndarray, dict[str, Any]]:
         pass
     tiff = tifffile.TiffFile(io.BytesIO(content))
     kinds = {(series.shape, series.dtype, series.axes) for series in tiff.series}
-    if len(kinds) != 1:
-        raise FormatError(f"expected one image or pages all alike, got {len(tiff.series)} different series")
+    if len(kinds) != 1 and not page:
+        different = f"got {len(tiff.series)} different series in {len(tiff.pages)} pages"
+        raise FormatError(f"expected one image or pages all alike, {different}: {PAGES}")
+    wanted = frames.number(page, len(tiff.pages)) if page else 0
     end = _tiff_end(tiff, content)
     if end > len(content) or any(None in series.pages for series in tiff.series):
         raise FormatError(f"expected {end} bytes or more with all pages in them, got {len(content)}")
     try:
-        for page in tiff.pages:
-            segments.check(page, content)
-        parts = [series.asarray(maxworkers=1) for series in tiff.series]
+        for one in [tiff.pages[wanted - 1]] if page else tiff.pages:
+            segments.check(one, content)
+        parts = [part.asarray(maxworkers=1) for part in ([tiff.pages[wanted - 1]] if page else tiff.series)]
     except ValueError as error:
         if "imagecodecs" in str(error):
             raise ImportError("imagecodecs", name="imagecodecs") from error
         raise
-    axes = tiff.series[0].axes
+    axes = tiff.pages[wanted - 1].axes if page else tiff.series[0].axes
     samples = parts[0]
     if len(parts) > 1:  # pages that were appended one by one
         samples = np.stack(parts)
         axes = "Q" + axes
     if "S" in axes:  # colours in planes of their own: (..., C, H, W)
         samples = np.moveaxis(samples, axes.index("S"), -1)
-    return samples, {"channels": "S" in axes} | _meaning(tiff.pages[0])
+    said = frames.which(wanted, len(tiff.pages)) if page else {}
+    return samples, {"channels": "S" in axes} | _meaning(tiff.pages[max(0, wanted - 1)]) | said
 
 
 _PHOTOMETRIC = ("MINISWHITE", "PALETTE", "SEPARATED", "CIELAB", "ICCLAB")
@@ -64,7 +67,7 @@ _TAGS |= {34735: "geo keys", 34736: "geo numbers", 34737: "geo text", 42112: "GD
 
 
 def _meaning(page: Any) -> dict[str, Any]:
-    """Side information of the first page, which speaks for all."""
+    """Side information of a page: of the first, which speaks for all, where all are read."""
     info: dict[str, Any] = {}
     if page.photometric.name in _PHOTOMETRIC:
         info["photometric"] = page.photometric.name.lower()
@@ -175,5 +178,7 @@ FORMAT = Format(
     extra="images",
     needs=("tifffile", "imagecodecs"),
     asks=directories.asks,
+    member=read,
+    pages=True,
     apart=True,
 )

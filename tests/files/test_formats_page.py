@@ -20,9 +20,10 @@ def table() -> str:
         files = ", ".join(f"`{suffix}`" for suffix in row.suffixes)
         named = (
             ", one by its name: `" + f"file{row.suffixes[0]}::name`"
-            if row.member or row.name in ("hdf5", "zarr")
+            if (row.member and not row.pages) or row.name in ("hdf5", "zarr")
             else ""
         )
+        named += f", one page by its number: `file{row.suffixes[0]}::2`" if row.pages else ""
         written = f"as `{row.instead}`" if row.instead else "yes"
         extra = f"`{row.extra}`" if row.extra else ""
         samples = row.samples.removeprefix("read alone: ")
