@@ -1,8 +1,8 @@
 """What a long or large job will take, said before it: about how long, about how large.
 
 With this you can announce a fit (`announce_fit`) and the decoding of a file (`announce_decoding`), estimate any job
-that repeats (`repeated`), and say it (`line`, `say`).  Times are measured on a small part of the job, on this machine
-as it is.
+that repeats (`repeated`), and say it (`line`, `say`, `duration`).  Times are measured on a small part
+of the job, on this machine as it is.
 """
 
 from __future__ import annotations
@@ -120,7 +120,7 @@ def line(estimate: Estimate) -> str | None:
     """
     parts = []
     if estimate.seconds >= LONG:
-        parts.append(f"about {_duration(estimate.seconds)}")
+        parts.append(f"about {duration(estimate.seconds)}")
     if estimate.bytes >= LARGE and estimate.bytes > estimate.samples:
         parts.append(
             f"a file of about {estimate.bytes / 1e6:,.0f} MB, {estimate.bytes / estimate.samples:.2g} times the samples"
@@ -134,7 +134,14 @@ def say(estimate: Estimate) -> None:
         print(f"refinr: {text}", file=sys.stderr)
 
 
-def _duration(seconds: float) -> str:
+def duration(seconds: float) -> str:
+    """Seconds in words.
+
+    Examples
+    --------
+    >>> duration(89.4), duration(95.0), duration(7200.0)
+    ('89 s', '2 min', '2.0 h')
+    """
     if seconds < 90:
         return f"{seconds:.0f} s"
     return f"{seconds / 60:.0f} min" if seconds < 5400 else f"{seconds / 3600:.1f} h"

@@ -9,6 +9,7 @@ import pytest
 
 import refinr
 from refinr import cli, cpu, estimates, solving
+from refinr.cli import compression
 from refinr.estimates import Estimate
 
 IMAGE = np.random.default_rng(0).integers(0, 256, (12, 10)).astype(np.uint8)
@@ -80,6 +81,44 @@ def test_solving_and_decoding_time_their_first_part(monkeypatch, tmp_path):
     assert len(heard) == 2
     assert all(estimate.seconds > 0 for estimate in heard)
     assert np.array_equal(np.load(tmp_path / "b.npy"), IMAGE)
+
+
+@pytest.mark.parametrize(("effort", "seconds"), [("none", 5.0 + 8.0), ("fast", 5.0 + 8.0 + 2.0 * 300)])
+def test_compressing_times_parts_of_it(monkeypatch, tmp_path, capsys, effort, seconds):
+    samples = np.random.default_rng(1).integers(0, 16, (40, 50)).astype(np.uint8)  # half of the bits
+    np.save(tmp_path / "a.npy", samples)
+    monkeypatch.setattr(compression, "WORTH_TIMING", 0)
+    monkeypatch.setattr(compression, "PART", 400)
+    # 100 samples, 400 samples, 8 steps, 40 steps
+    times = iter([0.0, 5.0, 5.0, 11.2, 20.0, 30.0, 30.0, 104.0])
+    monkeypatch.setattr(compression.time, "perf_counter", lambda: next(times))
+    command = ["compress", str(tmp_path / "a.npy"), str(tmp_path / "a.rinr"), "--effort", effort, "--force"]
+    assert cli.main([*command, "--steps", "0"] if effort == "none" else [*command]) == 0
+    line = r"refinr: (about [^,]*), and a file of about 0\.0 MB, (\d+) % of the samples"
+    said = re.search(line, capsys.readouterr().err)
+    assert said
+    assert said[1] == f"about {estimates.duration(seconds)}"
+    assert 45 < int(said[2]) < 75
+    assert cli.main([*command, "--quiet"]) == 0
+    assert capsys.readouterr().err == ""
+
+
+def test_a_small_compression_is_not_timed(monkeypatch, tmp_path):
+    np.save(tmp_path / "a.npy", IMAGE)
+    monkeypatch.setattr(compression, "_estimate", None)
+    assert cli.main(["compress", str(tmp_path / "a.npy"), str(tmp_path / "a.rinr"), "--effort", "none"]) == 0
+
+
+@pytest.mark.parametrize("shape", [(7,), (100_000,), (500, 400, 3), (2, 3, 4), (30, 200, 50, 2), (1, 9000), ()])
+def test_the_part_is_the_middle_and_not_too_large(shape):
+    samples = np.arange(np.prod(shape, dtype=int)).reshape(shape)
+    part = compression._middle(samples, 1000)
+    assert part.ndim == samples.ndim
+    assert min(samples.size, 300) <= part.size <= 1000
+    if samples.ndim:
+        before = [int(start[0]) for start in np.nonzero(samples == part.flat[0])]
+        after = np.subtract(samples.shape, part.shape) - before
+        assert np.abs(before - after).max() <= 1
 
 
 def test_a_long_fit_says_so_before_its_bar(monkeypatch, capsys):

@@ -3,15 +3,25 @@
 from __future__ import annotations
 
 import argparse
+import functools
+import sys
+import time
+from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
 
-from refinr import executors, summary
+from refinr import cpu, estimates, executors, summary
 from refinr.cli import outputs
 from refinr.codec import costs, header, network, parameters, report, verbs
 from refinr.files import signals
 from refinr.files.atomic import replace_file
+
+WORTH_TIMING = 1 << 20
+"""Samples, weighed with steps, from which on a job is not over before its time is measured."""
+
+PART = 1 << 16
+"""Samples of the part that is measured."""
 
 KINDS = {header.RAW: "as they are", header.XZ: "by xz", header.MODEL: "with networks"}
 
@@ -23,22 +33,65 @@ def compress(options: argparse.Namespace) -> int:
     outputs.claim(options.output, options.input, force=options.force, ours=holds)
     samples, info = signals.read(options.input, page=options.page, trusted=options.trusted)
     channels = info.get("channels") if options.channels is None else options.channels
+    compressed = functools.partial(
+        verbs.compress,
+        channels=channels,
+        model=options.model,
+        reproducible=options.reproducible,
+        seed=options.seed,
+    )
+    steps = verbs.EFFORTS[options.effort] if options.steps is None else options.steps
+    if not options.quiet and samples.size * (1.0 + steps / verbs.EFFORTS["normal"]) > WORTH_TIMING:
+        estimate = _estimate(samples, steps, compressed)
+        if estimate.seconds >= estimates.LONG:
+            print(f"refinr: {_in_words(estimate)}", file=sys.stderr)
     with executors.open_executor(options.executor, workers=options.workers, address=options.address) as executor:
-        data = verbs.compress(
-            samples,
-            effort=options.effort,
-            steps=options.steps,
-            channels=channels,
-            model=options.model,
-            reproducible=options.reproducible,
-            seed=options.seed,
-            info=info,
-            executor=executor,
-            progress=not options.quiet,
-        )
+        data = compressed(samples, steps=steps, info=info, executor=executor, progress=not options.quiet)
     replace_file(options.output, data)
     print(_sizes(len(data), samples.size, samples.nbytes))
     return 0
+
+
+def _estimate(samples: np.ndarray, steps: int, compressed: Callable[..., bytes]) -> estimates.Estimate:
+    """From small parts of the middle: what a step takes, and what coding a sample does beyond what any array takes."""
+
+    def timed(most: int, steps: int) -> tuple[float, int, np.ndarray]:
+        part = _middle(samples, most)
+        start = time.perf_counter()
+        size = len(compressed(part, steps=steps))
+        return time.perf_counter() - start, size, part
+
+    least, _, small = timed(PART // 4, 0)
+    coded, size, part = timed(PART, 0)
+    few, many = (timed(PART // 4, n)[0] for n in (8, 40))
+    of_a_step = max(0.0, many - few) / 32
+    of_a_sample = max(0.0, coded - least) / max(1, part.size - small.size)
+    at_once = min(cpu.workers(), len(header.blocks(header.grid_of(samples.shape))))
+    seconds = least + of_a_step * steps + of_a_sample * samples.size / at_once
+    return estimates.Estimate(seconds, size * samples.nbytes // part.nbytes, samples.nbytes)
+
+
+def _middle(samples: np.ndarray, most: int) -> np.ndarray:
+    """The middle of an array, about `most` samples; short axes stay whole.
+
+    Examples
+    --------
+    >>> _middle(np.zeros((500, 400, 3)), 1200).shape
+    (20, 20, 3)
+    """
+    lengths = list(samples.shape)
+    left = float(most)
+    for rank, axis in enumerate(sorted(range(samples.ndim), key=samples.shape.__getitem__)):
+        lengths[axis] = min(samples.shape[axis], max(1, int(left ** (1.0 / (samples.ndim - rank)) + 1e-9)))
+        left /= lengths[axis]
+    ends = zip(samples.shape, lengths, strict=True)
+    return samples[tuple(slice((n - length) // 2, (n - length) // 2 + length) for n, length in ends)]
+
+
+def _in_words(estimate: estimates.Estimate) -> str:
+    share = 100.0 * estimate.bytes / estimate.samples
+    size = f"{estimate.bytes / 1e6:,.1f} MB, {share:.0f} % of the samples, or less"
+    return f"about {estimates.duration(estimate.seconds)}, and a file of about {size}"
 
 
 def decompress(options: argparse.Namespace) -> int:
