@@ -25,11 +25,11 @@ FLOORS = {
             " files.streams files.locking files.format codec.rans codec.arrangement codec.varints",
             "planes coords activations layers lookups losses metrics optim decisions tiling indexing executors"
             " completing files.journal"
-            " progress files.residual files.container files.npy files.png files.wav"
-            " files.budget files.heads files.directories files.segments files.fits"
+            " progress files.residual files.container files.npy files.chunked files.wav"
+            " files.budget files.frames files.heads files.directories files.segments files.fits"
             "   oracle.case oracle.tracked readouts.batches"
             " readouts.features codec.exact codec.contexts",
-            "ternary encodings decompositions theory report files.npz"
+            "ternary encodings decompositions theory report files.npz files.png"
             " files.tiff files.images files.sound files.apart files.nifti files.dicom files.hdf5 files.zarr_stores"
             " files.tiff files.images files.sound files.apart files.nifti files.dicom files.hdf5 files.zarr_stores"
             " files.storing oracle.compare"
@@ -48,7 +48,7 @@ FLOORS = {
             "expansion",
             "measuring loading estimates",
             "fitting solving constructive certificates oracle.network_operations",
-            "cli.demo cli.outputs cli.hints cli.streams oracle.bounds",
+            "cli.demo cli.outputs cli.hints cli.streams cli.values oracle.bounds",
             "oracle.operations cli.compression",
             "oracle.facts oracle.making cli.viewing",
             "oracle.sample_cases oracle.leaf_cases oracle.ternary_cases oracle.network_cases oracle.result_cases"

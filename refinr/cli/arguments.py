@@ -9,7 +9,7 @@ import argparse
 from pathlib import Path
 
 from refinr import activations, decompositions, encodings, executors, losses, mlp, optim, planning, solving
-from refinr.cli import checking, commands
+from refinr.cli import checking, commands, values
 from refinr.codec.header import MODELS
 from refinr.codec.verbs import EFFORTS
 from refinr.files import signals, storing
@@ -31,9 +31,11 @@ def fit(parser: argparse.ArgumentParser) -> None:
     text = "bit-coordinate wants --hidden 64,64,64,64 --lr 1e-3"
     parser.add_argument("--decomposition", choices=list(decompositions.DECOMPOSITIONS), default="planes", help=text)
     parser.add_argument("--bits", type=int, help="width of the codes; default: what the samples need")
-    parser.add_argument("--tile", type=lengths, default=32, help="32 (32*32 samples in any dimension) or 16,16,8")
+    parser.add_argument(
+        "--tile", type=values.lengths, default=32, help="32 (32*32 samples in any dimension) or 16,16,8"
+    )
     parser.add_argument("--preset", choices=list(planning.PRESETS), help="settings that stand where none is given")
-    parser.add_argument("--hidden", type=widths, help="widths of the hidden layers: 16,16,16")
+    parser.add_argument("--hidden", type=values.widths, help="widths of the hidden layers: 16,16,16")
     parser.add_argument("--layer", choices=list(mlp.LAYERS), default="linear", help="ternary: weights -1, 0, 1")
     parser.add_argument("--encoding", choices=["none", *encodings.ENCODINGS], help="of the coordinates")
     parser.add_argument("--features", type=int, help="waves in a fourier or triangle encoding; default: 60")
@@ -63,7 +65,9 @@ def solve(parser: argparse.ArgumentParser) -> None:
     _add_page(parser)
     parser.add_argument("--weights", choices=list(solving.WEIGHTS), default="real", help="what weights can be")
     parser.add_argument("--bits", type=int, help="width of the codes; default: what the samples need")
-    parser.add_argument("--tile", type=lengths, default=16, help="16 (16*16 samples in any dimension) or 16,16,8")
+    parser.add_argument(
+        "--tile", type=values.lengths, default=16, help="16 (16*16 samples in any dimension) or 16,16,8"
+    )
     parser.add_argument("--share", type=float, help="features a sample to begin with; default: as smoothness says")
     parser.add_argument("--budget", type=float, default=1.0, help="features a sample at most")
     text = "fast: more features until it does; small: the fewest that are found"
@@ -174,34 +178,18 @@ def oracle(parser: argparse.ArgumentParser) -> None:
     text = "call the backend in this process, where debuggers see it, and a crash ends the check"
     parser.add_argument("--no-isolate", dest="isolate", action="store_false", help=text)
     text = "a call that takes longer has failed (default: %(default)g)"
-    parser.add_argument("--timeout", type=_seconds, default=120.0, metavar="SECONDS", help=text)
+    parser.add_argument("--timeout", type=values.seconds, default=120.0, metavar="SECONDS", help=text)
     parser.add_argument("--progress", action="store_true", help="name each case on standard error before its call")
     text = "families or patterns of which every operation and every tensor must be there"
     parser.add_argument("--require", type=lambda text: text.split(","), metavar="FAMILIES", help=text)
     parser.add_argument("--complete", action="store_true", help="require all")
     parser.add_argument("--xfail", metavar="FILE", help="known failures, 'CASE: REASON' a line; one that passes fails")
     text = "wider bounds, for a reason that the report shows"
-    parser.add_argument("--loosen", type=_wider, action="append", metavar="CASE=FACTOR:REASON", help=text)
+    parser.add_argument("--loosen", type=values.wider, action="append", metavar="CASE=FACTOR:REASON", help=text)
     parser.add_argument("--json", metavar="FILE", help="the report for programs")
     parser.add_argument("--junit", metavar="FILE", help="the report for continuous integration")
     parser.add_argument("--traceback", action="store_true", help="show where exceptions come from")
     parser.add_argument("--times", action="store_true", help="show the times of calls beside refinr's")
-
-
-def _seconds(text: str) -> float:
-    seconds = float(text)
-    if not seconds > 0.0:
-        raise argparse.ArgumentTypeError(f"expected a number of seconds above 0, got {text}")
-    return seconds
-
-
-def _wider(text: str) -> tuple[str, float, str]:
-    """``layers.*=2:sums in bfloat16``."""
-    pattern, equals, rest = text.partition("=")
-    factor, colon, reason = rest.partition(":")
-    if not (pattern and equals and colon and reason):
-        raise argparse.ArgumentTypeError(f"expected CASE=FACTOR:REASON, got {text!r}")
-    return pattern, float(factor), reason
 
 
 # --- shared ----------------------------------------------------------------------------------------------------------
@@ -241,14 +229,3 @@ def _add_force(parser: argparse.ArgumentParser) -> None:
 
 def _add_trusted(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--trusted", action="store_true", help="take a small file that stands for a large signal, too")
-
-
-def lengths(text: str) -> int | tuple[int, ...]:
-    """``32``, or ``16,16,8`` for every axis."""
-    found = widths(text)
-    return found[0] if len(found) == 1 and "," not in text else found
-
-
-def widths(text: str) -> tuple[int, ...]:
-    """``16,16,16``."""
-    return tuple(int(n) for n in text.split(",") if n)

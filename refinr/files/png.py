@@ -14,52 +14,21 @@ import base64
 import io
 import struct
 import zlib
-from collections.abc import Iterator
 from typing import Any, NamedTuple
 
 import numpy as np
 
 from refinr.files import frames
+from refinr.files.chunked import HEAD, chunk, chunks_of
 from refinr.files.format import PAGES, Format, FormatError, kind
-
-_HEAD = b"\x89PNG\r\n\x1a\n"
 
 CARRIED = {"gAMA", "cHRM", "sRGB", "iCCP", "cICP", "mDCV", "cLLI", "pHYs", "sCAL", "oFFs", "tEXt", "zTXt", "iTXt"}
 CARRIED |= {"eXIf", "tIME"}
 """Chunks that mean the same beside samples that are stored another way, in the order of the standard's sections."""
 
 
-def _chunks(content: bytes) -> Iterator[tuple[str, bytes]]:
-    """Names and contents of all chunks; each is whole, and the last one ends the file."""
-    if not content.startswith(_HEAD):
-        raise FormatError("it does not begin like one")
-    at = len(_HEAD)
-    while True:
-        if at + 12 > len(content):
-            raise FormatError(f"it is cut short: a chunk should begin at byte {at}, and there are {len(content)} bytes")
-        size, name = struct.unpack_from(">I4s", content, at)
-        end = at + 12 + size
-        if end > len(content):
-            raise FormatError(f"it is cut short: chunk {name!r} should end at byte {end}, got {len(content)} bytes")
-        if zlib.crc32(content[at + 4 : end - 4]) != int.from_bytes(content[end - 4 : end], "big"):
-            raise FormatError(f"it is damaged: the checksum of the chunk {name!r} at byte {at} is another")
-        yield name.decode("latin-1"), content[at + 8 : end - 4]
-        at = end
-        if name == b"IEND":
-            break
-    if at < len(content):
-        raise FormatError(
-            f"{len(content) - at} bytes follow its end, and would be lost; cut it at byte {at} if it should"
-        )
-
-
-def _chunk(name: str, data: bytes) -> bytes:
-    named = name.encode("latin-1") + data
-    return struct.pack(">I", len(data)) + named + struct.pack(">I", zlib.crc32(named))
-
-
 def _checked(content: bytes) -> list[tuple[str, bytes]]:
-    chunks = list(_chunks(content))
+    chunks = list(chunks_of(content))
     names = [name for name, _ in chunks]
     for name in ("IHDR", "PLTE", "tRNS"):
         if names.count(name) > 1:
@@ -180,7 +149,7 @@ def _fast(head: _Head, chunks: list[tuple[str, bytes]]) -> tuple[np.ndarray, int
     plain = struct.pack(">IIBBBBB", width, head.height, max(8, head.depth), colour, 0, 0, head.interlaced)
     stored = b"".join(data for name, data in chunks if name == "IDAT")
     try:
-        rows = imagecodecs.png_decode(_HEAD + _chunk("IHDR", plain) + _chunk("IDAT", stored) + _chunk("IEND", b""))
+        rows = imagecodecs.png_decode(HEAD + chunk("IHDR", plain) + chunk("IDAT", stored) + chunk("IEND", b""))
     except Exception as error:  # its own kinds
         raise FormatError("it is damaged: its compressed samples are not whole") from error
     if head.depth < 8:
@@ -222,8 +191,8 @@ def _any(head: _Head, content: bytes, chunks: list[tuple[str, bytes]]) -> tuple[
     import png
 
     if head.depth < 16 and head.colour in (0, 2) and "tRNS" in dict(chunks):  # of which pypng takes too many bits
-        masked = (_chunk(name, _masked(data, head.depth) if name == "tRNS" else data) for name, data in chunks)
-        content = _HEAD + b"".join(masked)
+        masked = (chunk(name, _masked(data, head.depth) if name == "tRNS" else data) for name, data in chunks)
+        content = HEAD + b"".join(masked)
     reader = png.Reader(bytes=content)
     reader.preamble()
     reader.sbit = None  # how many bits were significant once: pypng would shift the others out of the stored samples
@@ -290,7 +259,7 @@ def write(file: io.BytesIO, samples: np.ndarray, info: dict[str, Any]) -> None:
     file.write(content[:33])  # the head and IHDR: colours have to be said before the samples
     for name, data in info.get("chunks", []):
         if name in CARRIED:
-            file.write(_chunk(name, base64.b64decode(data)))
+            file.write(chunk(name, base64.b64decode(data)))
     file.write(content[33:])
 
 

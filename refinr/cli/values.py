@@ -1,0 +1,33 @@
+"""What a word of the command line stands for, where it is more than a name or a number."""
+
+from __future__ import annotations
+
+import argparse
+
+
+def lengths(text: str) -> int | tuple[int, ...]:
+    """``32``, or ``16,16,8`` for every axis."""
+    found = widths(text)
+    return found[0] if len(found) == 1 and "," not in text else found
+
+
+def widths(text: str) -> tuple[int, ...]:
+    """``16,16,16``."""
+    return tuple(int(n) for n in text.split(",") if n)
+
+
+def seconds(text: str) -> float:
+    """``2.5``."""
+    found = float(text)
+    if not found > 0.0:
+        raise argparse.ArgumentTypeError(f"expected a number of seconds above 0, got {text}")
+    return found
+
+
+def wider(text: str) -> tuple[str, float, str]:
+    """``layers.*=2:sums in bfloat16``."""
+    pattern, equals, rest = text.partition("=")
+    factor, colon, reason = rest.partition(":")
+    if not (pattern and equals and colon and reason):
+        raise argparse.ArgumentTypeError(f"expected CASE=FACTOR:REASON, got {text!r}")
+    return pattern, float(factor), reason
