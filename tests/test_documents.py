@@ -6,6 +6,7 @@ import doctest
 import importlib
 import json
 import re
+import statistics
 import subprocess
 import sys
 from pathlib import Path
@@ -59,6 +60,18 @@ def test_readme_says_of_the_demo_what_it_printed():
     assert f"({found['synthetic', 'direct x 4']} of 147,456 bits are wrong)" in (ROOT / "README.md").read_text()
 
 
+def test_readme_says_how_small_files_are():
+    tables = json.loads((ROOT / "benchmarks" / "results" / "codec.json").read_text())["tables"]
+    rows = [row for row in tables["Files"] if row["PNG"] == row["PNG"] and row["JPEG XL"] == row["JPEG XL"]]
+    smaller = [row for row in rows if row["refinr"] < min(row["PNG"], row["JPEG XL"])]
+    median = statistics.median(1 - row["refinr"] / row["JPEG XL"] for row in rows)
+    text = " ".join((ROOT / "README.md").read_text().split())
+    (found,) = re.findall(r"\[(\d+) of (\d+) images and volumes\].*?\(the median by ([\d.]+) %", text)
+    assert found == (str(len(smaller)), str(len(rows)), f"{100 * median:.1f}")
+    *alone, before = tables["Coordinates alone, camera, 128 x 128"]
+    assert min(row["both"] for row in alone) > before["both"]  # "predicts worse than the sample before"
+
+
 def test_readme_has_an_example_and_fits_a_few_screens():
     assert ROOT / "README.md" in WITH_EXAMPLES
     assert len((ROOT / "README.md").read_text().splitlines()) <= 150
@@ -77,7 +90,10 @@ def test_links_lead_somewhere(document):
     assert not missing
 
 
-@pytest.mark.parametrize("name", ["time_to_lossless", "scaling", "large", "step_time", "rivals", "large_solved"])
+QUOTED = ["time_to_lossless", "scaling", "large", "step_time", "rivals", "large_solved", "codec"]
+
+
+@pytest.mark.parametrize("name", QUOTED)
 def test_quoted_results_are_the_measured_ones(name):
     start, end = f"<!-- benchmarks/results/{name}.md: targets -->\n", "<!-- end -->"
     text = (ROOT / "docs" / "benchmarks.md").read_text()
