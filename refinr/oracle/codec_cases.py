@@ -15,11 +15,12 @@ from refinr.oracle.making import Draw, make, make_refused
 
 
 def codec(rng: Draw) -> Iterator[Case]:
-    """Flat, rough and huge neighbourhoods; the largest weights; narrow and wide distributions; lanes; damage."""
+    """Flat and rough, huge, far from flat; the largest weights; narrow and wide distributions; lanes; damage."""
     for rows, top, flat in ((0, 9, False), (1, 2, False), (7, 256, True), (33, 256, False), (17, 2**32, False)):
         values = rng.integers(0, top, (rows, 16)).astype(np.float64)
         if flat:
             values[::2] = values[::2, :1]
+            values[::4, 12:] = top - 1.0  # far away from neighbours that are all alike: linear ends at 8
         yield make(f"codec.codec_contexts.{rows}-{top}", {"values": values})
     for rows, i, n, h, most in (
         (0, 3, 2, 4, 20),

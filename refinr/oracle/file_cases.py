@@ -36,6 +36,7 @@ def container(rng: Draw) -> Iterator[Case]:
         yield _decoded(name, _with_room(rng, samples, cut, keywords))
     codes = rng.integers(0, 64, (5, 3), dtype="uint8")
     yield _decoded("written-down", constructive.exact(codes))
+    yield _decoded("written-down-backwards", constructive.exact(codes[::-1]))  # as many bytes, other samples
     yield _decoded("written-down-int16", constructive.exact(codes.astype("int16") - 40, 2))
     for gray in (False, True):
         samples = rng.integers(0, 8, (9, 7), dtype="uint8")

@@ -57,6 +57,13 @@ def test_freezing_the_same_cases_gives_the_same_bytes(tmp_path):
     assert [case.name for case in oracle.load(tmp_path / "one" / corpus.NAME)] == [case.name for case in chosen]
 
 
+def test_what_is_in_the_file_is_frozen_again_as_it_is(kept, tmp_path):
+    corpus.freeze(tmp_path, oracle.select(kept, ["codec", "readout"]))
+    with zipfile.ZipFile(FILE) as old, zipfile.ZipFile(tmp_path / corpus.NAME) as new:
+        for name in ("codec.safetensors", "readout.safetensors"):
+            assert old.read(name) == new.read(name), name
+
+
 def test_a_file_that_is_another_is_refused_and_none_is_no_error(tmp_path, monkeypatch, capsys):
     monkeypatch.setenv("REFINR_CORPUS", str(tmp_path / corpus.NAME))
     assert corpus.find() is None
