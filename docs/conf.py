@@ -81,6 +81,7 @@ docs/planes-and-regression
 
 docs/command-line
 docs/formats
+docs/kinds
 docs/compression
 docs/clusters
 docs/certificates

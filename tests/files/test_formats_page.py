@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 
 import numpy as np
@@ -41,6 +42,17 @@ def test_what_cannot_be_written_says_what_can(tmp_path):
         with pytest.raises(FormatError) as error:
             signals.write(tmp_path / f"a{suffix}", samples, {"rate": 8000})
         assert (row.instead or ("" if suffix == ".npy" else ".npy holds any array")) in str(error.value)
+
+
+def test_what_the_page_of_unusual_inputs_says_is_held_by_tests():
+    page = PAGE.with_name("kinds.md")
+    lines = page.read_text(encoding="utf-8").splitlines()
+    rows = [line for line in lines if line.startswith("| ") and "held by" not in line]
+    assert len(rows) == 30
+    for row in rows:
+        found = re.search(r"\[(test_\w+)\]\((\S+)\) \|$", row)
+        assert found, row
+        assert f"def {found[1]}(" in (page.parent / found[2]).read_text(encoding="utf-8")
 
 
 def main() -> None:
