@@ -30,6 +30,7 @@ ROOT = Path(__file__).parent.parent
         "rivals",
         "large_solved",
         "fair",
+        "photograph",
     ],
 )
 def test_a_benchmark_runs_in_small_and_keeps_nothing(name):
