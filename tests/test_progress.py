@@ -6,6 +6,7 @@ import io
 import threading
 import time
 from concurrent.futures import ProcessPoolExecutor, ThreadPoolExecutor
+from multiprocessing import get_context
 
 import numpy as np
 import pytest
@@ -65,7 +66,8 @@ def test_channels_share_the_rates_of_their_planes():
 
 @pytest.mark.parametrize("workers", [ThreadPoolExecutor, ProcessPoolExecutor])
 def test_with_executors_it_is_told_at_least_when_groups_are_done(workers):
-    with workers(2) as executor:
+    options = {"mp_context": get_context("spawn")} if workers is ProcessPoolExecutor else {}
+    with workers(2, **options) as executor:
         heard, _ = _moments(executor=executor, tile=4, group=2, **NEVER)
     left = [moment.left for moment in heard]
     assert left == sorted(left, reverse=True)

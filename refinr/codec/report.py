@@ -34,9 +34,10 @@ def plane_bits(data: bytes, samples: np.ndarray) -> list[float] | None:
     --------
     >>> import refinr
     >>> y, x = np.mgrid[:32, :32]
-    >>> image = (8 + 4 * np.sin(x / 9) * np.cos(y / 7)).astype("uint8")
-    >>> [b < 1 for b in plane_bits(refinr.compress(image, steps=0), image)]
-    [True, True, True]
+    >>> noise = np.random.default_rng(0).normal(size=(32, 32))
+    >>> image = (128 + 64 * np.sin(x / 9) * np.cos(y / 7) + noise).astype("uint8")
+    >>> [b < 0.5 for b in plane_bits(refinr.compress(image, steps=0), image)]
+    [False, False, False, True, True, True, True, True]
     """
     found, streams = header.read(data)
     if found.coding is None or samples.size == 0:

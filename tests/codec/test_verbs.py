@@ -83,10 +83,9 @@ def test_repetitions_are_left_to_xz():
 
 def test_the_same_samples_give_the_same_bytes():
     array = image()
-    assert (
-        refinr.compress(array, steps=20) == refinr.compress(array, steps=20) != refinr.compress(array, steps=20, seed=1)
-    )
-    assert refinr.compress(np.asfortranarray(array), steps=20) == refinr.compress(array, steps=20)
+    data = refinr.compress(array, steps=60)
+    assert data == refinr.compress(array, steps=60) == refinr.compress(np.asfortranarray(array), steps=60)
+    assert data != refinr.compress(array, steps=60, seed=1)
 
 
 def test_side_information_is_kept():
@@ -272,7 +271,7 @@ FORGED = [
     ({}, {"channels": True}, None),
     ({}, {"outside": 3}, None),
     ({}, {"hidden": (255,)}, None),
-    ({}, {"hidden": (0,)}, None),
+    ({}, {"hidden": (2,)}, None),
     ({}, {"hidden": (None,)}, None),
     ({}, {"model": "planes"}, None),
     ({}, {"lags": 32}, None),

@@ -88,7 +88,7 @@ def watch():
         peak = max(peak, int(fields["RssAnon"].split()[0]))
         time.sleep(0.005)
 threading.Thread(target=watch, daemon=True).start()
-options = dict(bits=8, tile=(16, 16), hidden=(16, 16), max_steps=0, group=64)
+options = dict(bits=8, tile=(16, 16), hidden=(16, 16), max_steps=1, group=64)
 inr = refinr.fit(samples, exact=True, journal=sys.argv[2] + "/a.part", **options)
 inr.save(sys.argv[2] + "/a.inr")
 time.sleep(0.05)
