@@ -13,6 +13,7 @@
 import dataclasses
 import os
 import tempfile
+import warnings
 import zlib
 from pathlib import Path
 
@@ -94,6 +95,7 @@ plt.show()
 # %% tags=["picture"]
 shares = [0.04, 0.08, 0.15, 0.3, 0.5, 1, 2] if small else [0.04, 0.3, 0.5, 2]
 reports = []
+warnings.filterwarnings("ignore", message=".* bits are wrong")  # those that are too slow are part of the picture
 for share in shares:
     scale = tuple(share * f for f in coords.nyquist((size, size)))
     # patience=None: nobody starts again
