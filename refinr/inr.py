@@ -376,24 +376,26 @@ class INR(indexing.OnDemand):
         if self.damaged:
             raise ValueError(f"save: expected an undamaged INR, got one with damage in {', '.join(self.damaged)}")
         packed = self.layout.network.pack(self.params, self.store)
-        container.write(path, self._arrays() | packed, self._description())
+        beside = {name: array for name, array in self._arrays().items() if name not in self.params}
+        compressed = {} if packed.keys() == self.params.keys() else {"version": 5}
+        container.write(path, packed | beside, self._description() | compressed)
 
     def _arrays(self) -> dict[str, np.ndarray]:
-        """Every array that a file holds."""
+        """Every array that it stores."""
         found = self.params if self.checksums is None else self.params | {"checksums": self.checksums}
         return found if self.residual is None else found | self.residual.arrays()
 
     def _description(self) -> dict[str, Any]:
         """Everything else, as JSON values."""
-        report = asdict(self.report)
-        del report["seconds"]  # how long it took is no part of what was made: same seed, same bytes
+        # how long it took is no part of what was made: same seed, same bytes
+        report = {name: value for name, value in asdict(self.report).items() if name != "seconds"}
         description: dict[str, Any] = {
             "layout": self.layout.to_json(),
             "report": report,
             "checksum": self.checksum,
             "info": self.info,
+            "store": self.store,
         }
-        description["store"] = self.store
         description["version"] = 1 if self.checksums is None else self.layout.network.version  # 1: as it was read
         if self.portable is not None:
             description["portable"] = self.portable

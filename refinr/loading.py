@@ -22,6 +22,7 @@ from refinr.incoming import checked
 from refinr.inr import INR
 from refinr.layout import Layout
 from refinr.limits import Limits
+from refinr.readouts import streaming
 from refinr.report import Report
 from refinr.tables import look_up
 
@@ -92,6 +93,7 @@ def load(
         arrays, description = container.read(path)
     else:
         arrays, description, harmed = container.inspect(path)
+        harmed = tuple(map(streaming.plain, harmed))
     size = sum(array.nbytes for array in arrays.values())
     with _blaming(path, "its description is damaged", with_kind=True):
         layout = Layout.from_json(description["layout"])

@@ -4,22 +4,29 @@ from __future__ import annotations
 
 import functools
 import itertools
+import lzma
 import math
+import struct
+import zlib
 from collections.abc import Callable, Sequence
 from typing import Any
 
 import numpy as np
 
 
-def readouts(description: dict[str, Any], arrays: dict[str, Any]) -> Callable[..., float]:
+def readouts(description: dict[str, Any], stored: dict[str, Any]) -> Callable[..., float]:
     """A function of a network, a sample's number and place in the tile, and the tile's lengths."""
     layout = description["layout"]
     full = math.prod(layout["tile"])
+    arrays = stored | {name: _inflated(name, full, stored) for name in ("features", "weights", "raw")}
     if "signs" in layout:
         counts = [[0, *layout["signs"]["ladder"]][rung] for rung in arrays["rungs"][1]]
     else:
         counts = arrays["features"][1]
-    weights = _weights(description["store"], arrays["weights"][1], sum(counts))
+    weights = arrays["weights"][1]
+    if "weights" in stored:
+        weights = _weights(description["store"], weights, sum(counts))
+    assert len(weights) == sum(counts)
     ends = list(itertools.accumulate(counts))
     raw_before = [0, *itertools.accumulate(count == 0 for count in counts)]
     raw_bytes = -(-full // 8)
@@ -39,6 +46,20 @@ def readouts(description: dict[str, Any], arrays: dict[str, Any]) -> Callable[..
         return sum(w * _cosine(ranked[k], place, extent) for k, w in enumerate(mine))
 
     return output
+
+
+def _inflated(name: str, full: int, arrays: dict[str, Any]) -> Any:
+    """An array that may be a stream."""
+    for codec, inflate in (("zlib", zlib.decompress), ("xz", lzma.decompress)):
+        if f"{name}_{codec}" in arrays:
+            assert name not in arrays
+            content = inflate(arrays[f"{name}_{codec}"][2])
+            code = {"raw": "B", "weights": "b", "features": "B" if full <= 2**8 else "H" if full <= 2**16 else "I"}[
+                name
+            ]
+            numbers = struct.unpack(f"<{len(content) // struct.calcsize(code)}{code}", content)
+            return None, numbers, content
+    return arrays.get(name)
 
 
 @functools.cache

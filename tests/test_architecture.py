@@ -36,7 +36,8 @@ FLOORS = {
             " oracle.rounding readouts.real readouts.infeasible readouts.integer codec.network codec.mixture"
             " codec.values codec.ordered codec.prediction",
             " files.signals kinds balls summary advice oracle.leaf_operations oracle.vectors codec.symbols"
-            " readouts.quantise readouts.packing readouts.ragged codec.header codec.bits codec.dyadic",
+            " readouts.quantise readouts.packing readouts.ragged readouts.streaming"
+            " codec.header codec.bits codec.dyadic",
             "description envelopes drawing incoming readouts readouts.choosing codec.parameters"
             " oracle.readout_operations codec.training",
             "mlp readouts.networks codec.stream oracle.codec_operations",

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import lzma
 import subprocess
 import sys
+import zlib
 from concurrent.futures import ProcessPoolExecutor, ThreadPoolExecutor
 from multiprocessing import get_context
 from pathlib import Path
@@ -17,6 +19,7 @@ from hypothesis import strategies as st
 import refinr
 from refinr import units
 from refinr.files import container
+from refinr.files.streams import COMPRESSIONS
 from refinr.readouts import finding
 from refinr.readouts.networks import LONGEST, Readouts, certain
 from refinr.readouts.ragged import raw_bytes
@@ -362,10 +365,18 @@ def test_what_a_file_says_is_checked_before_anything_is_made_of_it(tmp_path, cha
         refinr.load(_forged(tmp_path, change), trusted=True)
 
 
+INFLATE: dict[str, Any] = {"": np.ndarray.tobytes, "zlib": zlib.decompress, "xz": lzma.decompress}
+"""By what follows an array's name."""
+
+
 @pytest.mark.parametrize("settings", [{}, {"store": "int5"}, {"weights": "binary"}])
 def test_changed_weights_are_caught(tmp_path, settings):
     def changed(arrays: dict, description: dict) -> None:
-        arrays["weights"][:40] = arrays["weights"][40:80]
+        (name,) = (name for name in arrays if name.startswith("weights"))
+        codec = name.removeprefix("weights").strip("_")
+        weights = np.frombuffer(INFLATE[codec](arrays[name]), arrays[name].dtype).copy()
+        weights[:40] = weights[40:80]
+        arrays[name] = np.frombuffer(COMPRESSIONS[codec].compress(weights), np.uint8) if codec else weights
 
     with pytest.raises(refinr.LosslessError, match="not those that were fitted"):
         refinr.load(_forged(tmp_path, changed, **settings)).decode()
@@ -376,6 +387,8 @@ def test_older_versions_are_not_handed_what_they_cannot_read(tmp_path):
     assert container.read(tmp_path / "a.inr")[1]["version"] == 3
     refinr.fit(IMAGE[:8, :8], max_steps=0).save(tmp_path / "b.inr")
     assert container.read(tmp_path / "b.inr")[1]["version"] == 2
+    refinr.solve(IMAGE, store="smallest").save(tmp_path / "c.inr")
+    assert container.read(tmp_path / "c.inr")[1]["version"] == 5
 
 
 # --- parts -----------------------------------------------------------------------------------------------------------

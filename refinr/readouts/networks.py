@@ -5,7 +5,8 @@ With this you can evaluate, bound, count, pack and describe those of some tiles:
 networks of an array offer.
 
 Stored are the weights of one network after another, ``weights``; how many features each has, ``features`` or ``rungs``;
-and the bits of networks that are raw, ``raw``, those whose number is 0 there.
+and the bits of networks that are raw, ``raw``, those whose number is 0 there.  In the smallest store each of the three
+may be a compressed stream, see `refinr.readouts.streaming`.
 """
 
 from __future__ import annotations
@@ -20,7 +21,7 @@ from typing import Any, ClassVar, Self
 import numpy as np
 
 from refinr.files.floats import FLOAT_TYPES
-from refinr.readouts import packing
+from refinr.readouts import packing, streaming
 from refinr.readouts.features import Cosines
 from refinr.readouts.packing import REAL, Packing
 from refinr.readouts.ragged import Ragged, raw_bytes
@@ -29,6 +30,9 @@ from refinr.xp import Array, asarray_like, to_host
 
 LONGEST = 2048
 """Samples on an axis of a tile: its waves are a square matrix, and a small file must not ask for a large one."""
+
+COMPRESSED = "int5"
+"""The store whose arrays are compressed: that of the smallest files.  Others keep their speed."""
 
 Params = dict[str, Array]
 
@@ -102,30 +106,50 @@ class Solved(ABC):
 
     def packed_bytes(self, params: Params, store: str) -> int:
         """Bytes that files take for them."""
+        if store == COMPRESSED:
+            return sum(array.nbytes for array in self.pack(params, store).values())
         beside = int(params[self.numbers].nbytes + params["raw"].nbytes)
         return beside + packing.packed_bytes(params["weights"].size, store)
 
     def pack(self, params: Params, store: str) -> Params:
         """Arrays as files hold them."""
-        return params | {"weights": packing.pack(params["weights"], store)}
+        packed = params | {"weights": packing.pack(params["weights"], store)}
+        if store != COMPRESSED:
+            return packed
+        networks = params[self.numbers].size
+        outputs = 8 * networks * params["raw"].shape[1]
+        # far within what `refinr.limits` takes for each byte of a file, compressed or not
+        return streaming.shortest(packed, params, least=max(4 * networks, outputs // 32))
 
     def unpack(self, arrays: Params, store: str, samples: np.ndarray, harmed: Collection[str] = ()) -> Params:
         """The inverse; numbers of features must be possible, and add up to the number of weights."""
-        if arrays.keys() != {self.numbers, "weights", "raw"}:
+        forms = {streaming.plain(name): name for name in arrays} if store == COMPRESSED else {n: n for n in arrays}
+        if forms.keys() != {self.numbers, "weights", "raw"} or len(forms) != len(arrays):
             raise ValueError(f"expected {self.numbers}, weights and raw, got {', '.join(arrays)}")
         if self.numbers in harmed:
             raise ValueError(f"{self.numbers}: damaged, and without them nobody knows which weights are whose")
-        numbers = arrays[self.numbers]
-        kind = numbers_dtype(int(samples.max()))
-        if (numbers.dtype, numbers.shape) != (kind, samples.shape):
-            raise ValueError(f"{self.numbers}: expected {kind} {samples.shape}, got {numbers.dtype} {numbers.shape}")
+
+        def found(name: str, dtype: np.dtype, shape: tuple[int, ...]) -> np.ndarray:
+            form = forms[name]
+            array = arrays[form]
+            if form != name:
+                return streaming.inflated(form, array, dtype, shape, damaged=name in harmed)
+            if (array.dtype, array.shape) != (dtype, shape):
+                raise ValueError(f"{name}: expected {dtype} {shape}, got {array.dtype} {array.shape}")
+            return array
+
+        most = int(samples.max())
+        numbers = found(self.numbers, numbers_dtype(most), samples.shape)
         self._check_numbers(numbers, samples)
-        raw = arrays["raw"]
-        shape = (int((numbers == 0).sum()), raw_bytes(int(samples.max())))
-        if (raw.dtype, raw.shape) != (np.dtype(np.uint8), shape):
-            raise ValueError(f"raw: expected uint8 {shape}, got {raw.dtype} {raw.shape}")
+        raw = found("raw", np.dtype(np.uint8), (int((numbers == 0).sum()), raw_bytes(most)))
         total = int(self.sizes(numbers).sum(dtype=np.int64))
-        return arrays | {"weights": packing.unpack(arrays["weights"], store, total)}
+        if forms["weights"] == "weights":
+            weights = packing.unpack(arrays["weights"], store, total)
+        else:
+            weights = found("weights", np.dtype(np.int8), (total,))
+            if "weights" not in harmed:
+                packing.pack(weights, store)  # raises for what it cannot hold
+        return {self.numbers: numbers, "weights": weights, "raw": raw}
 
     # --- in words ----------------------------------------------------------------------------------------------------
 
