@@ -107,8 +107,6 @@ def inr_seeds() -> list[Seed]:
         seeds.append(_written(".inr", samples, inr.save))
     for weights in ("real", "ternary", "binary"):
         seeds.append(_written(".inr", grey, refinr.solve(grey, tile=5, weights=weights).save))
-    smooth = np.add.outer(np.arange(32) ** 2, 7 * np.arange(32)).astype("u2")
-    seeds.append(_written(".inr", smooth, refinr.solve(smooth, store="smallest").save))  # compressed
     near = refinr.fit(colour, decomposition="none", max_steps=1, tile=5, hidden=(4,), exact=True)
     assert near.residual is not None
     assert near.residual.undecided is not None

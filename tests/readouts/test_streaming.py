@@ -66,6 +66,16 @@ def test_no_more_is_inflated_than_there_should_be(codec):
     assert peak < 4_000_000
 
 
+@pytest.mark.parametrize("codec", COMPRESSIONS)
+def test_what_a_stream_cut_short_still_has(codec):
+    numbers = np.random.default_rng(1).integers(0, 9, 40_000).astype(np.uint8)
+    stream = np.frombuffer(COMPRESSIONS[codec].compress(numbers.tobytes()), np.uint8)
+    found = streaming.inflated(f"raw_{codec}", stream[: stream.size // 2], numbers.dtype, numbers.shape, damaged=True)
+    assert found.shape == numbers.shape
+    assert np.array_equal(found[:12_000], numbers[:12_000])
+    assert not found[30_000:].any()
+
+
 # --- files -----------------------------------------------------------------------------------------------------------
 
 
