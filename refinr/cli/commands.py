@@ -107,6 +107,9 @@ def decode(options: argparse.Namespace) -> int:
 
 def verify(options: argparse.Namespace) -> int:
     """Compare a signal with what a file decodes to."""
+    if options.original.endswith((".inr", ".rinr")):
+        swapped = f"refinr verify {options.input} {options.original}"
+        raise ValueError(f"{options.original}: expected the signal first and then the file: {swapped}")
     original, _ = signals.read(options.original, page=options.page, trusted=options.trusted)
     if compression.holds(options.input):
         decoded = compression.decoded(options.input, trusted=options.trusted)

@@ -76,6 +76,13 @@ def test_there_and_back(folder, capsys, name):
     assert "lossless" in capsys.readouterr().out
 
 
+def test_verify_with_the_file_first_says_how_it_goes(folder, capsys):
+    assert cli.main(["verify", "out.inr", "image.npy"]) == 2
+    assert capsys.readouterr().err.endswith(
+        "expected the signal first and then the file: refinr verify image.npy out.inr\n"
+    )
+
+
 def test_there_and_back_in_processes_of_their_own(folder):
     for arguments in (
         ["fit", "sound.wav", "out.inr", *SMALL],
