@@ -113,11 +113,6 @@ def test_the_scoreboard_is_made_of_the_reports_that_are_kept():
 
 
 COUNTED = 200
-WHOLE = {
-    *("planes", "coords", "encodings", "activations", "layers", "losses"),
-    *("ternary", "readout", "mlp", "optim", "codec"),
-}
-"""Families that have been counted to the end; cases of others take longer to make."""
 
 
 def test_no_seed_gives_a_false_alarm():
@@ -128,10 +123,9 @@ def test_no_seed_gives_a_false_alarm():
     for family, row in found.items():
         cases = [case for case in chosen if case.family == family]
         assert (row["cases"], row["digest"]) == (len(cases), seeds.digest(cases)), f"{family} has other cases"
-        assert 10 <= row["seeds"] <= COUNTED
+        assert row["seeds"] == COUNTED
         assert all(row[dtype][1] == 0 for dtype in seeds.DTYPES)
         assert row["float32"][2] <= 0.25
-    assert {family for family, row in found.items() if row["seeds"] == COUNTED} >= WHOLE
 
 
 # --- the official conventions ----------------------------------------------------------------------------------------
