@@ -21,7 +21,7 @@ import numpy as np
 from refinr import cpu
 from refinr.absent import Absent
 from refinr.chunks import chunk_length
-from refinr.files.budget import Budget
+from refinr.files.budget import Budget, Cost, at_most
 from refinr.layout import PORTION, Layout
 from refinr.perceptrons import Perceptrons
 from refinr.readouts.networks import Readouts
@@ -67,13 +67,6 @@ class Limits(Budget):
     outputs_a_byte: int = 64
 
 
-class Cost(NamedTuple):
-    """What decoding takes at most: bytes at once, and operations."""
-
-    memory: float
-    operations: float
-
-
 def check(layout: Layout, size: int, limits: Limits | None = None) -> None:
     """Refuse what is out of proportion to `size`, the bytes of a file's arrays.
 
@@ -84,17 +77,10 @@ def check(layout: Layout, size: int, limits: Limits | None = None) -> None:
     """
     allowed = limits or Limits()
     needed = cost(layout)
-    asked = (
-        (layout.outputs_in_all, max(allowed.outputs, allowed.outputs_a_byte * size), "{:.0f} outputs"),
-        (needed.memory, allowed.bytes_for(size), "up to {:.3g} bytes of memory"),
-        (needed.operations, allowed.operations + allowed.operations_a_byte * size, "{:.3g} operations"),
-    )
-    for wanted, most, words in asked:
-        if wanted > most:
-            raise ValueError(
-                f"{size} bytes of arrays stand for {words.format(min(wanted, 1e300))}, expected at most {most:.3g}: "
-                "say that the file is trusted if it is, and it will be decoded"
-            )
+    what = f"{size} bytes of arrays"
+    at_most(what, layout.outputs_in_all, max(allowed.outputs, allowed.outputs_a_byte * size), "{:.0f} outputs")
+    at_most(what, needed.memory, allowed.bytes_for(size), "up to {:.3g} bytes of memory")
+    at_most(what, needed.operations, allowed.operations + allowed.operations_a_byte * size, "{:.3g} operations")
 
 
 def cost(layout: Layout, threads: int | None = None) -> Cost:

@@ -12,10 +12,10 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
-from typing import NamedTuple
 
 from refinr.codec import bits, contexts, header, network, parameters, stream, symbols
 from refinr.codec.arrangement import Arrangement
+from refinr.files.budget import Budget, Cost, at_most
 
 WAVE = 300_000
 """Operations of a wave, its contexts and its networks."""
@@ -44,15 +44,13 @@ XZ_MEMORY = 10_000_000
 
 
 @dataclass(frozen=True)
-class Limits:
-    """What a file may ask for.
+class Limits(Budget):
+    """What a file may ask for: a budget, as for files of other formats but with more time, and samples.
 
     Parameters
     ----------
-    memory : float
-        Bytes that any file may ask for.
-    memory_a_byte : float
-        Bytes that each byte of a file may ask for, where that is more.
+    memory, memory_a_byte : float
+        As in `refinr.files.budget.Budget`.
     operations : float
         Operations that any file may ask for: a slab of networks' samples.
     operations_a_byte : float
@@ -61,19 +59,10 @@ class Limits:
         Samples, in the same way as memory.
     """
 
-    memory: float = 5e8
-    memory_a_byte: float = 64.0
     operations: float = 1.5e10
     operations_a_byte: float = 2e5
     samples: int = 1 << 22
     samples_a_byte: int = 4096
-
-
-class Cost(NamedTuple):
-    """What decoding takes at most: bytes at once, and operations."""
-
-    memory: float
-    operations: float
 
 
 def check(found: header.Header, size: int, limits: Limits | None = None) -> None:
@@ -85,20 +74,12 @@ def check(found: header.Header, size: int, limits: Limits | None = None) -> None
         If more is asked for than `limits`, by default `Limits()`.
     """
     allowed = limits or Limits()
-    samples = math.prod(found.shape)
-    _at_most(size, samples, max(allowed.samples, allowed.samples_a_byte * size), "{:.0f} samples")
+    what = f"{size} bytes"
+    at_most(what, math.prod(found.shape), max(allowed.samples, allowed.samples_a_byte * size), "{:.0f} samples")
     needed = cost(found)
     most = max(allowed.memory, allowed.memory_a_byte * size)
-    _at_most(size, needed.memory, most, "up to {:.3g} bytes of memory")
-    _at_most(size, needed.operations, allowed.operations + allowed.operations_a_byte * size, "{:.3g} operations")
-
-
-def _at_most(size: int, wanted: float, most: float, words: str) -> None:
-    if wanted > most:
-        raise ValueError(
-            f"{size} bytes stand for {words.format(min(wanted, 1e300))}, expected at most {most:.3g}: "
-            "say that the file is trusted if it is, and it will be decoded"
-        )
+    at_most(what, needed.memory, most, "up to {:.3g} bytes of memory")
+    at_most(what, needed.operations, allowed.operations + allowed.operations_a_byte * size, "{:.3g} operations")
 
 
 def cost(found: header.Header) -> Cost:

@@ -6,6 +6,7 @@ With this you can state a `Budget`, and refuse a head that speaks of more sample
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import NamedTuple
 
 from refinr.files.format import FormatError
 
@@ -64,3 +65,31 @@ class Budget:
                 f"its {size} bytes stand for {promised} bytes of samples, and may for {most}: "
                 "say that the file is trusted if it is (trusted=True, --trusted)"
             )
+
+
+class Cost(NamedTuple):
+    """What decoding takes at most: bytes at once, and operations."""
+
+    memory: float
+    operations: float
+
+
+def at_most(what: str, wanted: float, most: float, words: str) -> None:
+    """Refuse a file, of which `what` says how large it is, that stands for more than `most`.
+
+    Raises
+    ------
+    ValueError
+        If it does.
+
+    Examples
+    --------
+    >>> at_most("9 bytes", 1000, 100, "{:.0f} samples")  # doctest: +ELLIPSIS
+    Traceback (most recent call last):
+    ValueError: 9 bytes stand for 1000 samples, expected at most 100: say that ...
+    """
+    if wanted > most:
+        raise ValueError(
+            f"{what} stand for {words.format(min(wanted, 1e300))}, expected at most {most:.3g}: "
+            "say that the file is trusted if it is, and it will be decoded"
+        )

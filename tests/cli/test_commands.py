@@ -16,6 +16,7 @@ import pytest
 
 import refinr
 from refinr import cli
+from tests.cli.contents import content
 from tests.helpers import assert_equal_exact
 
 SMALL = ["--hidden", "16,16", "--quiet"]
@@ -45,18 +46,6 @@ def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     return tmp_path
 
 
-def _content(path: str) -> tuple:
-    """All that a file says of its signal, read by other programs than ours."""
-    if path.endswith(".wav"):
-        with wave.open(path, "rb") as reader:
-            return reader.getparams(), reader.readframes(reader.getnframes())
-    if path.endswith(".png"):
-        width, height, rows, info = png.Reader(bytes=Path(path).read_bytes()).read()
-        return width, height, [list(row) for row in rows], info["bitdepth"], info["greyscale"], info["alpha"]
-    array = np.load(path)
-    return array.dtype, array.shape, array.tobytes()
-
-
 # --- what holds ------------------------------------------------------------------------------------------------------
 
 
@@ -70,7 +59,7 @@ def test_there_and_back(folder, capsys, name):
     assert cli.main(["verify", name, "out.inr"]) == 0
     assert capsys.readouterr().out.startswith("equal: all ")
     assert cli.main(["decode", "out.inr", back]) == 0
-    assert _content(back) == _content(name)
+    assert content(back) == content(name)
     capsys.readouterr()
     assert cli.main(["info", "out.inr"]) == 0
     assert "lossless" in capsys.readouterr().out
@@ -93,7 +82,7 @@ def test_there_and_back_in_processes_of_their_own(folder):
         result = _refinr(*arguments, cwd=folder)
         assert (result.returncode, result.stderr) == (0, ""), arguments
         assert result.stdout or arguments[0] == "decode"
-    assert _content("back.wav") == _content("sound.wav")
+    assert content("back.wav") == content("sound.wav")
     with wave.open("back.wav") as reader:
         assert (reader.getframerate(), reader.getsampwidth()) == (11025, 3)
 
@@ -413,7 +402,7 @@ def test_the_lines_most_used_work(folder, capsys):
     for line in FIRST.splitlines()[:4]:
         words = line.split("  ")[0].split()
         assert cli.main([*words[1:], *(SMALL if words[1] == "fit" else [])]) == 0
-    assert _content("back.png") == _content("photo.png")
+    assert content("back.png") == content("photo.png")
 
 
 HINTS = {

@@ -15,6 +15,7 @@ import pytest
 import refinr
 from refinr import cli
 from refinr.codec import header
+from tests.cli.contents import content
 
 FAST = ["--steps", "5", "--quiet"]
 
@@ -39,18 +40,6 @@ def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     return tmp_path
 
 
-def _content(path: str) -> tuple:
-    """All that a file says of its signal, read by other programs than ours."""
-    if path.endswith(".wav"):
-        with wave.open(path, "rb") as reader:
-            return reader.getparams(), reader.readframes(reader.getnframes())
-    if path.endswith(".png"):
-        width, height, rows, info = png.Reader(bytes=Path(path).read_bytes()).read()
-        return width, height, [list(row) for row in rows], info["bitdepth"], info["greyscale"], info["alpha"]
-    array = np.load(path)
-    return array.dtype, array.shape, array.tobytes()
-
-
 @pytest.mark.parametrize("name", ["colour.png", "sound.wav", "volume.npy"])
 def test_there_and_back(folder, capsys, name):
     back = "back" + Path(name).suffix
@@ -61,7 +50,7 @@ def test_there_and_back(folder, capsys, name):
     assert cli.main(["verify", name, "out.rinr"]) == 0
     assert capsys.readouterr().out.startswith("equal: all ")
     assert cli.main(["decompress", "out.rinr", back]) == 0
-    assert _content(back) == _content(name)
+    assert content(back) == content(name)
 
 
 def test_in_processes_of_their_own(folder):
@@ -69,7 +58,7 @@ def test_in_processes_of_their_own(folder):
         command = [sys.executable, "-m", "refinr", *arguments]
         run = subprocess.run(command, cwd=folder, capture_output=True, text=True, timeout=120, check=False)
         assert (run.returncode, run.stderr) == (0, "")
-    assert _content("back.wav") == _content("sound.wav")
+    assert content("back.wav") == content("sound.wav")
 
 
 def test_info_says_what_the_file_holds(folder, capsys):

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import wave
-from pathlib import Path
 
 import nibabel
 import numpy as np
@@ -11,6 +10,7 @@ import png
 import pytest
 
 from refinr import cli
+from tests.cli.contents import content
 
 SMOOTH = np.add.outer(np.arange(19) ** 2, 70 * np.arange(17))
 
@@ -43,19 +43,6 @@ def _npy(path: str) -> None:
 FILES = {"image.png": _png, "sound.wav": _wav, "volume.nii.gz": _nifti, "field.npy": _npy}
 
 
-def _content(path: str) -> tuple:
-    if path.endswith(".png"):
-        width, height, rows, info = png.Reader(bytes=Path(path).read_bytes()).read()
-        return width, height, [list(row) for row in rows], info["bitdepth"], info["greyscale"]
-    if path.endswith(".wav"):
-        with wave.open(path, "rb") as reader:
-            return reader.getparams(), reader.readframes(reader.getnframes())
-    if path.endswith(".npy"):
-        return np.load(path).dtype, np.load(path).tobytes()
-    image = nibabel.load(path)
-    return image.header.get_zooms(), np.asarray(image.dataobj.get_unscaled()).tobytes()
-
-
 @pytest.mark.parametrize(
     ("name", "options", "said"),
     [
@@ -83,4 +70,4 @@ def test_files_of_every_kind_are_solved_and_come_back(tmp_path, monkeypatch, cap
         assert part in text
     back = f"back.{name.partition('.')[2]}"
     assert cli.main(["decode", "out.inr", back]) == 0
-    assert _content(back) == _content(name)
+    assert content(back) == content(name)
