@@ -230,7 +230,7 @@ def _plan(
         if samples_each > MOST_SAMPLES:
             raise ValueError(f"tile: expected at most {MOST_SAMPLES} samples, with {weights} weights, got {shape}")
         first, _ = choosing.INTEGER[weights][effort]
-        network = SignReadouts(weights, samples_each, tuple(choosing.ladder(samples_each, first).tolist()))
+        network = SignReadouts(weights, samples_each, tuple(choosing.ladder(samples_each, first).tolist()), True)
     network.check(shape)
     return Layout(*signal, network), network
 

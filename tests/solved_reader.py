@@ -40,7 +40,10 @@ def readouts(description: dict[str, Any], stored: dict[str, Any]) -> Callable[..
         if "signs" in layout:
             prime = _prime(max(full, D))
             squares = {k * k % prime for k in range(prime)}
-            return sum(w if (k - p) % prime in squares else -w for k, w in enumerate(mine))
+            turned = 1
+            if layout["signs"].get("scrambled"):
+                turned = 1 if (p + 1) % 4099 in _squares() else -1
+            return turned * sum(w if (k - p) % prime in squares else -w for k, w in enumerate(mine))
         kind = layout["readouts"]
         ranked = _ranked(kind["order"], kind["seed"], tuple(extent))
         return sum(w * _cosine(ranked[k], place, extent) for k, w in enumerate(mine))
@@ -60,6 +63,11 @@ def _inflated(name: str, full: int, arrays: dict[str, Any]) -> Any:
             numbers = struct.unpack(f"<{len(content) // struct.calcsize(code)}{code}", content)
             return None, numbers, content
     return arrays.get(name)
+
+
+@functools.cache
+def _squares() -> set[int]:
+    return {k * k % 4099 for k in range(4099)}
 
 
 @functools.cache

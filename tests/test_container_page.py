@@ -61,8 +61,10 @@ def read(path: Path) -> tuple[dict[str, Any], list[int], dict[str, Any]]:
     description = json.loads(metadata["refinr"])
     newest = "undecided" in description or "absent" in description["layout"]
     solved = 3 if {"readouts", "signs"} & description["layout"].keys() else 2
+    scrambled = description["layout"].get("signs", {}).get("scrambled", False)
     streams = any(name.endswith(("_zlib", "_xz")) for name in arrays)
-    assert (description["format"], description["version"]) == ("refinr", 5 if streams else 4 if newest else solved)
+    version = 6 if scrambled else 5 if streams else 4 if newest else solved
+    assert (description["format"], description["version"]) == ("refinr", version)
     return description, _samples(description, arrays), arrays
 
 

@@ -20,7 +20,7 @@ import refinr
 from refinr import units
 from refinr.files import container
 from refinr.files.streams import COMPRESSIONS
-from refinr.readouts import finding
+from refinr.readouts import choosing, finding
 from refinr.readouts.networks import LONGEST, Readouts, certain
 from refinr.readouts.ragged import raw_bytes
 from refinr.solving import STORES
@@ -174,6 +174,33 @@ def test_a_budget_too_small_is_said_or_made_up_for():
     assert inr.params["raw"].shape == (32, 32)
     assert inr.report.parameters == inr.report.total_bits
     assert "32 as raw bits" in repr(inr)
+
+
+@pytest.mark.parametrize(
+    "settings",
+    [{"weights": "binary"}, {"weights": "ternary"}, {}, {"effort": "small"}, {"store": "int5"}, {"store": "smallest"}],
+)
+def test_what_is_the_same_everywhere_is_solved_once(settings, monkeypatch):
+    """Constants, and tiles that repeat with a pixel changed here and there: as many columns as there are patterns."""
+    asked = []
+    name = "integer_readouts" if "weights" in settings else "real_readouts"
+    solver = getattr(choosing, name)
+
+    def counting(*args: Any, **kwargs: Any) -> choosing.Choice:
+        choice = solver(*args, **kwargs)
+        asked.append(choice.features.size)
+        return choice
+
+    monkeypatch.setattr(choosing, name, counting)
+    flat = np.full((160, 160), 77, np.uint8)
+    assert refinr.solve(flat, **settings).decode().tobytes() == flat.tobytes()
+    assert max(asked) == 1
+    asked.clear()
+    specks = np.tile(noise("<u1", (16, 16)), (10, 10))
+    specks[3::32, 5::48] ^= 64
+    inr = refinr.solve(specks, gray=False, **settings)
+    assert inr.decode().tobytes() == specks.tobytes()
+    assert max(asked) == 9
 
 
 def test_the_report_says_how_many_steps_it_took():
@@ -389,6 +416,12 @@ def test_older_versions_are_not_handed_what_they_cannot_read(tmp_path):
     assert container.read(tmp_path / "b.inr")[1]["version"] == 2
     refinr.solve(IMAGE, store="smallest").save(tmp_path / "c.inr")
     assert container.read(tmp_path / "c.inr")[1]["version"] == 5
+    refinr.solve(IMAGE, weights="binary").save(tmp_path / "d.inr")
+    arrays, description = container.read(tmp_path / "d.inr")
+    assert description["version"] == 6
+    del description["layout"]["signs"]["scrambled"]  # as they were before
+    container.write(tmp_path / "d.inr", dict(arrays), description | {"version": 3})
+    assert not refinr.load(tmp_path / "d.inr").layout.network.scrambled
 
 
 # --- parts -----------------------------------------------------------------------------------------------------------

@@ -22,7 +22,7 @@ import numpy as np
 from refinr.files.atomic import replace_file
 from refinr.files.checksum import content
 
-VERSION = 5
+VERSION = 6
 BFLOAT16 = np.dtype([("bfloat16", "<u2")])
 """The upper halves of float32 numbers; NumPy has no such dtype, so it stands for itself as a field of one."""
 

@@ -1,8 +1,8 @@
 """Networks side by side: one a column, and who is done leaves.
 
-With this you can pick columns in any array library (`columns`), know which networks are solved together (`block`,
-`blocks`), and keep the book of a block (`Batch`): who is where, who is done since when and with which weights, and who
-stays.
+With this you can pick columns in any array library (`columns`), find networks that want the same (`distinct`), know
+which are solved together (`block`, `blocks`), and keep the book of a block (`Batch`): who is where, who is done since
+when and with which weights, and who stays.
 """
 
 from __future__ import annotations
@@ -58,6 +58,38 @@ def columns(x: Array, which: np.ndarray) -> Array:
     """
     xp = namespace(x)
     return xp.take(x, asarray_like(which, xp.astype(x[:1, :1], xp.int64)), axis=1)
+
+
+def distinct(bits: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Which networks want something of their own: flat planes, and those of repeated tiles, are alike by the thousand.
+
+    A network that wants the opposite of another's bits has its weights with the other sign.
+
+    Parameters
+    ----------
+    bits : bool array (N, E)
+        Wanted of E networks.
+
+    Returns
+    -------
+    first : int array (K,), ascending
+        The first network of each kind.
+    like : int array (E,)
+        Which of those a network is like.
+    sign : float32 array (E,)
+        -1 where it is the opposite of it, else 1.
+
+    Examples
+    --------
+    >>> first, like, sign = distinct(np.array([[True, False, True], [False, True, True]]))
+    >>> first.tolist(), like.tolist(), sign.tolist()
+    ([0, 2], [0, 0, 1], [1.0, -1.0, 1.0])
+    """
+    packed = np.ascontiguousarray(np.packbits(bits ^ ~bits[:1], axis=0).T)  # all begin with 1
+    _, first, like = np.unique(packed.view(f"V{packed.shape[1]}"), return_index=True, return_inverse=True)
+    order = np.argsort(first)
+    sign = np.where(bits[0] == bits[0, first[like.ravel()]], np.float32(1), np.float32(-1))
+    return first[order], np.argsort(order)[like.ravel()], sign
 
 
 class Batch:

@@ -247,16 +247,16 @@ MOST = 2.0
 """Features a sample at the last rung; what is not solved there stays raw."""
 
 
-def legendre(samples: int, features: int) -> Legendre:
+def legendre(samples: int, features: int, scrambled: bool = False) -> Legendre:
     """The features of integer readouts of that many samples: of the smallest prime that has as many of both.
 
     Examples
     --------
-    >>> legendre(256, 231), legendre(256, 331)
-    (Legendre(samples=256, prime=263, features=231), Legendre(samples=256, prime=331, features=331))
+    >>> legendre(256, 231).prime, legendre(256, 331).prime
+    (263, 331)
     """
     size = max(samples, features)
-    return Legendre(samples, primes(size, 2 * size + 3)[0], features)
+    return Legendre(samples, primes(size, 2 * size + 3)[0], features, scrambled)
 
 
 def ladder(samples: int, first: float) -> np.ndarray:
@@ -276,7 +276,7 @@ def ladder(samples: int, first: float) -> np.ndarray:
 
 
 def integer_readouts(signs: Array, weights: str = "binary", effort: str = "fast", *, tile: int | None = None) -> Choice:
-    """Weights of a few levels for all networks, on Legendre features.
+    """Weights of a few levels for all networks, on scrambled Legendre features.
 
     Parameters
     ----------
@@ -291,8 +291,8 @@ def integer_readouts(signs: Array, weights: str = "binary", effort: str = "fast"
     Returns
     -------
     choice : Choice
-        A network's features are the first N rows of ``legendre(tile, D)``, its weights the first D of a column; int8,
-        and 0 beyond.
+        A network's features are the first N rows of ``legendre(tile, D, scrambled=True)``, its weights the first D of
+        a column; int8, and 0 beyond.
         D is 0 where no size solves a network: its raw bits are its readout.
 
     Examples
@@ -310,7 +310,7 @@ def integer_readouts(signs: Array, weights: str = "binary", effort: str = "fast"
 
     def attempt(which: np.ndarray, features: np.ndarray) -> tuple[Array, np.ndarray]:
         (D,) = set(features.tolist())  # who is left has failed on the same rungs
-        found = solver(legendre(full, D).matrix()[:N], columns(signs, which))
+        found = solver(legendre(full, D, scrambled=True).matrix()[:N], columns(signs, which))
         taken[which] += np.where(found.solved, found.steps, found.most)
         xp = namespace(found.weights)
         none = xp.zeros_like(xp.broadcast_to(found.weights[:1, :], (int(sizes[-1]) - D, which.size)))

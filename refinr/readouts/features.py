@@ -195,6 +195,9 @@ def ranked(tile: tuple[int, ...], order: float, u: np.ndarray) -> np.ndarray:
 
 # --- plus and minus one ----------------------------------------------------------------------------------------------
 
+SCRAMBLER = 4099
+"""A prime whose symbols are signs without any pattern that signals have."""
+
 
 @dataclass(frozen=True)
 class Legendre:
@@ -211,6 +214,10 @@ class Legendre:
         p = 3 modulo 4.
     features : int, optional
         D, the first of the p; all by default.  An odd number leaves no ties where weights are odd.
+    scrambled : bool
+        Multiply all features of sample i by one sign more: is ``i + 1`` a square modulo `SCRAMBLER`?  Rows stay as
+        orthogonal as they were.  But the sum of a row of all p features is 1, so a constant is what they represent
+        worst, and all that is nearly constant with it; scrambled, a smooth pattern is to them like any other.
 
     Examples
     --------
@@ -222,6 +229,7 @@ class Legendre:
     samples: int
     prime: int
     features: int = 0
+    scrambled: bool = False
 
     def __post_init__(self) -> None:
         if operator.index(self.prime) % 4 != 3 or not is_prime(self.prime):
@@ -234,9 +242,16 @@ class Legendre:
 
     def matrix(self) -> np.ndarray:
         """The features as columns, int8 (N, D)."""
-        square = np.full(self.prime, -1, np.int8)
-        square[np.arange(self.prime) ** 2 % self.prime] = 1
-        return square[(np.arange(self.features) - np.arange(self.samples)[:, None]) % self.prime]
+        i = np.arange(self.samples)[:, None]
+        F = _symbols(self.prime)[(np.arange(self.features) - i) % self.prime]
+        return F * _symbols(SCRAMBLER)[(i + 1) % SCRAMBLER] if self.scrambled else F
+
+
+def _symbols(prime: int) -> np.ndarray:
+    """1 for squares modulo a prime and for 0, else -1: int8 (p,)."""
+    symbols = np.full(prime, -1, np.int8)
+    symbols[np.arange(prime) ** 2 % prime] = 1
+    return symbols
 
 
 @dataclass(frozen=True)

@@ -13,8 +13,8 @@ import numpy as np
 from refinr import cpu
 from refinr import xp as libraries
 from refinr.readouts import choosing, infeasible, packing, quantise, real
-from refinr.readouts.batches import columns
-from refinr.readouts.networks import Readouts, by_network, certain
+from refinr.readouts.batches import columns, distinct
+from refinr.readouts.networks import Readouts, certain
 from refinr.readouts.ragged import pack_bits, raw_bytes
 from refinr.readouts.signs import SignReadouts
 from refinr.xp import Array, to_host
@@ -95,29 +95,33 @@ FOUND = {"features": "u4", "taken": "u4", "raw": "u1", "undecided": "?", "imposs
 
 
 def find(task: Task, search: Search, xp: str = "numpy") -> Found:
-    """Solve the networks of a task."""
-    targets = task.cut.targets(task.codes)[:, :, 0].T  # (N, E)
-    S = libraries.get(xp).asarray(np.where(targets > 0, np.float32(1), np.float32(-1)))
+    """Solve the networks of a task, those that want the same once."""
+    wanted = task.cut.targets(task.codes)[:, :, 0].T > 0  # (N, E)
+    first, like, sign = distinct(wanted)
+    S = libraries.get(xp).asarray(np.where(wanted[:, first], np.float32(1), np.float32(-1)))
     with cpu.single_threaded_blas():
         if isinstance(task.network, SignReadouts):
-            features, weights, taken, undecided, impossible = _integer(task.network, S, search)
+            weights, *beside = _integer(task.network, S, search)
         else:
-            features, weights, taken, undecided, impossible = _real(task.network, task.extent, S, search)
+            weights, *beside = _real(task.network, task.extent, S, search)
+    features, taken, undecided, impossible = (of[like] for of in beside)
+    chosen = np.arange(weights.shape[1]) < features[:, None]  # (E, D)
+    weights = (weights[like] * sign[:, None])[chosen] + np.float32(0)  # no -0.0, which whole numbers have not
     raw = np.zeros((int((features == 0).sum()), raw_bytes(int(np.prod(task.tile)))), np.uint8)
-    bits = pack_bits(targets.T[features == 0] > 0)
+    bits = pack_bits(wanted.T[features == 0])
     raw[:, : bits.shape[1]] = bits
     return Found(features, weights.astype(search.dtype), taken, raw, undecided, impossible)
 
 
 def _integer(network: SignReadouts, S: Array, search: Search) -> tuple[np.ndarray, ...]:
+    """Weights (E, D), features, steps, who is undecided, and for whom there is a proof."""
     choice = choosing.integer_readouts(S, network.weights, search.effort, tile=network.samples)
-    w = to_host(choice.weights).T  # (E, D)
-    none = np.zeros(len(w), bool)
-    weights = w[np.arange(w.shape[1]) < choice.features[:, None]]
-    return choice.features, weights, choice.steps, none, none
+    none = np.zeros(choice.features.size, bool)
+    return to_host(choice.weights).T, choice.features, choice.steps, none, none
 
 
 def _real(network: Readouts, extent: tuple[int, ...], S: Array, search: Search) -> tuple[np.ndarray, ...]:
+    """The same, weights in the order of the ranks."""
     basis = network.basis(extent)
     smallest = search.store == SMALLEST
     budget = min(search.budget, 1.0 / quantise.STORES[INTEGERS].bits) if smallest else search.budget
@@ -135,8 +139,7 @@ def _real(network: Readouts, extent: tuple[int, ...], S: Array, search: Search) 
         tried = unsolved[:PROOFS]
         impossible[tried] = _impossible(network, extent, columns(S, tried), max(1, int(budget * basis.samples)))
     w = choice.weights / real.rms(choice.weights) if search.holds == "float32" else choice.weights
-    weights = by_network(basis, to_host(w), features) + np.float32(0)  # no -0.0, which whole numbers have not
-    return features, weights, choice.steps, undecided, impossible
+    return to_host(w)[np.argsort(basis.ranks)].T, features, choice.steps, undecided, impossible
 
 
 def _impossible(network: Readouts, extent: tuple[int, ...], S: Array, features: int) -> np.ndarray:

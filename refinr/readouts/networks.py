@@ -284,18 +284,6 @@ class Readouts(Solved):
         return {"readouts": asdict(self)}
 
 
-def by_network(basis: Cosines, weights: np.ndarray, features: np.ndarray) -> np.ndarray:
-    """Weights (N, E) as they are stored: those of one network after another, in the order of the ranks.
-
-    Examples
-    --------
-    >>> by_network(Cosines((3,), 1e6, 0), np.array([[1.0, 4.0], [2.0, 5.0], [3.0, 6.0]]), np.array([1, 2])).tolist()
-    [1.0, 4.0, 5.0]
-    """
-    ranked = weights[np.argsort(basis.ranks)].T  # (E, N)
-    return ranked[np.arange(basis.samples) < features[:, None]]
-
-
 def _in_rows(basis: Cosines, ragged: Ragged, networks: range) -> np.ndarray:
     """Weights of some networks as (N, E), in the order of the basis."""
     return np.ascontiguousarray(ragged.dense(networks, basis.samples)[:, basis.ranks].T)

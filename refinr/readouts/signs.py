@@ -34,6 +34,8 @@ class SignReadouts(Solved):
         Of a full tile; smaller ones have its first rows.
     ladder : tuple of ints
         Numbers of features there are; a network has that with its number in it, counted from 1, and 0 if it is raw.
+    scrambled : bool
+        Of the features, see `refinr.readouts.features.Legendre`.
 
     Examples
     --------
@@ -48,13 +50,21 @@ class SignReadouts(Solved):
     weights: str
     samples: int
     ladder: tuple[int, ...]
+    scrambled: bool = False
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "ladder", tuple(self.ladder))
+        if not isinstance(self.scrambled, bool):
+            raise ValueError(f"scrambled: expected true or false, got {self.scrambled!r:.20}")
         if self.weights not in INTEGER or not 1 <= self.samples <= MOST_SAMPLES:
             raise ValueError(f"weights, samples: got {self.weights!r:.20} and {self.samples}")
         if not 1 <= len(self.ladder) < 256 or not all(0 < size <= 2 * self.samples + 16 for size in self.ladder):
             raise ValueError(f"ladder: expected 1 to 255 numbers of features, got {self.ladder!r:.80}")
+
+    @property
+    def version(self) -> int:  # type: ignore[override]
+        """Of files that hold them; before scrambling there was 3."""
+        return 6 if self.scrambled else 3
 
     @property
     def stores(self) -> Mapping[str, Packing]:
@@ -91,7 +101,7 @@ class SignReadouts(Solved):
 
     def features(self, count: int) -> np.ndarray:
         """The features that networks of so many have, as columns, int8 (samples, count)."""
-        return legendre(self.samples, count).matrix()
+        return legendre(self.samples, count, self.scrambled).matrix()
 
     def at(
         self,

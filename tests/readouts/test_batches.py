@@ -36,6 +36,18 @@ def test_a_batch_keeps_the_first_weights_of_every_network(networks, seed):
         assert_equal_exact(batch.unsolved(carried)[0], np.flatnonzero(when >= 6))
 
 
+@given(st.integers(1, 20), st.integers(1, 40), seeds, st.integers(1, 5))
+def test_networks_that_want_the_same_or_the_opposite_are_one(samples, networks, seed, kinds):
+    rng = np.random.default_rng(seed)
+    patterns = rng.choice([-1, 1], (samples, kinds))
+    signs = patterns[:, rng.integers(0, kinds, networks)] * rng.choice([-1, 1], networks)
+    first, like, sign = batches.distinct(signs > 0)
+    assert_equal_exact(signs[:, first[like]] * sign.astype(int), signs)
+    assert len({bytes(s[0] * s) for s in signs[:, first].T}) == first.size
+    assert (np.diff(first) > 0).all()
+    assert all(first[k] == np.flatnonzero(like == k)[0] for k in range(first.size))
+
+
 @given(st.integers(1, 300), st.floats(0, 1), seeds)
 def test_finished_networks_leave_when_they_are_more_than_a_tenth(networks, share, seed):
     batch = Batch(networks)

@@ -147,7 +147,20 @@ def test_integer_readouts_are_exact(weights, effort):
         w = choice.weights[:, [e]]
         assert not w[D:].any()
         assert set(np.unique(w[:D])) <= set(integer.BINARY if weights == "binary" else integer.TERNARY)
-        assert not integer.wrong(choosing.legendre(96, D).matrix(), w[:D], signs[:, [e]]).any()
+        assert not integer.wrong(choosing.legendre(96, D, scrambled=True).matrix(), w[:D], signs[:, [e]]).any()
+
+
+@pytest.mark.parametrize("weights", ["binary", "ternary"])
+@pytest.mark.parametrize("effort", ["fast", "small"])
+def test_flat_and_smooth_planes_take_what_noise_takes(weights, effort):
+    """Legendre features are nearly orthogonal to the constant; scrambled, they are like any others to it."""
+    i, j = np.divmod(np.arange(100), 10)
+    flat = [i < 10, i + j != 6, i != 3, i < 5, i > j, (i + j) % 2 > 0]
+    signs = np.stack([np.where(bits, np.float32(1), np.float32(-1)) for bits in flat], axis=1)
+    found, noise = (choosing.integer_readouts(S, weights, effort) for S in (signs, _signs(100, 6, 0)))
+    assert found.features.min() > 0
+    assert found.features.max() <= 1.1 * noise.features.max()
+    assert found.steps.max() <= 4 * noise.steps.max()
 
 
 def test_what_no_size_solves_has_none(monkeypatch):

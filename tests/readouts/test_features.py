@@ -11,7 +11,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from refinr.readouts.features import Cosines, Legendre, Walsh, is_prime, primes
+from refinr.readouts.features import SCRAMBLER, Cosines, Legendre, Walsh, is_prime, primes
 from tests.helpers import assert_close, assert_equal_exact
 from tests.strategies import seeds
 
@@ -157,6 +157,16 @@ def test_legendre_symbols_by_euler(prime):
     for i in range(prime):
         for k in range(prime):
             assert (pow(k - i, (prime - 1) // 2, prime) in (0, 1)) == (F[i, k] == 1)
+
+
+def test_scrambled_rows_have_one_sign_more_and_are_as_orthogonal():
+    plain, scrambled = (Legendre(59, 59, scrambled=s).matrix().astype(np.int64) for s in (False, True))
+    signs = [1 if pow(i + 1, (SCRAMBLER - 1) // 2, SCRAMBLER) == 1 else -1 for i in range(59)]  # Euler's criterion
+    assert_equal_exact(scrambled, np.array(signs)[:, None] * plain)
+    assert_equal_exact(np.abs(scrambled @ scrambled.T), 59 * np.eye(59, dtype=np.int64) + (1 - np.eye(59, dtype=int)))
+    assert (plain.sum(axis=1) == 1).all()  # why: the constant is nearly orthogonal to all of them
+    assert is_prime(SCRAMBLER)
+    assert SCRAMBLER % 4 == 3
 
 
 def test_legendre_of_fewer_samples_and_features_is_a_corner():
