@@ -48,11 +48,16 @@ def good() -> list[tuple[bytes, np.ndarray]]:
 def forge(content: bytes, rng: np.random.Generator) -> bytes:
     """One to three things are other than they were written."""
     found, view = header.read(content)
-    streams = bytearray(view)
+    streams = bytes(view)
     for _ in range(rng.integers(1, 4)):
         choice = rng.random()
-        if choice < 0.45 and streams:
-            _change_streams(found, streams, rng)
+        if choice < 0.15 and found.coding is not None:
+            found = found._replace(coding=found.coding._replace(parameters=_changed(found.coding.parameters, rng)))
+        elif choice < 0.3 and found.slabs:
+            states = 8 * found.slabs[0].lanes
+            streams = _changed(streams[:states], rng) + streams[states:]
+        elif choice < 0.45:
+            streams = _changed(streams, rng)
         elif choice < 0.65 and found.coding is not None:
             found = found._replace(coding=_coding(found.coding, rng))
         elif choice < 0.85 and found.slabs:
@@ -62,18 +67,15 @@ def forge(content: bytes, rng: np.random.Generator) -> bytes:
             found = found._replace(slabs=tuple(rows))
         else:
             found = _about_samples(found, rng)
-    return found.to_bytes() + bytes(streams)
+    return found.to_bytes() + streams
 
 
-def _change_streams(found: header.Header, streams: bytearray, rng: np.random.Generator) -> None:
-    """Bytes of the networks, of the coder's states, or of its words."""
-    networks = found.coding.parameters if found.coding else 0
-    states = 8 * found.slabs[0].lanes if found.slabs else 0
-    start, stop = [(0, networks), (networks, networks + states), (networks + states, len(streams))][rng.integers(0, 3)]
-    if start >= min(stop, len(streams)):
-        start, stop = 0, len(streams)
-    for at in rng.integers(start, min(stop, len(streams)), rng.integers(1, 9)):
-        streams[at] = int(rng.choice([0, 255, int(rng.integers(0, 256)), streams[at] ^ 1]))
+def _changed(content: bytes, rng: np.random.Generator) -> bytes:
+    """One to eight bytes are others, or the end is missing."""
+    changed = bytearray(content)
+    for at in rng.integers(0, len(changed), rng.integers(1, 9)) if changed else []:
+        changed[at] = int(rng.choice([0, 255, int(rng.integers(0, 256)), changed[at] ^ 1]))
+    return bytes(changed[: rng.integers(0, len(changed))] if changed and rng.random() < 0.05 else changed)
 
 
 def _number(rng: np.random.Generator, old: int) -> int:
@@ -83,7 +85,7 @@ def _number(rng: np.random.Generator, old: int) -> int:
 
 def _coding(coding: header.Coding, rng: np.random.Generator) -> header.Coding:
     recipe = coding.recipe
-    fields = (*header.Coding._fields[1:], *values.Recipe._fields)
+    fields = (*header.Coding._fields[1:-1], *values.Recipe._fields)
     field = fields[int(rng.integers(0, len(fields)))]
     if field == "used":
         occurs = rng.integers(0, 2, max(1, min(recipe.levels, 1 << 16))).astype(np.uint8)

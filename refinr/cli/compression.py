@@ -141,7 +141,7 @@ def info(options: argparse.Namespace) -> int:
         sizes = [s for s in parameters.sizes_of(found.coding, header.grid_of(found.shape)) if s is not None]
         count = sum(map(network.count, sizes))
         lags = f", {found.coding.lags} samples before" if found.coding.lags else ""
-        print(f"networks       {len(sizes)} with {count} parameters in {found.coding.parameters} bytes")
+        print(f"networks       {len(sizes)} with {count} parameters in {len(found.coding.parameters)} bytes")
         print(f"model          {found.coding.model}{lags}")
         low = sum(slab.low for slab in found.slabs)
         print(

@@ -3,8 +3,9 @@
 With this you can write a header (`Header.to_bytes`) and read one (`read`).  Nothing in it is believed: numbers have
 bounds, and streams must be there.  What it asks for may still be too much: see `refinr.codec.costs`.
 
-A file is the magic bytes, a version, the header's length, the header, a CRC-32 of all these, and the streams:
-parameters, then for each slab its samples and, where there are, its lower bits.  docs/rinr.md has every byte.
+A file is the magic bytes, a version, the header's length, the header, a CRC-32 of all these, and the streams: for
+each slab its samples and, where there are, its lower bits.  The networks' parameters are in the header, so that the
+CRC covers them: slabs have digests, and no sample need depend on a parameter.  docs/rinr.md has every byte.
 """
 
 from __future__ import annotations
@@ -24,7 +25,7 @@ from refinr.codec.varints import Reader, number, text
 from refinr.planes import code_dtype
 
 MAGIC = b"RINR"
-VERSION = 2
+VERSION = 3
 
 MODELS = ("mixture", "planes", "adaptive")
 """What networks say: `refinr.codec.mixture`, `refinr.codec.bits`, and a mixture that goes on learning."""
@@ -63,8 +64,8 @@ class Coding(NamedTuple):
         How many samples before are weighed for a prediction, see `refinr.codec.prediction`; mostly 0.
     hidden : tuple of int or None
         Hidden neurons of the network of each role; None where no sample has that role.
-    parameters : int
-        Bytes of their stream.
+    parameters : bytes
+        From `refinr.codec.parameters.write`.
     """
 
     recipe: Recipe
@@ -74,7 +75,7 @@ class Coding(NamedTuple):
     model: str
     lags: int
     hidden: tuple[int | None, ...]
-    parameters: int
+    parameters: bytes
 
 
 class Slab(NamedTuple):
@@ -86,7 +87,7 @@ class Slab(NamedTuple):
     size : int
         Bytes of the stream.
     digest : bytes
-        The first 8 of the SHA-256 of its samples, see `refinr.files.checksum`.
+        The first 8 of the SHA-256 of its samples' checksum, see `refinr.files.checksum`, and of its streams if not raw.
     lanes : int
         Of the coder, 0 for other kinds.
     low : int
@@ -139,7 +140,7 @@ def _coding_bytes(coding: Coding) -> bytes:
     numbers = [recipe.fraction + 1, recipe.offset, recipe.factor, recipe.low_bits, recipe.levels - 1]
     numbers += [*coding.axes, int(coding.channels), coding.outside, MODELS.index(coding.model), coding.lags]
     numbers += [len(coding.hidden), *(0 if width is None else width + 1 for width in coding.hidden)]
-    return b"".join(map(number, numbers)) + text(recipe.used) + number(coding.parameters)
+    return b"".join(map(number, numbers)) + text(recipe.used) + text(coding.parameters)
 
 
 def grid_of(shape: tuple[int, ...]) -> tuple[int, ...]:
@@ -207,7 +208,6 @@ def read(content: bytes | memoryview) -> tuple[Header, memoryview]:
     header = _header(Reader(body))
     streams = reader.bytes(reader.left)
     missing = sum(slab.size + slab.low for slab in header.slabs) - len(streams)
-    missing += header.coding.parameters if header.coding else 0
     if missing > 0:
         whole = _whole_slabs(header, len(streams))
         raise ValueError(f"cut short by {missing} bytes: {whole} of {len(header.slabs)} slabs are whole")
@@ -218,7 +218,7 @@ def read(content: bytes | memoryview) -> tuple[Header, memoryview]:
 
 def _whole_slabs(header: Header, available: int) -> int:
     """How many slabs are within so many bytes of streams."""
-    end = header.coding.parameters if header.coding else 0
+    end = 0
     for count, slab in enumerate(header.slabs):
         end += slab.size + slab.low
         if end > available:
@@ -292,7 +292,7 @@ def _coding(reader: Reader, grid: tuple[int, ...], dtype: np.dtype) -> Coding:
         raise ValueError(f"damaged: {given} networks, and {roles} are needed")
     hidden = tuple(width - 1 if width else None for width in (reader.number(MOST_HIDDEN + 1) for _ in range(roles)))
     recipe = Recipe(fraction, offset, factor, low_bits, levels, bytes(reader.text()))
-    return Coding(recipe, axes, channels, outside, model, lags, hidden, reader.number(most=1 << 40))
+    return Coding(recipe, axes, channels, outside, model, lags, hidden, bytes(reader.text()))
 
 
 def _slab(reader: Reader, coding: Coding | None) -> Slab:

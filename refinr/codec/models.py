@@ -93,7 +93,7 @@ def train(
         units = training.train(data, sizes, wish.steps, rng, told, reproducible=wish.reproducible)
         networks.append(units | {network.LAGS: lags[role]} if lags else units)
     hidden = tuple(None if units is None else units["w0"].shape[1] for units in networks)
-    coding = header.Coding(recipe, axes, channels, outside, wish.model, order, hidden, 0)
+    coding = header.Coding(recipe, axes, channels, outside, wish.model, order, hidden, b"")
     return slabs.Given(coding, tuple(networks), array.dtype)
 
 

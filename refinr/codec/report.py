@@ -39,12 +39,12 @@ def plane_bits(data: bytes, samples: np.ndarray) -> list[float] | None:
     >>> [b < 0.5 for b in plane_bits(refinr.compress(image, steps=0), image)]
     [False, False, False, True, True, True, True, True]
     """
-    found, streams = header.read(data)
+    found, _ = header.read(data)
     if found.coding is None or samples.size == 0:
         return None
     grid = header.grid_of(found.shape)
     wanted = parameters.sizes_of(found.coding, grid)
-    read = iter(parameters.read(streams[: found.coding.parameters], [sizes for sizes in wanted if sizes is not None]))
+    read = iter(parameters.read(found.coding.parameters, [sizes for sizes in wanted if sizes is not None]))
     networks = tuple(None if sizes is None else next(read) for sizes in wanted)
     model = slabs.model(slabs.Given(found.coding, networks, found.dtype))
     total = np.zeros(bits.planes(model.levels))

@@ -6,6 +6,7 @@ began and the samples have the digest that they should.
 
 from __future__ import annotations
 
+import hashlib
 import zlib
 from typing import NamedTuple
 
@@ -49,17 +50,18 @@ def write(given: Given, samples: np.ndarray) -> tuple[header.Slab, bytes]:
         Of the grid's axes.
     """
     best = write_raw(samples)
-    digest = best[0].digest
     raw = best[1]
     if given.coding is not None:
         levels, low = values.to_levels(samples, given.coding.recipe)
         content, lanes = _coded(given, levels)
         bits = b"" if low is None else _write_low(low, given.coding.recipe.low_bits)
+        digest = _digest(samples, content + bits)
         coded = (header.Slab(header.MODEL, len(content), digest, lanes, len(bits)), content + bits)
         best = min(best, coded, key=lambda row: len(row[1]))
     if len(best[1]) * _HOPELESS > len(zlib.compress(raw, 1)):
         packed = values.pack(raw)
-        best = min(best, (header.Slab(header.XZ, len(packed), digest), packed), key=lambda row: len(row[1]))
+        row = header.Slab(header.XZ, len(packed), _digest(samples, packed))
+        best = min(best, (row, packed), key=lambda row: len(row[1]))
     return best
 
 
@@ -90,13 +92,16 @@ def read(given: Given, slab: header.Slab, content: bytes | memoryview, shape: tu
             raise ValueError(f"damaged: {len(content)} bytes of {size}")
         raw = bytes(content) if slab.kind == header.RAW else values.unpack(content, size)
         samples = np.frombuffer(raw, given.dtype.newbyteorder("<")).reshape(shape).astype(given.dtype)
-    if _digest(samples) != slab.digest:
+    if _digest(samples, b"" if slab.kind == header.RAW else content) != slab.digest:
         raise ValueError("damaged: the samples are not those that were written")
     return samples
 
 
-def _digest(samples: np.ndarray) -> bytes:
-    return bytes.fromhex(checksum(samples))[: header.DIGEST]
+def _digest(samples: np.ndarray, stream: bytes | memoryview = b"") -> bytes:
+    """Of the samples, and of the stream where other bytes might mean the same samples, as xz's last may."""
+    digest = hashlib.sha256(bytes.fromhex(checksum(samples)))
+    digest.update(stream)
+    return digest.digest()[: header.DIGEST]
 
 
 def _arrangement(coding: header.Coding, shape: tuple[int, ...]) -> Arrangement:

@@ -50,6 +50,11 @@ class Contents(NamedTuple):
     slabs: tuple[header.Slab, ...]
     streams: list[bytes]
 
+    @property
+    def size(self) -> int:
+        """Bytes of the networks and of the streams."""
+        return len(self.coding.parameters if self.coding else b"") + sum(map(len, self.streams))
+
 
 # --- there -----------------------------------------------------------------------------------------------------------
 
@@ -133,10 +138,9 @@ def compress(
     with cpu.single_threaded_blas(), _bar(progress) as told:
         contents = _contents(array, channels, wish, executor, told)
     head = _head(samples, contents, info)
-    size = sum(map(len, contents.streams))
-    if samples.size and size + LEAST_OVERHEAD > samples.nbytes:
+    if samples.size and contents.size + LEAST_OVERHEAD > samples.nbytes:
         plain = _head(samples, Contents(None, (slabs.raw_row(array),), []), info)
-        if len(plain) + samples.nbytes < len(head) + size:
+        if len(plain) + samples.nbytes < len(head) + sum(map(len, contents.streams)):
             return b"".join([plain, *content(samples)])
     return b"".join([head, *contents.streams])
 
@@ -164,7 +168,7 @@ def _contents(
     found = [_written(given, array, blocks, executor) for given in tried if given]
     if not any(c.coding for c in found) or array.nbytes <= _SMALL:
         found.append(_written(slabs.Given(None, (), array.dtype), array, blocks, executor))
-    return min(found, key=lambda c: sum(map(len, c.streams)))
+    return min(found, key=lambda c: c.size)
 
 
 def _written(
@@ -177,7 +181,7 @@ def _written(
     if all(slab.kind != header.MODEL for slab in rows) or given.coding is None:
         return Contents(None, rows, streams)
     networks = parameters.write([units for units in given.networks if units is not None])
-    return Contents(given.coding._replace(parameters=len(networks)), rows, [networks, *streams])
+    return Contents(given.coding._replace(parameters=networks), rows, streams)
 
 
 # --- and back --------------------------------------------------------------------------------------------------------
@@ -228,7 +232,7 @@ def decompress(
         return np.empty(target, found.dtype)
     grid = header.grid_of(found.shape)
     within = [b for b, n in zip(bounds, found.shape, strict=True) if n != 1] or [(0, 1)]
-    given, streams = _given(found, grid, streams)
+    given = _given(found, grid)
     blocks = header.blocks(grid) if len(found.slabs) > 1 else [tuple(slice(0, n) for n in grid)]
     starts = itertools.accumulate((slab.size + slab.low for slab in found.slabs), initial=0)
     parts: deque[tuple[tuple[slice, ...], tuple[slice, ...]]] = deque()
@@ -273,15 +277,14 @@ def _shape(block: tuple[slice, ...]) -> tuple[int, ...]:
     return tuple(side.stop - side.start for side in block)
 
 
-def _given(found: header.Header, grid: tuple[int, ...], streams: memoryview) -> tuple[slabs.Given, memoryview]:
-    """What all slabs share, and their streams."""
+def _given(found: header.Header, grid: tuple[int, ...]) -> slabs.Given:
+    """What all slabs share."""
     if found.coding is None:
-        return slabs.Given(None, (), found.dtype), streams
-    size = found.coding.parameters
+        return slabs.Given(None, (), found.dtype)
     wanted = parameters.sizes_of(found.coding, grid)
-    read = iter(parameters.read(streams[:size], [sizes for sizes in wanted if sizes is not None]))
+    read = iter(parameters.read(found.coding.parameters, [sizes for sizes in wanted if sizes is not None]))
     networks = tuple(None if sizes is None else next(read) for sizes in wanted)
-    return slabs.Given(found.coding, networks, found.dtype), streams[size:]
+    return slabs.Given(found.coding, networks, found.dtype)
 
 
 def _bounds(shape: tuple[int, ...], region: tuple[slice, ...] | None) -> list[tuple[int, int]]:

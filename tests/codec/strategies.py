@@ -84,9 +84,9 @@ def coded_file(
     given = trained._replace(networks=networks, coding=trained.coding._replace(hidden=hiddens))
     written = [_coded_slab(given, array[block]) for block in header.blocks(array.shape)]
     content = parameters.write([units for units in networks if units])
-    coding = given.coding._replace(parameters=len(content))
+    coding = given.coding._replace(parameters=content)
     head = header.Header(array.dtype, array.shape, {}, coding, tuple(row for row, _ in written))
-    return b"".join([head.to_bytes(), content, *(part for _, part in written)])
+    return b"".join([head.to_bytes(), *(part for _, part in written)])
 
 
 def _widened(units: parameters.Units, hidden: int, rng: np.random.Generator) -> parameters.Units:
@@ -101,4 +101,6 @@ def _coded_slab(given: slabs.Given, samples: np.ndarray) -> tuple[header.Slab, b
     lanes = max(len(start) for start, _ in batches)
     content = rans.encode(batches, lanes)
     bits = b"" if low is None else slabs._write_low(low, given.coding.recipe.low_bits)
-    return header.Slab(header.MODEL, len(content), slabs._digest(samples), lanes, len(bits)), content + bits
+    return header.Slab(
+        header.MODEL, len(content), slabs._digest(samples, content + bits), lanes, len(bits)
+    ), content + bits
