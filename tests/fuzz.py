@@ -15,37 +15,39 @@ that may take 2 seconds of a processor's time and 500 MB for each; where it dies
 from __future__ import annotations
 
 import argparse
-import gzip
 import io
 import json
 import logging
 import multiprocessing
 import resource
+import shutil
 import signal
-import struct
 import sys
 import tempfile
 import time
 import traceback
 import warnings
 import wave
-import zipfile
-import zlib
 from collections import Counter
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 from typing import Any, NamedTuple
 
 import numpy as np
 
 import refinr
-from refinr.files import container, signals
+from refinr import cpu
+from refinr.files import signals
 from refinr.files.budget import COPIES, Budget
-from tests import forging_rinr
+from tests import forging, forging_inr, forging_rinr
 
 SECONDS, BYTES = 2.0, 500_000_000
 LOADED = "after it was loaded"
 STOPPED = "in the process that other libraries read in, at its limits"
+STARTING, MAKING, READING = range(3)
+PATIENCE = 180
+"""Seconds without a word, on a machine that others may keep busy."""
+
 BAD = ("wrong", "crash", "hang", "memory")
 
 
@@ -55,6 +57,8 @@ class Seed(NamedTuple):
     suffix: str
     content: bytes
     samples: np.ndarray
+    name: str = ""
+    """Of one of several arrays, or the number of a page."""
 
 
 class Found(NamedTuple):
@@ -83,7 +87,7 @@ def _written(suffix: str, samples: np.ndarray, write: Callable[[str], Any]) -> S
 
 def make_seeds() -> list[Seed]:
     """A few small files of refinr's own, and of formats that it reads by code of its own, for the most part."""
-    return inr_seeds() + reader_seeds() + rinr_seeds()
+    return 2 * (inr_seeds() + reader_seeds()) + rinr_seeds()  # fewer of .rinr, of which one takes as long as ten others
 
 
 def rinr_seeds() -> list[Seed]:
@@ -160,208 +164,78 @@ def other_seeds() -> list[Seed]:
             Image.fromarray(colour).quantize(16).save(f"{folder}/{name}")
         with h5py.File(f"{folder}/g.h5", "w") as file:
             file.create_dataset("x/a", data=colour, chunks=(2, 3, 3), compression="gzip", shuffle=True)
-        return [Seed(p.suffix, p.read_bytes(), signals.read(p).samples) for p in sorted(Path(folder).iterdir())]
+        seeds = [Seed(p.suffix, p.read_bytes(), signals.read(p).samples) for p in sorted(Path(folder).iterdir())]
+    return seeds + paged_seeds() + several_seeds()
+
+
+def paged_seeds() -> list[Seed]:
+    """Animations and files of several pages or arrays, of which one is read; pixmaps in digits."""
+    import h5py
+    import tifffile
+    from PIL import Image
+
+    rng = np.random.default_rng(1)
+    grey, colour = rng.integers(0, 200, (9, 7)).astype(np.uint8), rng.integers(0, 256, (5, 6, 3)).astype(np.uint8)
+    shown = [Image.fromarray(np.roll(colour, i, axis=0)) for i in range(3)]
+    digits = {"a.pgm": "P2\n# few\n7 9\n255\n" + "\n".join(" ".join(map(str, row)) for row in grey.tolist())}
+    digits |= {"b.ppm": "P3 6 5 300 " + " ".join(map(str, colour.ravel().tolist())) + "\n"}
+    animations: dict[str, dict[str, Any]] = {"c.gif": {}, "d.png": {}, "e.webp": {"lossless": True}}
+    seeds = list[Seed]()
+    with tempfile.TemporaryDirectory() as folder:
+        for name, more in animations.items():
+            shown[0].save(f"{folder}/{name}", save_all=True, append_images=shown[1:], **more)
+        for name, text in digits.items():
+            Path(f"{folder}/{name}").write_text(text)
+        for samples in (grey, colour, grey[:4].astype("f4")):
+            tifffile.imwrite(f"{folder}/f.tif", samples, append=True)
+        np.savez(f"{folder}/g.npz", a=grey, b=colour)
+        with h5py.File(f"{folder}/h.h5", "w") as file:
+            file["x/a"] = colour
+            file["b"] = grey
+        names = {".gif": "2", ".png": "3", ".webp": "2", ".tif": "2", ".npz": "b", ".h5": "x/a"}
+        for path in sorted(Path(folder).iterdir()):
+            name = names.get(path.suffix, "")
+            seeds.append(Seed(path.suffix, path.read_bytes(), signals.read(f"{path}::{name}").samples, name))
+    return seeds
+
+
+def several_seeds() -> list[Seed]:
+    """What is more than one file: Zarr stores of both formats, and NIfTI pairs."""
+    import nibabel
+    import zarr
+
+    rng = np.random.default_rng(2)
+    grey, volume = rng.integers(0, 200, (9, 7)).astype(np.uint8), rng.normal(size=(4, 3, 2)).astype("f4")
+    seeds = list[Seed]()
+    for suffix, name in ((".zarr", ""), (".zarr", "x/b"), (".zarr", "c"), (".hdr", "")):
+        with tempfile.TemporaryDirectory() as folder:
+            path = Path(folder) / f"a{suffix}"
+            if suffix == ".hdr":
+                nibabel.save(nibabel.Nifti1Pair(volume, np.eye(4)), path)
+            elif name:
+                group = zarr.open_group(path, mode="w", zarr_format=2 if name == "c" else 3)
+                group.create_array(name, data=volume, chunks=(2, 3, 2))
+            else:
+                zarr.create_array(path, data=grey, chunks=(4, 4), shards=(8, 8))
+            files = {str(p.relative_to(folder)): p.read_bytes() for p in sorted(Path(folder).rglob("*")) if p.is_file()}
+            samples = signals.read(f"{path}::{name}" if name else path).samples
+            seeds.append(Seed(suffix, forging.pack(files), samples, name))
+    return seeds
 
 
 # --- hostile ones ----------------------------------------------------------------------------------------------------
 
-NUMBERS = [0, 1, 2, 127, 128, 255, 2**15, 2**16 - 1, 2**31 - 1, 2**31, 2**32 - 1, 2**60, 2**63 - 1, 2**63, 2**64 - 1]
+FORGED = {".inr": 0.8, ".rinr": 0.8} | dict.fromkeys(forging.FORGERS, 0.5) | dict.fromkeys(forging.TOGETHER, 1.0)
+"""How many of the files of a suffix are forged behind the checks of their heads; the others are mutated or spliced."""
 
-
-def mutate(content: bytes, rng: np.random.Generator) -> bytes:
-    """Flip, overwrite, cut, extend, delete, repeat; one to four times."""
-    data = bytearray(content)
-    for _ in range(rng.integers(1, 5)):
-        at, end = sorted(int(i) for i in rng.integers(0, len(data) + 1, 2))
-        if rng.random() < 0.5:  # where headers are
-            at, end = min(at, int(rng.integers(0, 200))), min(end, at + int(rng.integers(1, 40)))
-        match int(rng.integers(0, 8)):
-            case 0 if data:
-                data[at % len(data)] ^= 1 << int(rng.integers(0, 8))
-            case 1:
-                data[at : at + 1] = rng.bytes(1)
-            case 2:
-                size = int(rng.choice([1, 2, 4, 8]))
-                number = int(NUMBERS[rng.integers(0, len(NUMBERS))]) % 256**size
-                data[at : at + size] = number.to_bytes(size, "little" if rng.random() < 0.6 else "big")
-            case 3:
-                del data[at:]
-            case 4:
-                data += (
-                    rng.bytes(int(rng.integers(1, 100))) if rng.random() < 0.5 else bytes(int(rng.integers(1, 5000)))
-                )
-            case 5:
-                del data[at:end]
-            case 6:
-                data[at:at] = data[at:end]
-            case _:
-                data[at:end] = rng.bytes(end - at)
-    return bytes(data)
-
-
-DEEP = "a deep place"
-
-
-def _hostile_value(rng: np.random.Generator, old: Any) -> Any:
-    values: list[Any] = [
-        2**60, 2**31, 2**200, 10**400, -1, 0, 1, 2, 3, 65, 1e300, -0.5, 1.5, 8.0, 1e-320, "", "x", "<f8", "<u8", ">i2",
-        "V8", "O", "(1000000000)u8", "zlib", "xz", "none", "planes", "bit-coordinate", "relu", "wire",
-        None, True, False,
-        [], {}, [2**60], [2**30, 2**30], [2**20, 2**20, 2**20], [1] * 70, [1] * 100_000, [-1, 4], "9" * 5000,
-        DEEP,
-    ]  # fmt: skip
-    if isinstance(old, int | float) and not isinstance(old, bool):
-        values += [old + 1, old - 1, old * 2, old * 2**20, -old]
-    if isinstance(old, list) and old:
-        values += [old[::-1], old + old[:1], old[1:], [n * 2**20 if isinstance(n, int) else n for n in old], [old]]
-    return values[rng.integers(0, len(values))]
-
-
-def forge_inr(content: bytes, rng: np.random.Generator) -> bytes:
-    """Another description or other arrays, with the digest to match."""
-    (length,) = struct.unpack("<Q", content[:8])
-    header, body = json.loads(content[8 : 8 + length]), content[8 + length :]
-    description = json.loads(header.pop("__metadata__")["refinr"])
-    arrays = {name: container._array(entry, np.frombuffer(body, np.uint8)) for name, entry in header.items()}
-    if rng.random() < 0.5:  # behind the checks of the description: other numbers in arrays of the right kind
-        return _inr(json.dumps(description), _other_numbers(arrays, rng))
-    for _ in range(rng.integers(1, 4)):
-        if rng.random() < 0.2:
-            name = list(arrays)[rng.integers(0, len(arrays))]
-            array = arrays[name]
-            match int(rng.integers(0, 6)):
-                case 0:
-                    arrays[name] = array[1:]
-                case 1:
-                    arrays[name] = np.concatenate([array, array])
-                case 2:
-                    arrays[name] = array.astype(rng.choice(["f2", "f8", "i4", "u1"]))
-                case 3:
-                    arrays[name] = array[..., None]
-                case 4 if len(arrays) > 1:
-                    del arrays[name]
-                case _:
-                    arrays[name] = np.frombuffer(rng.bytes(array.nbytes), array.dtype).reshape(array.shape)
-            continue
-        parent: Any = description
-        while True:
-            keys: list[Any] = list(parent) if isinstance(parent, dict) else list(range(len(parent)))
-            key = keys[rng.integers(0, len(keys))]
-            if not isinstance(parent[key], dict | list) or not parent[key] or rng.random() < 0.3:
-                break
-            parent = parent[key]
-        if rng.random() < 0.1:
-            del parent[key]
-        else:
-            parent[key] = _hostile_value(rng, parent[key])
-        if not description:
-            break
-    depth = int(rng.choice([50, 500, 5000, 200_000]))
-    left, right = ("[", "]") if rng.random() < 0.5 else ('{"a":', "}")
-    text = json.dumps(description)  # NaN and Infinity included, which JSON has not
-    return _inr(text.replace(f'"{DEEP}"', left * depth + "1" + right * depth), arrays)
-
-
-def _other_numbers(arrays: dict[str, np.ndarray], rng: np.random.Generator) -> dict[str, np.ndarray]:
-    """The same arrays with a few bits, numbers or all of them changed in one or two."""
-    found = {name: array.copy() for name, array in arrays.items()}
-    for name in rng.choice(list(found), int(rng.integers(1, 3))):
-        raw = found[name].reshape(-1).view(np.uint8)
-        places = rng.integers(0, max(1, raw.size), int(rng.choice([1, 3, 40])))
-        if raw.size:
-            raw[places] = rng.integers(0, 256, len(places)) if rng.random() < 0.7 else rng.choice([0, 127, 255])
-    return found
-
-
-def _inr(text: str, arrays: dict[str, np.ndarray]) -> bytes:
-    version = 1 if '"version": 1,' in text else 2
-    header: dict[str, Any] = {"__metadata__": {"refinr": text} | container._digests(arrays, text, version)}
-    names, parts, end = {v: k for k, v in container._NAMES.items()}, [], 0
-    for name, array in arrays.items():
-        raw = np.ascontiguousarray(array).tobytes()
-        dtype = names[array.dtype]
-        header[name] = {"dtype": dtype, "shape": array.shape, "data_offsets": [end, end := end + len(raw)]}
-        parts.append(raw)
-    head = json.dumps(header).encode()
-    return struct.pack("<Q", len(head)) + head + b"".join(parts)
-
-
-def forge_png(content: bytes, rng: np.random.Generator) -> bytes:
-    """Other chunks, with the checksums to match."""
-    chunks, at = [], 8
-    while at < len(content):
-        (size,) = struct.unpack(">I", content[at : at + 4])
-        chunks.append([content[at + 4 : at + 8], bytearray(content[at + 8 : at + 8 + size])])
-        at += 12 + size
-    for _ in range(rng.integers(1, 4)):
-        which = int(rng.integers(0, len(chunks)))
-        name, data = chunks[which]
-        match int(rng.integers(0, 4)):
-            case 0 if name == b"IHDR" or rng.random() < 0.3:
-                field = int(rng.choice([0, 4]))
-                data[field : field + 4] = (int(rng.choice(NUMBERS[:11])) % 2**32).to_bytes(4, "big")
-            case 1:
-                chunks[which][1] = bytearray(mutate(bytes(data), rng))
-            case 2:
-                chunks.insert(which, [name, bytearray(data)])
-            case _ if len(chunks) > 1:
-                del chunks[which]
-    framed = (struct.pack(">I", len(d)) + n + d + struct.pack(">I", zlib.crc32(n + d)) for n, d in chunks)
-    return content[:8] + b"".join(framed)
-
-
-def forge_gzip(content: bytes, rng: np.random.Generator) -> bytes:
-    """Other bytes, with the checksum to match."""
-    return gzip.compress(mutate(gzip.decompress(content), rng), mtime=0)
-
-
-def forge_npz(content: bytes, rng: np.random.Generator) -> bytes:
-    """Another array in the archive, with the checksum to match; perhaps under another name, or twice."""
-    file = io.BytesIO()
-    with zipfile.ZipFile(io.BytesIO(content)) as archive:
-        members = {name: archive.read(name) for name in archive.namelist()}
-    with zipfile.ZipFile(file, "w", zipfile.ZIP_DEFLATED) as archive:
-        for name, data in members.items():
-            archive.writestr(name if rng.random() < 0.9 else name[:-4], mutate(data, rng))
-            if rng.random() < 0.1:
-                archive.writestr(f"other{name}", data)
-    return file.getvalue()
-
-
-def forge_fits(content: bytes, rng: np.random.Generator) -> bytes:
-    """Other values, or keywords, on the cards of the header."""
-    data = bytearray(content)
-    cards = [at for at in range(0, 2880, 80) if data[at : at + 80].strip()]
-    for at in rng.choice(cards, int(rng.integers(1, 3))):
-        if rng.random() < 0.8:
-            value = str(int(NUMBERS[rng.integers(0, len(NUMBERS))]) * int(rng.choice([1, 1, 1, -1])))
-            data[at + 10 : at + 80] = (
-                rng.choice([value, "T", "'text'", "", "1.5", "16", "-64"]).rjust(20).ljust(70).encode()
-            )
-        else:
-            data[at : at + 8] = bytes(data[rng.choice(cards) :][:8])
-    return bytes(data)
-
-
-FORGERS: dict[str, Callable[[bytes, np.random.Generator], bytes]] = {
-    ".nii.gz": forge_gzip,
-    ".npz": forge_npz,
-    ".fits": forge_fits,
-}
-"""Who makes files that checksums and heads let pass, by suffix."""
+FORGERS = {".inr": forging_inr.forge, ".rinr": forging_rinr.forge} | forging.FORGERS
 
 
 def hostile(seeds: list[Seed], seed: int, index: int) -> tuple[str, Seed, bytes]:
     """File `index`: how it was made, from which good one, and its bytes."""
     rng = np.random.default_rng([seed, index])
     original = seeds[rng.integers(0, len(seeds))]
-    if original.suffix == ".inr" and rng.random() < 0.8:
-        return "forged .inr", original, forge_inr(original.content, rng)
-    if original.suffix == ".png" and rng.random() < 0.4:
-        return "forged .png", original, forge_png(original.content, rng)
-    if original.suffix == ".rinr" and rng.random() < 0.8:
-        return "forged .rinr", original, forging_rinr.forge(original.content, rng)
-    if original.suffix in FORGERS and rng.random() < 0.5:
+    if rng.random() < FORGED.get(original.suffix, 0.0):
         return f"forged {original.suffix}", original, FORGERS[original.suffix](original.content, rng)
     if rng.random() < 0.05:  # the middle of another file
         other = seeds[rng.integers(0, len(seeds))]
@@ -369,16 +243,31 @@ def hostile(seeds: list[Seed], seed: int, index: int) -> tuple[str, Seed, bytes]
         content = original.content[:cut] + other.content[cut:]
         whole = content == other.content and other.suffix == original.suffix  # they begin alike
         return f"spliced {original.suffix}", other if whole else original, content
-    return f"mutated {original.suffix}", original, mutate(original.content, rng)
+    return f"mutated {original.suffix}", original, forging.mutate(original.content, rng)
 
 
 # --- reading them ----------------------------------------------------------------------------------------------------
 
 
+def place(suffix: str, content: bytes, path: Path) -> None:
+    """Put content where it is read from, in place of what was there: a file, a folder, or two files."""
+    if suffix not in forging.TOGETHER:
+        path.unlink(missing_ok=True)  # some file systems write to the disk at once what is written over
+        path.write_bytes(content)
+        return
+    shutil.rmtree(path, ignore_errors=True)
+    for old in path.parent.glob(f"{path.stem}.*"):
+        if old.is_file():
+            old.unlink()
+    for name, part in forging.unpack(content).items():
+        (path.parent / name).parent.mkdir(parents=True, exist_ok=True)
+        (path.parent / name).write_bytes(part)
+
+
 def judge(kind: str, original: Seed, content: bytes, path: Path) -> tuple[str, str]:
     """Read a file as users would: outcome and detail."""
-    path.write_bytes(content)
     try:
+        place(original.suffix, content, path)
         if original.suffix == ".inr":
             inr = refinr.load(path)
             try:
@@ -390,7 +279,7 @@ def judge(kind: str, original: Seed, content: bytes, path: Path) -> tuple[str, s
         elif original.suffix == ".rinr":
             samples = refinr.decompress(path.read_bytes(), limits=forging_rinr.LIMITS)
         else:
-            samples, _ = signals.read(path)
+            samples, _ = signals.read(f"{path}::{original.name}" if original.name else path)
     except (ValueError, refinr.LosslessError) as error:
         cause: BaseException | None = error
         while cause is not None:  # readers wrap what libraries raise
@@ -414,8 +303,9 @@ def _judge_wav(samples: np.ndarray, content: bytes) -> tuple[str, str]:
     """Other samples are right if the standard library reads the same, as far as it can."""
     if samples.nbytes > 2 * len(content):
         return "wrong", f"{samples.nbytes} bytes from {len(content)}"
+    whole = content[:4] + (len(content) - 8).to_bytes(4, "little") + content[8:]  # of which the head may be wrong
     try:
-        with wave.open(io.BytesIO(content)) as reader:
+        with wave.open(io.BytesIO(whole)) as reader:
             stored, width = reader.readframes(reader.getnframes()), reader.getsampwidth()
     except Exception:  # formats that it does not know
         return "samples", "others"
@@ -435,17 +325,18 @@ def _too_long(*_: object) -> None:
     raise TimeoutError
 
 
-def _child(pipe: Any, seeds: list[Seed], seed: int, indices: range, judge: Callable) -> None:
+def _child(pipe: Any, at: Any, seeds: list[Seed], seed: int, indices: range, judge: Callable) -> None:
     logging.disable()  # what tifffile has to say
     warnings.simplefilter("ignore")  # numbers that overflow in forged networks
     signal.signal(signal.SIGPROF, _too_long)
     refinr.fit(np.zeros((2, 2), np.uint8), max_steps=1)  # loads what is loaded late
+    cpu.cores = lambda: 1  # to start a thread takes longer than most files do
     _limit_memory()
     with tempfile.TemporaryDirectory() as folder:
         for index in indices:
-            pipe.send((index, "being made"))
+            at[:] = index, MAKING
             kind, original, content = hostile(seeds, seed, index)
-            pipe.send((index, kind))
+            at[1] = READING
             signal.setitimer(signal.ITIMER_PROF, SECONDS)  # processor time: others may keep the machine busy
             try:
                 outcome, detail = judge(kind, original, content, Path(folder) / f"a{original.suffix}")
@@ -475,32 +366,50 @@ def campaign(
     index, last = first, first + files
     while index < last and time.monotonic() < end:
         ours, theirs = context.Pipe()
-        child = context.Process(target=_child, args=(theirs, seeds, seed, range(index, last), judge))
+        at = context.RawArray("q", [index, STARTING])  # what the child is at, should it end
+        child = context.Process(target=_child, args=(theirs, at, seeds, seed, range(index, last), judge))
         child.start()
         theirs.close()
-        kind = "nothing yet"
+        harm = ""
         try:
-            while time.monotonic() < end:
-                if not ours.poll(60):
-                    yield Found(index, kind, "hang", "no word for a minute")
-                    break
-                message = ours.recv()
-                if message is None:
+            while not harm:
+                if time.monotonic() >= end:
                     return
-                if isinstance(message, Found):
-                    yield message
-                    index = message.index + 1
+                if not ours.poll(PATIENCE):
+                    harm, detail = "hang", f"no word for {PATIENCE} seconds"
+                elif (message := ours.recv()) is None:
+                    return
                 else:
-                    index, kind = message
-            else:
-                return
+                    index = message.index + 1
+                    yield message
         except EOFError:
             child.join()
-            yield Found(index, kind, "crash", f"the process ended with {child.exitcode}")
+            harm, detail = "crash", f"the process ended with {child.exitcode}"
         finally:
             child.kill()
             child.join()
+        index, doing = at
+        kind = hostile(seeds, seed, index)[0] if doing == READING else ("being made" if doing else "nothing yet")
+        yield Found(index, kind, harm, detail)
         index += 1
+
+
+def table(kept: Iterable[dict[str, Any]]) -> Iterator[str]:
+    """Lines of Markdown: what came of files by how they were made, of one or several campaigns."""
+    counts: dict[str, Counter[str]] = {}
+    for row in kept:
+        for kind, found in row["kinds"].items():
+            counts.setdefault(kind, Counter()).update(found)
+    outcomes = ["refused", "samples", "no promise", *BAD]
+    total: Counter[str] = sum(counts.values(), Counter())
+    yield "| files |" + "".join(f" {name} |" for name in outcomes)
+    yield "|---|" + "---:|" * len(outcomes)
+    for kind, found in [*sorted(counts.items()), ("all", total)]:
+        yield f"| {kind} |" + "".join(f" {found[name]:,} |" for name in outcomes)
+    yield ""
+    yield f"{sum(total[name] for name in outcomes):,} files; {total[STOPPED]} refused {STOPPED}"
+    if ours := sum(sum(n[name] for name in outcomes) for kind, n in counts.items() if kind.endswith(".inr")):
+        yield f"{total[LOADED]:,} of {ours:,} .inr files were loaded: {total[LOADED] / ours:.0%}"
 
 
 def main() -> int:
@@ -512,29 +421,31 @@ def main() -> int:
     parser.add_argument("--first", type=int, default=0, help="number of the first file: to see one again")
     parser.add_argument("--inr", action="store_true", help="of .inr files alone")
     parser.add_argument("--rinr", action="store_true", help="of .rinr files alone")
+    parser.add_argument("--readers", action="store_true", help="of formats that refinr reads by code of its own")
     parser.add_argument("--others", action="store_true", help="of the formats that other libraries read, mostly")
+    parser.add_argument(
+        "--keep", type=Path, help="add what came of it to this file, a line of JSON, and print all of it"
+    )
     options = parser.parse_args()
-    makers = {"others": other_seeds, "inr": inr_seeds, "rinr": rinr_seeds}
+    makers = {"others": other_seeds, "readers": reader_seeds, "inr": inr_seeds, "rinr": rinr_seeds}
     make = next((makers[name] for name in makers if getattr(options, name)), make_seeds)
-    table: dict[str, Counter[str]] = {}
-    start, bad, stopped, loaded = time.monotonic(), 0, 0, 0
+    kinds: dict[str, Counter[str]] = {}
+    bad = count = 0
     for found in campaign(options.files, seed=options.seed, seconds=options.seconds, first=options.first, make=make):
-        stopped += found.detail == STOPPED
-        loaded += found.kind.endswith(".inr") and (found.detail == LOADED or found.outcome != "refused")
-        table.setdefault(found.kind, Counter())[found.outcome] += 1
+        counter = kinds.setdefault(found.kind, Counter())
+        counter[found.outcome] += 1
+        counter[STOPPED] += found.detail == STOPPED
+        counter[LOADED] += found.kind.endswith(".inr") and (found.detail == LOADED or found.outcome != "refused")
+        count += 1
         if found.outcome in BAD:
             bad += 1
             print(f"file {found.index}, {found.kind}: {found.outcome}\n{found.detail}", file=sys.stderr, flush=True)
-    outcomes = ["refused", "samples", "no promise", *BAD]
-    print("| files |" + "".join(f" {name} |" for name in outcomes))
-    print("|---|" + "---:|" * len(outcomes))
-    total: Counter[str] = sum(table.values(), Counter())
-    for kind, counts in [*sorted(table.items()), ("all", total)]:
-        print(f"| {kind} |" + "".join(f" {counts[name]} |" for name in outcomes))
-    print(f"{sum(total.values())} files in {time.monotonic() - start:.0f} s, seed {options.seed}; {stopped} refused")
-    print(STOPPED)
-    ours = sum(sum(counts.values()) for kind, counts in table.items() if kind.endswith(".inr"))
-    print(f"{loaded} of {ours} .inr files were loaded: {loaded / max(1, ours):.0%}")
+    rows = [{"seed": options.seed, "first": options.first, "files": count, "kinds": kinds}]
+    if options.keep is not None:
+        with options.keep.open("a") as file:
+            file.write(json.dumps(rows[0]) + "\n")
+        rows = [json.loads(line) for line in options.keep.read_text().splitlines()]
+    print("\n".join(table(rows)))
     return 1 if bad else 0
 
 
