@@ -248,27 +248,35 @@ def forge_words(content: bytes, rng: np.random.Generator) -> bytes:
 
 
 def forge_npy(content: bytes, rng: np.random.Generator) -> bytes:
-    """Another dtype, order or shape, and a head of that length."""
-    (size,) = struct.unpack_from("<H", content, 8)
-    head = content[10 : 10 + size]
-    if rng.random() < 0.5:
-        head = forge_words(head, rng)
-    else:
-        old = [rb"'[<>|]\w\d'", b"False", rb"\(.*\)", b"shape"][rng.integers(0, 4)]
-        new = [
-            b"'<f8'",
-            b"'|O'",
-            b"'<c16'",
-            b"'<m8'",
-            b"True",
-            b"(7,)",
-            b"()",
-            b"(-1, 3)",
-            b"[('a', '<f4')]",
-            b"1" * 400,
-        ]
-        head = re.sub(old, new[rng.integers(0, len(new))], head, count=1)
-    return content[:8] + struct.pack("<H", len(head)) + head + content[10 + size :]
+    """Another dtype, order or shape, as many bytes or not, and a head of that length."""
+    with io.BytesIO(content[8:]) as file:
+        shape, fortran, dtype = np.lib.format.read_array_header_1_0(file)
+        samples = content[8 + file.tell() :]
+    types = [f"{order}{kind}{dtype.itemsize}" for order in "<>" for kind in "iuf"]
+    shapes: list[object] = [
+        shape[::-1],
+        (int(np.prod(shape)),),
+        (*shape, 1),
+        shape[1:],
+        (2**60, 0),
+        (-1, 3),
+        (2**40, 2**40),
+    ]
+    match int(rng.integers(0, 5)):
+        case 0:
+            said = {"descr": types[rng.integers(0, 6)], "fortran_order": fortran, "shape": shape}
+        case 1:
+            said = {"descr": dtype.str, "fortran_order": not fortran, "shape": shape[::-1]}
+        case 2:
+            said = {"descr": dtype.str, "fortran_order": fortran, "shape": shapes[rng.integers(0, len(shapes))]}
+        case 3:
+            strange = ["|O", "<c16", "<m8", "<f16", "|V1", [("a", "<f4")], "9" * 400, None]
+            said = {"descr": strange[rng.integers(0, len(strange))], "fortran_order": fortran, "shape": shape}
+        case _:
+            said = {"descr": dtype.str, "fortran_order": fortran, "shape": shape}
+    head = repr(said).encode() + b" " * int(rng.integers(0, 40)) + b"\n"
+    head = forge_words(head, rng) if rng.random() < 0.2 else head
+    return content[:8] + struct.pack("<H", len(head)) + head + samples
 
 
 # --- several files ---------------------------------------------------------------------------------------------------
