@@ -15,6 +15,7 @@ that may take 2 seconds of a processor's time and 500 MB for each; where it dies
 from __future__ import annotations
 
 import argparse
+import functools
 import io
 import json
 import logging
@@ -90,11 +91,13 @@ def make_seeds() -> list[Seed]:
     return 2 * (inr_seeds() + reader_seeds()) + rinr_seeds()  # fewer of .rinr, of which one takes as long as ten others
 
 
+@functools.cache
 def rinr_seeds() -> list[Seed]:
     """`.rinr` files of all kinds of streams."""
     return [Seed(".rinr", content, samples) for content, samples in forging_rinr.good()]
 
 
+@functools.cache
 def inr_seeds() -> list[Seed]:
     """`.inr` files of every version and kind of network, with residuals and undecided bits."""
     grey, colour, sound = _drawn(np.random.default_rng(0))
@@ -119,6 +122,7 @@ def inr_seeds() -> list[Seed]:
     return seeds
 
 
+@functools.cache
 def reader_seeds() -> list[Seed]:
     """Those that are no files of refinr's own."""
     rng, seeds = np.random.default_rng(0), list[Seed]()
@@ -145,6 +149,7 @@ def reader_seeds() -> list[Seed]:
     return seeds
 
 
+@functools.cache
 def other_seeds() -> list[Seed]:
     """A few of the formats that were added later; of what refinr does not write, the samples that it reads."""
     import h5py

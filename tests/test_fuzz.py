@@ -102,7 +102,7 @@ def _dies(kind: str, original: fuzz.Seed, content: bytes, path: Path) -> tuple[s
 )
 def test_harm_is_seen_and_the_campaign_goes_on(judge, outcome):
     files = 1 if outcome == "hang" else 2
-    found = list(fuzz.campaign(files, judge=judge))
+    found = list(fuzz.campaign(files, judge=judge, make=fuzz.reader_seeds))
     assert [(one.index, one.outcome) for one in found] == [(i, outcome) for i in range(files)]
 
 
