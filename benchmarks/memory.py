@@ -1,10 +1,10 @@
-"""Peak memory of decoding beside what is predicted from a file's description alone: the shapes of hostile files.
+"""Peak memory of decoding and of certificates beside what a file's description predicts: the shapes of hostile files.
 
 With this you can run ``python -m benchmarks.memory``.
 
 Every shape is one that a small file may describe.  `refinr.limits` counts, before anything is made, what decoding it
-takes; here it is decoded, with what networks have wrong and what they leave undecided beside it or not, and Python's
-`tracemalloc` counts what it took.
+takes; here it is decoded, with what networks have wrong and what they leave undecided beside it or not, or certified,
+and Python's `tracemalloc` counts what it took.
 """
 
 from __future__ import annotations
@@ -18,9 +18,13 @@ import numpy as np
 
 from benchmarks import report
 from refinr import decoding, limits, mlp
+from refinr.certificates import certify
 from refinr.decompositions import BitCoordinate, Direct, Planes
 from refinr.encodings import Encoding, Fourier, Octaves, Triangle
+from refinr.files.floats import FLOAT_TYPES
 from refinr.files.residual import Residual, Writer
+from refinr.fitting import fit
+from refinr.inr import INR
 from refinr.layout import Layout
 from refinr.mlp import MLP
 from refinr.perceptrons import Perceptrons
@@ -75,13 +79,13 @@ SHAPES: dict[str, Callable[[], Layout]] = {
     "64 planes of one tile": lambda: layout_of((100, 100), networks(2, 1), cut=Planes(bits=64)),
     "the bit as a coordinate": lambda: layout_of((64, 64), networks(3, 8, 1), cut=BitCoordinate(bits=32)),
     "floats": lambda: layout_of((400, 400), networks(2, 4, 1), cut=FLOATS),
-    "many tiles": lambda: layout_of((1,), networks(1, 1), grid=(3000,)),
-    "many tiles on 8 axes": lambda: layout_of((1,) * 8, networks(8, 1), grid=(2, 2, 2, 3, 3, 3, 3, 3)),
+    "many tiles": lambda: layout_of((1,), networks(1, 1), grid=(1200,)),
+    "many tiles on 8 axes": lambda: layout_of((1,) * 8, networks(8, 1), grid=(2, 2, 2, 2, 2, 3, 3, 3)),
     "16 extents": lambda: layout_of((8,) * 4, networks(64, 1, encoding=waves(4, 32)), grid=(15,) * 4),
     "cosines on a long axis": lambda: layout_of((1024,), COSINES),
     "cosines on a large tile": lambda: layout_of((300, 300), COSINES),
     "cosines for 64 planes": lambda: layout_of((64, 64), COSINES, cut=Planes(bits=64)),
-    "cosines on many tiles": lambda: layout_of((2, 2), COSINES, grid=(100, 100)),
+    "cosines on many tiles": lambda: layout_of((2, 2), COSINES, grid=(60, 60)),
     "signs": lambda: layout_of((32, 32), SignReadouts("ternary", 1024, (1031, 2011)), cut=Planes(bits=16)),
 }
 
@@ -138,16 +142,42 @@ def peak(layout: Layout, residual: Residual | None = None) -> int:
         tracemalloc.stop()
 
 
+UNCERTIFIED = ("floats",)
+"""Shapes of which there are no certificates: they decide nothing."""
+
+TYPES = len(FLOAT_TYPES)
+
+
+def certifying_peak(layout: Layout, residual: Residual | None = None) -> int:
+    """Bytes that certifying holds at once."""
+    small = fit(np.eye(3, dtype="uint8"), hidden=(2,), max_steps=0)
+    inr = INR(layout, ones_for(layout), small.report, small.checksum, residual=residual)
+    features_of._waves.cache_clear()
+    features_of._ranks.cache_clear()
+    certify(small)  # what is loaded once
+    tracemalloc.start()
+    try:
+        certify(inr, trusted=True)
+        return tracemalloc.get_traced_memory()[1]
+    finally:
+        tracemalloc.stop()
+
+
 def main() -> None:
     """Predict, decode, print and keep."""
     run = report.Run("memory", __doc__, timed=False)
     rows: list[dict[str, Any]] = []
-    cases = [(name, False) for name in SHAPES] + [(name, True) for name in BESIDE]
-    for name, with_residual in cases[:3] if run.quick else cases:
+    cases = [(name, "") for name in SHAPES] + [(name, ", with a residual") for name in BESIDE]
+    cases += [(name, ", certified") for name in SHAPES if name not in UNCERTIFIED]
+    for name, how in cases[:3] if run.quick else cases:
         layout = SHAPES[name]()
-        found = peak(layout, beside(layout) if with_residual else None) / 1e6
-        predicted = limits.cost(layout).memory / 1e6
-        title = f"{name}, with a residual" if with_residual else name
+        if how == ", certified":
+            found = certifying_peak(layout) / 1e6
+            predicted = limits.certificate_cost(layout, TYPES).memory / 1e6
+        else:
+            found = peak(layout, beside(layout) if how else None) / 1e6
+            predicted = limits.cost(layout).memory / 1e6
+        title = name + how
         rows.append({"shape": title, "predicted, MB": predicted, "peak, MB": found, "times": predicted / found})
         report.log(str(rows[-1]))
     targets = [

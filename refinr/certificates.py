@@ -21,10 +21,12 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from refinr import cpu, decoding, perceptrons, tiling, undecided
+from refinr import limits as limits_of
 from refinr.balls import Ball, Machines, joined
 from refinr.files.floats import FLOAT_TYPES
 from refinr.incoming import checked
 from refinr.inr import INR
+from refinr.limits import Limits
 from refinr.mlp import MLP, Params
 from refinr.tables import look_up
 
@@ -133,7 +135,9 @@ class Certificate:
 
 
 @checked
-def certify(inr: INR, dtypes: Iterable[str] | str | None = None) -> Certificate:
+def certify(
+    inr: INR, dtypes: Iterable[str] | str | None = None, *, trusted: bool = False, limits: Limits | None = None
+) -> Certificate:
     """Whether decoding is provably the same on every machine, for each float type.
 
     Parameters
@@ -142,6 +146,10 @@ def certify(inr: INR, dtypes: Iterable[str] | str | None = None) -> Certificate:
     dtypes : str or several, optional
         Of "float64", "float32", "float16" and "bfloat16".  By default all of them; there is then no bound for one that
         cannot hold the parameters.
+    trusted : bool
+        Certify what is small and stands for very much, too.
+    limits : Limits, optional
+        What an INR may ask for that is not trusted, in proportion to its bytes, as in `refinr.load`.
 
     Returns
     -------
@@ -150,8 +158,9 @@ def certify(inr: INR, dtypes: Iterable[str] | str | None = None) -> Certificate:
     Raises
     ------
     ValueError
-        For another type, for one named that cannot hold the parameters, for a direct regression of floats, which
-        decides nothing, and for networks of a damaged file.
+        If it would take more memory or time than the limits, which is counted before either is spent; for another type,
+        for one named that cannot hold the parameters, for a direct regression of floats, which decides nothing, and for
+        networks of a damaged file.
 
     Examples
     --------
@@ -163,6 +172,9 @@ def certify(inr: INR, dtypes: Iterable[str] | str | None = None) -> Certificate:
     inr.refuse_damage()
     names = tuple(FLOAT_TYPES) if dtypes is None else castable(inr.layout.network.cast(inr.params), dtypes)
     layout = inr.layout
+    if not trusted:
+        size = sum(array.nbytes for array in inr.params.values()) + (inr.residual.nbytes if inr.residual else 0)
+        limits_of.check(layout, size, limits, limits_of.certificate_cost(layout, len(names)))
     on = Machines(names)
 
     def of_tile(index: int, kept: np.ndarray | None) -> tuple[Any, ...]:

@@ -1,7 +1,7 @@
 """What a file may ask for: work and memory, counted from its description before either is spent.
 
-With this you can count what decoding a layout takes (`cost`) and refuse what is out of proportion to the file that asks
-for it (`check`).
+With this you can count what decoding a layout takes (`cost`), and its certificate (`certificate_cost`), and refuse what
+is out of proportion to the file that asks for it (`check`).
 
 Memory is an upper bound on what decoding holds at once, beside the file and what was loaded before: the samples, lists
 of tiles, inputs, and in every thread parameters as they are computed with and activations of a chunk.  Operations are
@@ -20,6 +20,7 @@ import numpy as np
 
 from refinr import cpu
 from refinr.absent import Absent
+from refinr.balls import Machines
 from refinr.chunks import chunk_length
 from refinr.files.budget import Budget, Cost, at_most
 from refinr.layout import PORTION, Layout
@@ -67,8 +68,8 @@ class Limits(Budget):
     outputs_a_byte: int = 64
 
 
-def check(layout: Layout, size: int, limits: Limits | None = None) -> None:
-    """Refuse what is out of proportion to `size`, the bytes of a file's arrays.
+def check(layout: Layout, size: int, limits: Limits | None = None, needed: Cost | None = None) -> None:
+    """Refuse what is out of proportion to `size`, the bytes of a file's arrays; `needed` is by default decoding's cost.
 
     Raises
     ------
@@ -76,7 +77,7 @@ def check(layout: Layout, size: int, limits: Limits | None = None) -> None:
         If more is asked for than `limits`, by default `Limits()`.
     """
     allowed = limits or Limits()
-    needed = cost(layout)
+    needed = needed or cost(layout)
     what = f"{size} bytes of arrays"
     at_most(what, layout.outputs_in_all, max(allowed.outputs, allowed.outputs_a_byte * size), "{:.0f} outputs")
     at_most(what, needed.memory, allowed.bytes_for(size), "up to {:.3g} bytes of memory")
@@ -92,17 +93,13 @@ def cost(layout: Layout, threads: int | None = None) -> Cost:
     threads : int, optional
         As many as decoding would have, by default.
     """
-    tiles = math.prod(-(-n // t) for n, t in zip(layout.grid, layout.tile, strict=True))
-    each = layout.networks_each
-    outputs = each * layout.outputs_each  # of a tile
+    outputs = layout.networks_each * layout.outputs_each  # of a tile
     samples = math.prod(layout.shape)
-    # no more tiles are under way than there are
-    at_once = min(threads or cpu.workers(), tiles)
-    ragged = sum(n % t > 0 for n, t in zip(layout.grid, layout.tile, strict=True))
-    extents = min(tiles, 2**ragged)
-    job = Job(layout.cut.axes(layout.tile), each, tiles, extents, at_once)
-    work_memory, work_operations = COSTS[type(layout.network)](layout.network, job)
+    job = _job(layout, threads)
+    tiles = job.tiles
+    each = job.each
     axes = len(layout.grid)
+    work_memory, work_operations = COSTS[type(layout.network)](layout.network, job)
     memory = (
         samples * np.dtype(layout.dtype).itemsize
         + tiles * (400 + 120 * axes)  # slices, sizes, and what is under way
@@ -114,6 +111,28 @@ def cost(layout: Layout, threads: int | None = None) -> Cost:
     )
     operations = tiles * TILE + VALUE * layout.outputs_in_all + work_operations
     return Cost(memory, operations)
+
+
+def certificate_cost(layout: Layout, types: int, threads: int | None = None) -> Cost:
+    """What certifying all of a layout takes at most, in so many float types.
+
+    Parameters
+    ----------
+    layout : Layout
+    types : int
+    threads : int, optional
+        As many as certifying would have, by default.
+    """
+    job = _job(layout, threads)
+    outputs = layout.networks_each * layout.outputs_each  # of a tile
+    work = CERTIFIED[type(layout.network)](layout.network, job, types)
+    memory = (
+        math.prod(layout.shape) * 8  # bits that the file keeps itself, of all tiles
+        + job.tiles * (2400 + 120 * len(layout.grid) + 16 * types * layout.cut.bits)  # what is found of each
+        + job.at_once * 8 * (4 * types + 4) * outputs  # balls, distances and what is to spare
+        + work.memory
+    )
+    return Cost(memory, 2 * job.tiles * TILE + VALUE * types * layout.outputs_in_all + work.operations)
 
 
 # --- kinds of networks -----------------------------------------------------------------------------------------------
@@ -131,6 +150,13 @@ class Job(NamedTuple):
     """Different extents of tiles."""
     at_once: int
     """Tiles, or runs of them, that are under way at any time."""
+
+
+def _job(layout: Layout, threads: int | None) -> Job:
+    tiles = math.prod(-(-n // t) for n, t in zip(layout.grid, layout.tile, strict=True))
+    ragged = sum(n % t > 0 for n, t in zip(layout.grid, layout.tile, strict=True))
+    at_once = min(threads or cpu.workers(), tiles)  # no more are under way than there are
+    return Job(layout.cut.axes(layout.tile), layout.networks_each, tiles, min(tiles, 2**ragged), at_once)
 
 
 def _perceptrons(network: Perceptrons, job: Job) -> Cost:
@@ -179,3 +205,45 @@ COSTS: dict[type, Callable[[Any, Job], Cost]] = {
     Absent: _absent,
 }
 """What evaluating each kind of `refinr.layout.NETWORKS` takes."""
+
+
+# --- and their certificates ------------------------------------------------------------------------------------------
+
+
+def _certified_perceptrons(network: Perceptrons, job: Job, types: int) -> Cost:
+    """Radii beside every value, of a few samples at a time."""
+    widths = network.spec.sizes
+    samples = math.prod(job.axes)
+    products = [a * b for a, b in pairwise(widths)]
+    values = min(max(Machines.meeting, job.each * max(widths)), samples * job.each * max(widths))  # of a layer
+    inputs = samples * widths[0]
+    made = (COORDINATE if network.encoding is None else ENCODED) * inputs
+    held = 8 * (12 * types + 4) * values + 8 * WEIGHTS * job.each * max(products)
+    memory = job.at_once * (held + made) + job.extents * 4 * inputs
+    each = (types + 2) * sum(products) + 5 * VALUE // 2 * types * sum(widths)
+    return Cost(memory, job.tiles * job.each * samples * each + job.extents * VALUE * inputs)
+
+
+def _certified_readouts(network: Readouts, job: Job, types: int) -> Cost:
+    outputs = job.each * math.prod(job.axes)
+    waves = sum(n * n for n in job.axes) * 40 + math.prod(job.axes) * 80
+    memory = job.at_once * (8 * (6 * types + 4) * outputs + waves)
+    each = (2 * types + 1) * sum(job.axes) + VALUE * types * len(job.axes)
+    return Cost(memory, job.tiles * outputs * each + job.extents * waves)
+
+
+def _certified_signs(network: SignReadouts, job: Job, types: int) -> Cost:
+    return _signs(network, job)
+
+
+def _certified_absent(network: Absent, job: Job, types: int) -> Cost:
+    return _absent(network, job)
+
+
+CERTIFIED: dict[type, Callable[[Any, Job, int], Cost]] = {
+    Perceptrons: _certified_perceptrons,
+    Readouts: _certified_readouts,
+    SignReadouts: _certified_signs,
+    Absent: _certified_absent,
+}
+"""What enclosing the outputs of each kind takes in so many float types."""

@@ -17,6 +17,8 @@ from benchmarks.memory import layout_of, networks, ones_for, waves
 from refinr import cli, limits
 from refinr.decompositions import Planes
 from refinr.encodings import Octaves
+from refinr.files import signals
+from refinr.files.budget import Budget
 from refinr.layout import NETWORKS, Layout
 from refinr.limits import Limits
 
@@ -38,6 +40,24 @@ def test_no_more_memory_than_predicted_with_a_residual(name):
     layout = memory.SHAPES[name]()
     found = memory.peak(layout, memory.beside(layout))
     predicted = limits.cost(layout).memory
+    assert found <= predicted + 200_000
+    assert predicted <= MOST * found + 200_000
+
+
+@pytest.mark.parametrize("name", [name for name in memory.SHAPES if name not in memory.UNCERTIFIED])
+def test_certifying_takes_no_more_memory_than_predicted(name):
+    layout = memory.SHAPES[name]()
+    found = memory.certifying_peak(layout)
+    predicted = limits.certificate_cost(layout, memory.TYPES).memory
+    assert found <= predicted + 200_000
+    assert predicted <= MOST * found + 200_000
+
+
+@pytest.mark.parametrize("name", ["cosines on many tiles", "signs", "16 planes"])
+def test_certifying_takes_no_more_memory_than_predicted_with_a_residual(name):
+    layout = memory.SHAPES[name]()
+    found = memory.certifying_peak(layout, memory.beside(layout))
+    predicted = limits.certificate_cost(layout, memory.TYPES).memory
     assert found <= predicted + 200_000
     assert predicted <= MOST * found + 200_000
 
@@ -106,3 +126,42 @@ def test_limits_may_be_lower(tmp_path):
 
 def test_every_kind_of_networks_has_a_cost():
     assert limits.COSTS.keys() == set(NETWORKS.values())
+    assert limits.CERTIFIED.keys() == set(NETWORKS.values())
+
+
+def test_certificates_do_not_ask_for_much(tmp_path, capsys):
+    """Decoding it is within the limits; bounds of its rounding take more."""
+    layout = layout_of((1024, 1024), networks(2, 8, 1), cut=Planes(bits=4))
+    _forged(layout, tmp_path / "a.inr")
+    inr = refinr.load(tmp_path / "a.inr")
+    start = time.process_time()
+    with pytest.raises(ValueError, match=r"stand for up to .* bytes of memory, expected at most .*trusted"):
+        refinr.certify(inr)
+    assert time.process_time() - start < 1
+    assert cli.main(["certify", str(tmp_path / "a.inr")]) == 2
+    assert capsys.readouterr().err.count("\n") == 1
+
+
+def test_certificates_have_limits_of_their_own():
+    inr = refinr.fit(np.eye(8, dtype="uint8"), hidden=(2,), max_steps=1)
+    with pytest.raises(ValueError, match="operations, expected at most 10"):
+        refinr.certify(inr, limits=Limits(operations=10, operations_a_byte=0))
+    expected = refinr.certify(inr)
+    assert refinr.certify(inr, limits=Limits(operations=10, operations_a_byte=0), trusted=True) == expected
+    infinite = Limits(memory=np.inf, operations=np.inf)
+    assert refinr.certify(inr, limits=infinite) == expected
+
+
+def test_lengths_without_end_have_a_cost():
+    huge = layout_of((1, 1), networks(2, 1), grid=(10**300, 10**300))
+    with pytest.raises(ValueError, match="outputs, expected at most"):
+        limits.check(huge, 1000, needed=limits.certificate_cost(huge, 4))
+
+
+def test_infinite_budgets_are_budgets(tmp_path):
+    refinr.fit(np.eye(8, dtype="uint8"), hidden=(2,), max_steps=0).save(tmp_path / "a.inr")
+    endless = Limits(memory=np.inf, memory_a_byte=np.inf, operations=np.inf, operations_a_byte=np.inf)
+    refinr.load(tmp_path / "a.inr", limits=endless)
+    signals.write(tmp_path / "a.bmp", np.eye(4, dtype="uint8"))
+    found = signals.read(tmp_path / "a.bmp", budget=Budget(np.inf, np.inf, np.inf, np.inf))
+    assert (found.samples == np.eye(4)).all()

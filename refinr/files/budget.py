@@ -16,6 +16,11 @@ COPIES = 2
 A_SECOND = 1e9
 """Operations that take a second of a processor's time at most."""
 
+NO_LIMIT = 1 << 62
+"""Bytes that nothing has, and `FOR_EVER`, in seconds, which clocks can count: those of an infinite budget."""
+
+FOR_EVER = 1e6
+
 
 @dataclass(frozen=True)
 class Budget:
@@ -40,11 +45,11 @@ class Budget:
 
     def bytes_for(self, size: int) -> int:
         """Bytes of memory that a file of `size` bytes may ask for."""
-        return int(max(self.memory, self.memory_a_byte * size))
+        return int(min(max(self.memory, self.memory_a_byte * size), NO_LIMIT))
 
     def seconds_for(self, size: int) -> float:
         """Seconds of a processor's time that a file of `size` bytes may ask for."""
-        return (self.operations + self.operations_a_byte * size) / A_SECOND
+        return min((self.operations + self.operations_a_byte * size) / A_SECOND, FOR_EVER)
 
     def check(self, promised: int, size: int) -> None:
         """Refuse `promised` bytes of samples in a file of `size` bytes that does not pay for them.
