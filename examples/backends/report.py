@@ -10,7 +10,7 @@ import sys
 import time
 from pathlib import Path
 
-from examples.backends import broken, defects, first, legitimate, official, scoreboard, seeds
+from examples.backends import alarms, broken, defects, first, official, scoreboard, seeds
 from refinr import oracle
 
 RESULTS = Path(__file__).parent / "results"
@@ -37,14 +37,13 @@ def quote():
 
 def main(arguments):
     failed = keep("defects.txt", defects.main)
-    sys.argv = ["legitimate", "1"]
-    failed |= keep("legitimate.txt", legitimate.main)
     failed |= scoreboard.main([name for name in scoreboard.BACKENDS if name != "cupy"])  # that needs a GPU
     keep("broken.txt", lambda: oracle.check_backend(broken.backend(), ["layers", "mlp.mlp.*"]) and None)  # on purpose
     keep("first.txt", lambda: oracle.check_backend(first) and None)  # wrong on purpose
     keep("official.txt", official.main)
     if "--no-seeds" not in arguments:
         failed |= keep("seeds.txt", lambda: seeds.main([]))
+        failed |= keep("legitimate.txt", lambda: alarms.main([]))
     quote()
     return int(failed)
 

@@ -20,17 +20,23 @@ _PAGE = Arrangement((4, 5), (0, 1), False)
 
 
 def codec_contexts(values: Array) -> Tensors:
-    """What a network is given of the 16 neighbours of samples of an image; see `refinr.codec.contexts.contexts`.
+    """What a network is given of the 16 neighbours of samples of an image: centred, scaled and rounded.
 
-    ``base`` is the mean of the first 4, c = values - base, ``scale = mean(|c| of the first 12) + 0.4``.  With
-    ``[x]_k`` for the nearest multiple of 2^-k, halves upwards, and ``q(x) = [(e + 2 m - 2) / 4]_7`` where ``x = m
-    2^e``, 1/2 <= m < 1:
+    Neighbours are so many rows and columns away from the sample, in this order::
 
-        linear = clip([c / scale]_6, -8, 8)
-        inputs = ([u / (1 + |u|)]_7 for u in linear, q(scale), q(changes / scale + 2^-6))
+        (0, -1)   (-1, 0)   (-1, -1)  (-1, 1)   (0, -2)   (-2, 0)   (-1, -2)  (-1, 2)
+        (-2, -1)  (-2, 1)   (-2, -2)  (-2, 2)   (0, -3)   (-3, 0)   (-1, -3)  (-1, 3)
 
-    The changes are three sums of magnitudes of weighted sums of c: `refinr.codec.contexts.PAGE_CHANGES`, by neighbour
-    of `refinr.codec.contexts.PAGE`.
+    ``base`` is the mean of the first 4, ``c = values - base``, and ``scale = (|c_0| + ... + |c_11|) / 12 + 0.4``.
+    Then, in this order of operations (sums of c are exact)::
+
+        linear  = clip(floor(c (64 / scale) + 1/2), -512, 512) / 64
+        squash  = floor(128 linear / (1 + |linear|) + 1/2) / 128
+        q(x)    = floor(32 (e + 2 m - 2) + 1/2) / 128        for x = m 2^e, 1/2 <= m < 1
+        across  = sum |c[p] - c[p + (0, -1)]|           over p = (0, -1), (-1, 0), (-1, 1)
+        down    = sum |c[p] - c[p + (-1, 0)]|           over the same
+        crossed = sum |c[p] - c[p + (0, -1)] - c[p + (-1, 0)] + c[p + (-1, -1)]|    over the same, and (-1, -1)
+        inputs  = squash, q(scale), q(across / scale + 2^-6), q(down / scale + 2^-6), q(crossed / scale + 2^-6)
 
     Parameters
     ----------
@@ -55,10 +61,10 @@ def codec_contexts(values: Array) -> Tensors:
 
 
 def codec_network(inputs: Array, linear: Array, w0: Array, b0: Array, w1: Array, b1: Array, skip: Array) -> Tensors:
-    """``z = [clip([relu(inputs w0 + b0)]_7, 0, 255) w1 + b1]_7``, ``s = linear skip``, [x]_7 as in `codec_contexts`.
+    """``z = [clip([relu(inputs w0 + b0)]_7, 0, 255) w1 + b1]_7``, ``s = linear skip``.
 
-    Parameters are whole numbers of units: w0 and b0 of 2^-4, w1 and b1 of 2^-6, skip of 2^-8.  No sum is rounded, in
-    any order.
+    ``[x]_7`` is the nearest multiple of 2^-7, halves upwards: ``floor(128 x + 1/2) / 128``.  Parameters
+    are whole numbers of units: w0 and b0 of 2^-4, w1 and b1 of 2^-6, skip of 2^-8.  No sum is rounded, in any order.
 
     Parameters
     ----------
@@ -87,14 +93,24 @@ def codec_network(inputs: Array, linear: Array, w0: Array, b0: Array, w1: Array,
 
 
 def codec_frequencies(z: Array, s: Array, base: Array, scale: Array, samples: Array, levels: int) -> Tensors:
-    """Which of the coder's 2^24 slots samples own: from slot(v) to slot(v + 1), with ``slot(v) = floor(r F(v)) + v``.
+    """Which of the coder's 2^24 slots samples own: v those from slot(v) to slot(v + 1).
 
-    F is a mixture of three logistic distribution functions: weights ``exp(z[0:3] - max)``, places ``base + scale (s +
-    z[3:6]) + 1/2``, rates ``exp(-clip(z[6:9], -6, 4)) / scale``, and for each level the share ``2^-12 / levels`` of
-    the weights' sum.  ``r F`` goes from 0 at 0 to 2^24 less the next power of two from `levels` on.  Exponentials are
-    ``floor(2^30 exp(-k / 128)) / 2^30`` and one over it; distribution functions lie on straight lines between
-    ``floor(2^45 / (1 + exp(-k / 32))) / 2^45``.  The order of operations is that of `refinr.codec.mixture` and
-    `refinr.codec.symbols`.
+    F is a mixture of three logistic distribution functions, and a share that all levels have alike.  In this order of
+    operations, each rounded to float64, for i = 0, 1, 2::
+
+        w_i = E(clip(z_i - max(z_0, z_1, z_2), -16, 0))
+        p_i = (base + scale (s + z_(3+i))) + 1/2
+        r_i = E(-clip(z_(6+i), -6, 4)) / scale
+        u   = ((w_0 + w_1) + w_2) (2^-12 / levels)
+        F(x) = ((x u + w_0 L((x - p_0) r_0)) + w_1 L((x - p_1) r_1)) + w_2 L((x - p_2) r_2)
+
+    E is exp from a table, of multiples of 2^-7: ``E(-k / 128) = floor(2^30 exp(-k / 128)) / 2^30`` for k >= 0, and
+    ``E(x) = 1 / E(-x)`` for x > 0.  L is the logistic function on straight lines: with
+    ``H_k = floor(2^45 / (1 + exp(-k / 32))) / 2^45``, ``t = clip(32 y, -768, 768)`` and ``k = floor(t)``,
+    ``L(y) = H_k + (t - k) (H_(k+1) - H_k)``.
+
+    With B the bits that ``levels - 1`` takes, and ``R = 2^24 - 2^B``:
+    ``slot(v) = min(floor((F(v) - F(0)) (R / (F(levels) - F(0)))), R) + v`` for v < levels, and R + v from there on.
 
     Parameters
     ----------
@@ -122,12 +138,12 @@ def codec_frequencies(z: Array, s: Array, base: Array, scale: Array, samples: Ar
 
 
 def codec_encode(starts: Array, frequencies: Array, lanes: int) -> Tensors:
-    """The coder's bytes for symbols, symbol i in lane i modulo `lanes`; see `refinr.codec.rans`.
+    """The coder's bytes for symbols: a range asymmetric numeral system, symbol i in lane i modulo `lanes`.
 
-    From the last symbol to the first: a lane's number x, 2^31 at first, gives its lower 32 bits away while it is at
-    least ``frequency 2^39``, and becomes ``(x // frequency) 2^24 + start + x % frequency``.  The bytes are the lanes'
-    numbers, 8 bytes each, then what was given away, 4 bytes each, in the order in which a reader needs them: of
-    symbols that are coded together, the lowest lane first.
+    From the last symbol to the first: a lane's number x, 2^31 at first, gives its lower 32 bits away if it is at least
+    ``frequency 2^39``, and then becomes ``(x // frequency) 2^24 + start + x % frequency``.  The bytes are the lanes'
+    numbers from the lowest lane on, 8 bytes each, then what was given away, 4 bytes each and the last first: the order
+    in which a reader needs it.  All are little-endian.
 
     Parameters
     ----------
@@ -150,6 +166,8 @@ def codec_encode(starts: Array, frequencies: Array, lanes: int) -> Tensors:
 def codec_decode(content: Array, ends: Array, count: int, lanes: int) -> Tensors:
     """The inverse of `codec_encode`, where symbol k always owns the slots from ``ends[k]`` to ``ends[k + 1]``.
 
+    A reader goes from the first symbol to the last: ``x % 2^24`` is one of the symbol's slots, x becomes
+    ``frequency (x // 2^24) + x % 2^24 - start``, and where that is below 2^31, ``2^32 x`` plus the next 4 bytes.
     Refuse bytes after which a lane is not 2^31, or of which some are left or missing.
 
     Parameters

@@ -78,7 +78,7 @@ def to_planes(codes: Array, bits: int, radix_bits: int, gray: bool) -> Tensors:
     Parameters
     ----------
     codes : array (...), uint8 to uint64
-        All below ``2^bits``.
+        All below ``2^bits``; refuse others.
     bits : int, 1 to 64
     radix_bits : int, 1 to 8
         Bits a digit; where it does not divide `bits`, the last digit has what is left.
@@ -104,11 +104,11 @@ def from_planes(planes: Array, bits: int, radix_bits: int, gray: bool, dtype: st
     Parameters
     ----------
     planes : array (..., ceil(bits / radix_bits)), uint8
-        Least significant digit first.
+        Least significant digit first.  Refuse another number of digits, and digits that are too large.
     bits, radix_bits, gray
         As in `to_planes`.  Of Gray digits, each bit of the code is the exclusive or of all digits' bits at or above it.
     dtype : str
-        Of the codes: "uint8" to "uint64", at least `bits` wide.
+        Of the codes: "uint8" to "uint64", at least `bits` wide; refuse a narrower one.
 
     Returns
     -------

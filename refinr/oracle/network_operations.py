@@ -109,13 +109,13 @@ def mlp(
     x : array (N, d), shared by all networks, or (E, N, d)
     targets : array (E, N, O)
     activation : str
-        A name of an activation here, or "finer-stopped".
+        A name of an activation here, or "finer-stopped"; refuse others.
     omega : float
         Of sine, finer and wire, and in every layer.
     scale : float
         Of gauss and wire.
     loss : str
-        "bce" for `bce_with_logits`, or "mse".
+        "bce" for `bce_with_logits`, "mse" or "mae"; refuse others.
     octaves : int
         0: no encoding.
     **params : arrays
@@ -310,7 +310,7 @@ def bit_error_rate(a: Array, b: Array, bits: int) -> Tensors:
     Parameters
     ----------
     a, b : arrays of codes of one shape, uint8 to uint64
-        All below ``2^bits``.
+        All below ``2^bits``; refuse others, and two shapes, as in all metrics.
     bits : int, 1 to 64
 
     Returns
@@ -380,7 +380,7 @@ def ssim(a: Array, b: Array, bits: int) -> Tensors:
     Parameters
     ----------
     a, b : arrays of codes (H, W) or (H, W, C), uint8 to uint64
-        H and W at least 11.
+        H and W at least 11; refuse smaller ones.
     bits : int, 1 to 64
 
     Returns

@@ -8,8 +8,9 @@ computes stands in its docstring, in `refinr.oracle.leaf_operations`, `refinr.or
   as they are.  They are NumPy arrays in the machine's byte order, mostly contiguous: but they may be read-only, in
   column-major order, have gaps between their numbers, or run backwards.
 - **Refuse** by an exception what cannot be answered as it stands: files that are damaged, shapes that do not fit
-  together, names that are not known.  Never crop, cast or stretch.  The family `refused` and cases "refused" of
-  `container` have such calls; all others are valid.
+  together, names that are not known, numbers that are not what the argument says (codes of more than `bits` bits,
+  digits beyond the radix, a dtype too narrow for the result).  Never crop, cast, stretch or repeat.  The family
+  `refused` and some cases of `container` and `codec` have such calls; all others are valid.
 - **Results** are a dict of arrays by name, in any order, that NumPy can read (``np.asarray``); numbers are arrays
   without axes.  They must stay as they are when the operation is called again.  Gradients are in the same call as the
   forward.  Whether the same call gives the same bits is only looked at if you ask for it (``--repeat``).
@@ -25,7 +26,8 @@ computes stands in its docstring, in `refinr.oracle.leaf_operations`, `refinr.or
 - **Leave out** what you have not got, functions as well as tensors of a result: the report counts it.  A function that
   is not finished raises NotImplementedError.
 - **Errors** up to `refinr.oracle.compare.tolerance` are allowed, where the class of a tensor is not "bits": that is for
-  any order of summation, and for functions that are off by up to about 4 ulp.
+  any order of summation, and for functions that are off by up to about 4 ulp.  There results below the smallest normal
+  number may be zero, but in float16.
 """
 
 from __future__ import annotations
