@@ -29,15 +29,6 @@ UNTRIED = (
         "nothing that could be tried",
     ),
     Untried(
-        "Figure 6, footnote", "What weights on the most significant bits do to the order in which bits are learned.",
-        "its text was not at hand",
-    ),
-    Untried(
-        "the follow-up, Lossless-INR (arXiv 2607.18150)",
-        "Octree blocks and a ternary feature grid represent volumes without loss.",
-        "its text and data were not at hand; volumes here are cut into tiles of one size",
-    ),
-    Untried(
         "Table 5", "ABCD, trained for the task, is 3.4 dB better than the ideal gain.",
         "a trained network of others, cited only",
     ),

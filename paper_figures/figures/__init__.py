@@ -6,6 +6,7 @@
 NAMES = (
     "bounds",
     "bit_bias",
+    "bit_weights",
     "first_scale",
     "nary",
     "losses",
@@ -23,6 +24,7 @@ NAMES = (
     "ternary",
     "weight_precision",
     "weight_precision_direct",
+    "volumes",
     "expansion",
     "compression",
 )
