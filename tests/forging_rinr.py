@@ -13,7 +13,7 @@ import numpy as np
 import refinr
 from refinr.codec import header, values
 from refinr.codec.costs import Limits
-from tests.codec.strategies import coded_file
+from tests.codec.strategies import coded_file, counted_file
 
 LIMITS = Limits(operations=1e9)
 """Of a campaign: a second of a core's time and, as always, in proportion to a file."""
@@ -42,6 +42,8 @@ def good() -> list[tuple[bytes, np.ndarray]]:
     sound = coded[2][:, 0]
     files += [(coded_file(image, model="planes"), image), (coded_file(image, model="adaptive"), image)]
     sound = np.tile(sound, 6)[:256]
+    labels = (image % 5).reshape(3, 6, 4)
+    files += [(counted_file(labels), labels)]
     return [*files, (coded_file(sound, model="adaptive", predicted=True), sound)]
 
 

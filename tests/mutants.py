@@ -56,7 +56,7 @@ class Forks:
         unharmed = _wait({_fork(session, items, "no mutant", 3600): "no mutant"})
         if unharmed[1] != SURVIVED:
             pytest.exit("The tests fail without a mutant.", returncode=1)
-        for path in sorted(Path("refinr").glob("*.meta")):
+        for path in sorted(Path("refinr").rglob("*.meta")):
             module = json.loads(path.read_text(encoding="utf-8"))
             verdicts, running = module["exit_code_by_key"], {}
             for mutant in [name for name, verdict in verdicts.items() if verdict is None]:
@@ -70,7 +70,7 @@ class Forks:
             while running:
                 verdicts.update([_wait(running)])
             path.write_text(json.dumps(module, indent=4), encoding="utf-8")
-            print(path.name.split(".")[0], Counter(verdicts.values())[KILLED], "of", len(verdicts), flush=True)
+            print(module_of(path), Counter(verdicts.values())[KILLED], "of", len(verdicts), flush=True)
         return True
 
 
@@ -141,6 +141,16 @@ def function_of(mutant: str) -> str:
     return f"{module}.{name}"
 
 
+def module_of(path: Path) -> str:
+    """The module whose verdicts a file has.
+
+    >>> module_of(Path("mutants/refinr/codec/rans.py.meta")), module_of(Path("refinr/planes.py.meta"))
+    ('codec.rans', 'planes')
+    """
+    parts = path.with_suffix("").with_suffix("").parts
+    return ".".join(parts[len(parts) - parts[::-1].index("refinr") :])
+
+
 def change_of(mutant: str) -> Change:
     from mutmut.mutation.diff_apply import get_diff_for_mutant
 
@@ -156,7 +166,7 @@ def main() -> int:
     row = "| {:15} | {:>7} | {:>6} | {:>8} | {:>6} | {:>8} |"
     print(row.format("module", "mutants", "killed", "survived", "listed", "score"))
     print("|-----------------|--------:|-------:|---------:|-------:|---------:|")
-    for path in sorted((ROOT / "mutants" / "refinr").glob("*.meta")):
+    for path in sorted((ROOT / "mutants" / "refinr").rglob("*.meta")):
         verdicts = json.loads(path.read_text(encoding="utf-8"))["exit_code_by_key"]
         count = Counter()
         for mutant, code in verdicts.items():
@@ -176,9 +186,9 @@ def main() -> int:
             else:
                 bad.append(f"{mutant} ({status})\n    " + "\n    ".join(key[1]))
         if not count["waiting"]:
-            complete.add(f"refinr.{path.name.split('.')[0]}")
+            complete.add(f"refinr.{module_of(path)}")
         if count["mutants"]:
-            print(_row(row, path.name.split(".")[0], count))
+            print(_row(row, module_of(path), count))
         total += count
     print(_row(row, "all", total))
     if total["waiting"]:

@@ -22,7 +22,7 @@ FLOORS = {
     for floor, names in enumerate(
         [
             "xp cpu version tables endings initialisation files.floats files.atomic files.checksum files.trits"
-            " files.streams files.locking files.format codec.rans codec.arrangement codec.varints",
+            " files.streams files.locking files.format codec.rans codec.arrangement codec.varints codec.cuts",
             "planes coords activations layers lookups losses metrics optim decisions tiling indexing executors"
             " completing files.journal"
             " progress files.residual files.container files.npy files.chunked files.wav"
@@ -34,7 +34,7 @@ FLOORS = {
             " files.tiff files.images files.sound files.apart files.nifti files.dicom files.hdf5 files.zarr_stores"
             " files.storing oracle.compare"
             " oracle.rounding readouts.real readouts.infeasible readouts.integer codec.network codec.mixture"
-            " codec.values codec.ordered codec.prediction",
+            " codec.values codec.ordered codec.prediction codec.counts",
             " files.signals kinds balls summary advice oracle.leaf_operations oracle.vectors codec.symbols"
             " readouts.quantise readouts.packing readouts.ragged readouts.streaming"
             " codec.header codec.bits codec.dyadic",

@@ -27,7 +27,7 @@ def test_good_files_are_of_every_kind_and_good(files):
         kinds["low"] += any(slab.low for slab in found.slabs)
         kinds["table"] += bool(found.coding and found.coding.recipe.used)
     assert all(kinds[kind] for kind in (header.XZ, "low", "table"))
-    assert kinds[header.MODEL] == 9
+    assert kinds[header.MODEL] == 10
 
 
 def test_enough_forged_files_come_past_the_header(files):

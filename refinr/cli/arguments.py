@@ -10,7 +10,7 @@ from pathlib import Path
 
 from refinr import activations, decompositions, encodings, executors, losses, mlp, optim, planning, solving
 from refinr.cli import checking, commands, values
-from refinr.codec.header import MODELS
+from refinr.codec.header import NETWORKS
 from refinr.codec.verbs import EFFORTS
 from refinr.files import signals, storing
 from refinr.files.floats import FLOAT_TYPES
@@ -98,7 +98,7 @@ def compress(parser: argparse.ArgumentParser) -> None:
     text = "how long networks are trained: files get smaller, and every one is exact"
     parser.add_argument("--effort", choices=list(EFFORTS), default="normal", help=text)
     parser.add_argument("--steps", type=int, help="training steps of a network, in place of an effort")
-    parser.add_argument("--model", choices=MODELS, default=MODELS[0], help="what networks say")
+    parser.add_argument("--model", choices=NETWORKS, default=NETWORKS[0], help="what networks say")
     parser.add_argument("--reproducible", action="store_true", help="the same bytes from every machine")
     parser.add_argument("--channels", action=argparse.BooleanOptionalAction, help="last axis counts channels")
     parser.add_argument("--seed", type=int, default=0)

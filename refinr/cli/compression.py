@@ -13,7 +13,7 @@ import numpy as np
 
 from refinr import cpu, estimates, executors, summary
 from refinr.cli import outputs
-from refinr.codec import costs, header, network, parameters, report, verbs
+from refinr.codec import costs, cuts, header, network, parameters, report, verbs
 from refinr.files import signals
 from refinr.files.atomic import replace_file
 
@@ -66,7 +66,7 @@ def _estimate(samples: np.ndarray, steps: int, compressed: Callable[..., bytes])
     few, many = (timed(PART // 4, n)[0] for n in (8, 40))
     of_a_step = max(0.0, many - few) / 32
     of_a_sample = max(0.0, coded - least) / max(1, part.size - small.size)
-    at_once = min(cpu.workers(), len(header.blocks(header.grid_of(samples.shape))))
+    at_once = min(cpu.workers(), len(cuts.blocks(cuts.grid_of(samples.shape))))
     seconds = least + of_a_step * steps + of_a_sample * samples.size / at_once
     return estimates.Estimate(seconds, size * samples.nbytes // part.nbytes, samples.nbytes)
 
@@ -138,10 +138,11 @@ def info(options: argparse.Namespace) -> int:
     text = ", ".join(f"{kinds.count(kind)} {name}" for kind, name in KINDS.items() if kind in kinds)
     print(f"slabs          {len(kinds)}" + (f": {text}" if kinds else ""))
     if found.coding is not None:
-        sizes = [s for s in parameters.sizes_of(found.coding, header.grid_of(found.shape)) if s is not None]
+        sizes = [s for s in parameters.sizes_of(found.coding, cuts.grid_of(found.shape)) if s is not None]
         count = sum(map(network.count, sizes))
         lags = f", {found.coding.lags} samples before" if found.coding.lags else ""
-        print(f"networks       {len(sizes)} with {count} parameters in {len(found.coding.parameters)} bytes")
+        if sizes:
+            print(f"networks       {len(sizes)} with {count} parameters in {len(found.coding.parameters)} bytes")
         print(f"model          {found.coding.model}{lags}")
         low = sum(slab.low for slab in found.slabs)
         print(

@@ -13,7 +13,7 @@ from __future__ import annotations
 import math
 from dataclasses import dataclass
 
-from refinr.codec import bits, contexts, header, network, parameters, stream, symbols
+from refinr.codec import bits, contexts, counts, cuts, header, network, parameters, stream, symbols
 from refinr.codec.arrangement import Arrangement
 from refinr.files.budget import Budget, Cost, at_most
 
@@ -35,6 +35,9 @@ PLANE = 500
 
 STEP = 5_000_000
 """Operations of a step of an adaptive model, beside its products."""
+
+COUNTED = 5_000
+"""Operations of a sample whose level is counted, beside its levels."""
 
 BYTE = 20
 """Operations of a byte that xz unpacks, or that is copied and checked."""
@@ -84,8 +87,8 @@ def check(found: header.Header, size: int, limits: Limits | None = None) -> None
 
 def cost(found: header.Header) -> Cost:
     """What decoding all of a file takes at most."""
-    grid = header.grid_of(found.shape)
-    blocks = header.blocks(grid) if len(found.slabs) > 1 else [tuple(slice(0, n) for n in grid)]
+    grid = cuts.grid_of(found.shape)
+    blocks = cuts.blocks(grid) if len(found.slabs) > 1 else [tuple(slice(0, n) for n in grid)]
     itemsize = found.dtype.itemsize
     memory = 0.0
     operations = 0.0
@@ -127,6 +130,11 @@ def _coded(coding: header.Coding, shape: tuple[int, ...], lanes: int) -> Cost:
     samples = math.prod(shape)
     waves = min(samples, arrangement.steps * len(arrangement.roles))
     widest = min(samples, arrangement.size // max(arrangement.work_shape))
+    if coding.model == header.COUNTS:
+        levels = min(coding.recipe.levels, counts.MOST_LEVELS)
+        operations = waves * WAVE + (samples / lanes + waves) * TURN + samples * (COUNTED + 100 * levels)
+        tables = 8.0 * levels * len(counts.REACH) * counts.PLACES
+        return Cost(180.0 * arrangement.size + tables + (2000.0 + 60.0 * levels) * widest + 32.0 * lanes, operations)
     turn, branches = _turn(coding.recipe.levels)
     neighbours = max(contexts.widths(arrangement, role)[1] for role in arrangement.roles)
     products = 0

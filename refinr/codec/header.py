@@ -10,7 +10,6 @@ CRC covers them: slabs have digests, and no sample need depend on a parameter.  
 
 from __future__ import annotations
 
-import itertools
 import json
 import math
 import zlib
@@ -18,7 +17,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from refinr.codec import prediction
+from refinr.codec import cuts, prediction
 from refinr.codec.arrangement import Arrangement
 from refinr.codec.values import MOST_BITS, MOST_FRACTION, Recipe
 from refinr.codec.varints import Reader, number, text
@@ -27,14 +26,16 @@ from refinr.planes import code_dtype
 MAGIC = b"RINR"
 VERSION = 3
 
-MODELS = ("mixture", "planes", "adaptive")
+NETWORKS = ("mixture", "planes", "adaptive")
 """What networks say: `refinr.codec.mixture`, `refinr.codec.bits`, and a mixture that goes on learning."""
+
+COUNTS = "counts"
+"""No networks: few levels are counted, see `refinr.codec.counts`."""
+
+MODELS = (*NETWORKS, COUNTS)
 
 RAW, XZ, MODEL = range(3)
 """Kinds of streams: samples as they are, compressed by xz, or coded with the networks."""
-
-SLAB = 1 << 20
-"""Samples of a slab, about: slabs can be read alone."""
 
 MOST_AXES = 32
 MOST_CHANNELS = 16
@@ -63,7 +64,7 @@ class Coding(NamedTuple):
     lags : int
         How many samples before are weighed for a prediction, see `refinr.codec.prediction`; mostly 0.
     hidden : tuple of int or None
-        Hidden neurons of the network of each role; None where no sample has that role.
+        Hidden neurons of the network of each role; None where there is none.
     parameters : bytes
         From `refinr.codec.parameters.write`.
     """
@@ -143,50 +144,6 @@ def _coding_bytes(coding: Coding) -> bytes:
     return b"".join(map(number, numbers)) + text(recipe.used) + text(coding.parameters)
 
 
-def grid_of(shape: tuple[int, ...]) -> tuple[int, ...]:
-    """The axes along which there is something to see.
-
-    Examples
-    --------
-    >>> grid_of((1, 5, 1, 7)), grid_of(())
-    ((5, 7), (1,))
-    """
-    return tuple(n for n in shape if n != 1) or (1,)
-
-
-def block_sides(grid: tuple[int, ...]) -> list[int]:
-    """The sides of a slab that is not at the grid's end."""
-    sides = list(grid)
-    while math.prod(sides) > SLAB:
-        longest = max(range(len(sides)), key=lambda axis: sides[axis])
-        sides[longest] = -(-sides[longest] // 2)
-    return sides
-
-
-def blocks(grid: tuple[int, ...]) -> list[tuple[slice, ...]]:
-    """The slabs of a grid: the longest side is halved until there are no more samples than `SLAB`.
-
-    Examples
-    --------
-    >>> blocks((5, 7))
-    [(slice(0, 5, None), slice(0, 7, None))]
-    >>> len(blocks((2000, 3000))), blocks((2, 3 << 20))[1]
-    (8, (slice(0, 2, None), slice(393216, 786432, None)))
-    """
-    sides = block_sides(grid)
-    starts = [range(0, n, max(1, side)) for n, side in zip(grid, sides, strict=True)]
-    return [
-        tuple(slice(i, min(i + side, n)) for i, side, n in zip(corner, sides, grid, strict=True))
-        for corner in itertools.product(*starts)
-    ]
-
-
-def count_blocks(grid: tuple[int, ...]) -> int:
-    """How many `blocks` a grid has, before they are made."""
-    sides = block_sides(grid)
-    return math.prod(-(-n // max(1, side)) for n, side in zip(grid, sides, strict=True))
-
-
 def read(content: bytes | memoryview) -> tuple[Header, memoryview]:
     """A header, and the streams behind it.
 
@@ -233,8 +190,8 @@ def _header(reader: Reader) -> Header:
     if samples * dtype.itemsize >= 1 << 63:
         raise ValueError(f"damaged: {dtype} of shape {shape}")
     info = _info(bytes(reader.text()))
-    grid = grid_of(shape)
-    count = count_blocks(grid)
+    grid = cuts.grid_of(shape)
+    count = cuts.count_blocks(grid)
     given = reader.number()
     if given not in {1, count} or (given == 0) != (samples == 0):
         raise ValueError(f"damaged: {given} slabs, where {grid} has {count}")
@@ -291,6 +248,8 @@ def _coding(reader: Reader, grid: tuple[int, ...], dtype: np.dtype) -> Coding:
     if (given := reader.number(most=1 << 16)) != roles:
         raise ValueError(f"damaged: {given} networks, and {roles} are needed")
     hidden = tuple(width - 1 if width else None for width in (reader.number(MOST_HIDDEN + 1) for _ in range(roles)))
+    if model == COUNTS and (lags or any(width is not None for width in hidden)):
+        raise ValueError("damaged: networks where there are none")
     recipe = Recipe(fraction, offset, factor, low_bits, levels, bytes(reader.text()))
     return Coding(recipe, axes, channels, outside, model, lags, hidden, bytes(reader.text()))
 

@@ -1,6 +1,6 @@
 """From samples to the networks that predict them.
 
-With this you can decide how an array is coded and train its networks (`train`).
+With this you can decide how an array is coded and train its networks (`train`), or have its levels counted (`counted`).
 """
 
 from __future__ import annotations
@@ -11,7 +11,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from refinr.codec import exact, header, network, parameters, prediction, slabs, stream, training, values
+from refinr.codec import counts, cuts, exact, header, network, parameters, prediction, slabs, stream, training, values
 from refinr.codec.arrangement import Arrangement, arrange_axes
 
 _TRAINED_ON = 1 << 18
@@ -30,7 +30,7 @@ class Wish(NamedTuple):
     Attributes
     ----------
     model : str
-        Of `refinr.codec.header.MODELS`.
+        Of `refinr.codec.header.NETWORKS`.
     steps : int
         Of training.
     seed : int
@@ -42,6 +42,47 @@ class Wish(NamedTuple):
     steps: int = 0
     seed: int = 0
     reproducible: bool = False
+
+
+class _Seen(NamedTuple):
+    """What is to be known of an array before anything else: levels, some of its slabs, and one of them."""
+
+    recipe: values.Recipe
+    levels: int
+    blocks: list[tuple[slice, ...]]
+    middle: np.ndarray
+    axes: tuple[int, ...]
+    outside: int
+    slabs: int
+
+
+def _seen(array: np.ndarray, channels: bool) -> _Seen | None:
+    """None if there is nothing to predict."""
+    recipe = values.survey(array)
+    levels = recipe.coded_levels()
+    if levels == 1:
+        return None
+    blocks = cuts.blocks(array.shape)
+    looked_at = blocks[:: -(-len(blocks) // _LOOKED_AT)]
+    middle, _ = values.to_levels(np.asarray(array[looked_at[len(looked_at) // 2]]), recipe)
+    axes = arrange_axes(middle, channels)
+    return _Seen(recipe, levels, looked_at, middle, axes, int(np.median(middle)), len(blocks))
+
+
+def counted(array: np.ndarray, channels: bool) -> slabs.Given | None:
+    """How the slabs of an array of a few levels are coded without networks; None if it has more, or one alone.
+
+    Parameters
+    ----------
+    array, channels
+        As for `train`.
+    """
+    seen = _seen(array, channels)
+    if seen is None or seen.levels > counts.MOST_LEVELS or seen.recipe.low_bits:
+        return None
+    networks = (None,) * len(Arrangement(seen.middle.shape, seen.axes, channels).roles)
+    coding = header.Coding(seen.recipe, seen.axes, channels, seen.outside, header.COUNTS, 0, networks, b"")
+    return slabs.Given(coding, networks, array.dtype)
 
 
 def train(
@@ -60,40 +101,36 @@ def train(
     predicted : bool
         Whether networks see the errors of a long prediction; None where that is not for this array.
     """
-    recipe = values.survey(array)
-    levels = recipe.coded_levels()
-    if levels == 1:
+    seen = _seen(array, channels)
+    if seen is None:
         return None
-    blocks = header.blocks(array.shape)
-    looked_at = blocks[:: -(-len(blocks) // _LOOKED_AT)]
-    middle, _ = values.to_levels(np.asarray(array[looked_at[len(looked_at) // 2]]), recipe)
-    axes = arrange_axes(middle, channels)
-    outside = int(np.median(middle))
-    lags = _lags(Arrangement(middle.shape, axes, channels), middle, outside, levels) if predicted else []
+    recipe = seen.recipe
+    levels = seen.levels
+    outside = seen.outside
+    arrangement = Arrangement(seen.middle.shape, seen.axes, channels)
+    lags = _lags(arrangement, seen.middle, outside, levels) if predicted else []
     if predicted and not lags:
         return None
     rng = np.random.default_rng(wish.seed)
     order = len(lags[0]) if lags else 0
     known: list[network.Params | None] = [{network.LAGS: each.astype(np.float64)} for each in lags]
     model = stream.Model(known, levels, float(outside), wish.model, order)
-    examples, counts = _examples(array, looked_at, axes, channels, recipe, model, rng)
-    every_role_seen = len(looked_at) == len(blocks)
+    examples, samples = _examples(array, seen.blocks, seen.axes, channels, recipe, model, rng)
     networks: list[dict[str, np.ndarray] | None] = []
-    active = sum(count > 0 for count in counts)
-    arrangement = Arrangement(middle.shape, axes, channels)
-    for role, (data, count) in enumerate(zip(examples, counts, strict=True)):
-        if count == 0 and every_role_seen:
+    active = sum(count > 0 for count in samples)
+    for role, (data, count) in enumerate(zip(examples, samples, strict=True)):
+        if count == 0 and len(seen.blocks) == seen.slabs:
             networks.append(None)
             continue
         begun = sum(units is not None for units in networks)
-        width = training.hidden_width(count * len(blocks) // len(looked_at)) if wish.steps else 0
+        width = training.hidden_width(count * seen.slabs // len(seen.blocks)) if wish.steps else 0
         sizes = parameters.sizes(arrangement, arrangement.roles[role], width, wish.model, order)
         network.largest_sums(sizes)  # proves that all sums will be exact
         told = _told(progress, begun * wish.steps, active * wish.steps)
         units = training.train(data, sizes, wish.steps, rng, told, reproducible=wish.reproducible)
         networks.append(units | {network.LAGS: lags[role]} if lags else units)
     hidden = tuple(None if units is None else units["w0"].shape[1] for units in networks)
-    coding = header.Coding(recipe, axes, channels, outside, wish.model, order, hidden, b"")
+    coding = header.Coding(recipe, seen.axes, channels, outside, wish.model, order, hidden, b"")
     return slabs.Given(coding, tuple(networks), array.dtype)
 
 

@@ -47,13 +47,15 @@ def sizes(arrangement: Arrangement, role: Role, hidden: int, model: str, lags: i
 
 
 def write(networks: Sequence[Units]) -> bytes:
-    """A byte for each array's width, then a coder's content.
+    """A byte for each array's width, then a coder's content; nothing if there are no networks.
 
     Parameters
     ----------
     networks : sequence of dicts of int64 arrays
         From `refinr.codec.network.to_units`.
     """
+    if not networks:
+        return b""
     widths = []
     batches = []
     for units in networks:
@@ -75,6 +77,8 @@ def read(content: bytes | memoryview, wanted: Sequence[network.Sizes]) -> list[U
     ValueError
         If the content is damaged.
     """
+    if not wanted and not content:
+        return []
     arrays = [shape for size in wanted for shape in network.shapes(size).items()]
     count = sum(math.prod(shape) for _, shape in arrays)
     widths = content[: len(arrays)]

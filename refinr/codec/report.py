@@ -13,7 +13,7 @@ from typing import Any
 
 import numpy as np
 
-from refinr.codec import bits, header, mixture, parameters, slabs, stream, values
+from refinr.codec import bits, cuts, header, mixture, parameters, slabs, stream, values
 from refinr.codec.arrangement import Arrangement
 
 
@@ -40,15 +40,15 @@ def plane_bits(data: bytes, samples: np.ndarray) -> list[float] | None:
     [False, False, False, True, True, True, True, True]
     """
     found, _ = header.read(data)
-    if found.coding is None or samples.size == 0:
+    if found.coding is None or found.coding.model == header.COUNTS or samples.size == 0:
         return None
-    grid = header.grid_of(found.shape)
+    grid = cuts.grid_of(found.shape)
     wanted = parameters.sizes_of(found.coding, grid)
     read = iter(parameters.read(found.coding.parameters, [sizes for sizes in wanted if sizes is not None]))
     networks = tuple(None if sizes is None else next(read) for sizes in wanted)
     model = slabs.model(slabs.Given(found.coding, networks, found.dtype))
     total = np.zeros(bits.planes(model.levels))
-    for block in header.blocks(grid):
+    for block in cuts.blocks(grid):
         levels, _ = values.to_levels(samples.reshape(grid)[block], found.coding.recipe)
         arrangement = Arrangement(levels.shape, found.coding.axes, found.coding.channels)
         for places, expected, work in stream.expectations(arrangement, model, arrangement.work(levels, model.outside)):

@@ -20,6 +20,10 @@ _LANE_BYTES = 8192
 _LANE_SAMPLES = 16384
 """Of a lane, about, whichever makes more lanes: a lane costs six bytes, and few lanes are read in many small steps."""
 
+_COUNTED_BYTES = 128
+_COUNTED_SAMPLES = 1 << 17
+"""The same where levels are counted: all of a drawing may take a few hundred bytes."""
+
 _HOPELESS = 1.5
 """Where a quick look for repetitions makes more than so many times what there is, a long one is not worth its time."""
 
@@ -121,8 +125,10 @@ def _coded(given: Given, levels: np.ndarray) -> tuple[bytes, int]:
     arrangement = _arrangement(given.coding, levels.shape)
     batches = stream.batches(arrangement, model(given), arrangement.work(levels, given.coding.outside))
     widest = max((len(start) for start, _ in batches), default=1)
-    lanes = max(1, round(rans.price(batches) / 8 / _LANE_BYTES), round(levels.size / _LANE_SAMPLES))
-    lanes = min(lanes, widest)
+    counted = given.coding.model == header.COUNTS
+    each_bytes, each_samples = (_COUNTED_BYTES, _COUNTED_SAMPLES) if counted else (_LANE_BYTES, _LANE_SAMPLES)
+    lanes = max(1, round(rans.price(batches) / 8 / each_bytes), round(levels.size / each_samples))
+    lanes = min(lanes, widest, header.MOST_LANES)
     return rans.encode(batches, lanes), lanes
 
 

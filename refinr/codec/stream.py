@@ -15,7 +15,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from refinr.codec import bits, contexts, dyadic, mixture, network, prediction, rans, symbols, training
+from refinr.codec import bits, contexts, counts, dyadic, mixture, network, prediction, rans, symbols, training
 from refinr.codec.arrangement import Arrangement, Order
 
 CHUNK = 1 << 14
@@ -192,6 +192,8 @@ def batches(arrangement: Arrangement, model: Model, work: np.ndarray) -> list[ra
     work : float64 array
         From `Arrangement.work`.
     """
+    if model.kind == "counts":
+        return counts.batches(arrangement, model.levels, work)
     order = arrangement.order()
     told = expectations(arrangement, model, work)
     found: list[rans.Batch] = []
@@ -231,6 +233,8 @@ def decode(arrangement: Arrangement, model: Model, content: bytes | memoryview, 
     ValueError
         If the content is damaged.
     """
+    if model.kind == "counts":
+        return counts.decode(arrangement, model.levels, model.outside, content, lanes)
     decoder = rans.Decoder(content, lanes)
     order = arrangement.order()
     work = np.full(arrangement.size + 1, model.outside)

@@ -18,7 +18,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from refinr import cpu
-from refinr.codec import costs, header, models, parameters, slabs
+from refinr.codec import costs, cuts, header, models, parameters, slabs
 from refinr.codec.costs import Limits
 from refinr.codec.ordered import in_order
 from refinr.files.checksum import content
@@ -34,6 +34,9 @@ LEAST_OVERHEAD = 64
 
 _SMALL = 1 << 18
 """Bytes of samples up to which files are also tried without networks, whose parameters count there."""
+
+_FLAT = 0.1
+"""Bits a sample below which counts leave nothing for networks to gain."""
 
 
 class Contents(NamedTuple):
@@ -125,7 +128,7 @@ def compress(
     if steps < 0:
         raise ValueError(f"steps: expected 0 or more, got {steps}")
     wish = models.Wish(
-        look_up(dict(zip(header.MODELS, header.MODELS, strict=True)), model, "model"), steps, seed, reproducible
+        look_up(dict(zip(header.NETWORKS, header.NETWORKS, strict=True)), model, "model"), steps, seed, reproducible
     )
     if reproducible and model == "planes":
         raise ValueError("reproducible: expected the model 'mixture' or 'adaptive', got 'planes'")
@@ -133,7 +136,7 @@ def compress(
         raise ValueError(f"samples: expected up to {header.MOST_AXES} axes, got {samples.ndim}")
     if channels is None:
         channels = samples.ndim > 1 and samples.shape[-1] <= 4
-    array = samples.reshape(header.grid_of(samples.shape))
+    array = samples.reshape(cuts.grid_of(samples.shape))
     channels = bool(channels) and array.ndim > 1 and 1 < samples.shape[-1] <= header.MOST_CHANNELS
     with cpu.single_threaded_blas(), _bar(progress) as told:
         contents = _contents(array, channels, wish, executor, told)
@@ -157,7 +160,11 @@ def _contents(
     told: Callable[[int, int], None],
 ) -> Contents:
     """The shortest of what there is."""
-    blocks = header.blocks(array.shape)
+    blocks = cuts.blocks(array.shape)
+    counted = models.counted(array, channels) if array.size else None
+    found = [_written(counted, array, blocks, executor)] if counted else []
+    if found and 8 * found[0].size < _FLAT * array.size:
+        return found[0]
     tried = []
     if array.size:
         tried.append(models.train(array, channels, wish, told))
@@ -165,7 +172,7 @@ def _contents(
         tried.append(models.train(array, channels, wish._replace(steps=0), told))
     if tried and tried[0] and not wish.reproducible:  # the weights of a long prediction are solved in floats
         tried.append(models.train(array, channels, wish, told, predicted=True))
-    found = [_written(given, array, blocks, executor) for given in tried if given]
+    found += [_written(given, array, blocks, executor) for given in tried if given]
     if not any(c.coding for c in found) or array.nbytes <= _SMALL:
         found.append(_written(slabs.Given(None, (), array.dtype), array, blocks, executor))
     return min(found, key=lambda c: c.size)
@@ -230,10 +237,10 @@ def decompress(
     target = [stop - start for start, stop in bounds]
     if math.prod(target) == 0:
         return np.empty(target, found.dtype)
-    grid = header.grid_of(found.shape)
+    grid = cuts.grid_of(found.shape)
     within = [b for b, n in zip(bounds, found.shape, strict=True) if n != 1] or [(0, 1)]
     given = _given(found, grid)
-    blocks = header.blocks(grid) if len(found.slabs) > 1 else [tuple(slice(0, n) for n in grid)]
+    blocks = cuts.blocks(grid) if len(found.slabs) > 1 else [tuple(slice(0, n) for n in grid)]
     starts = itertools.accumulate((slab.size + slab.low for slab in found.slabs), initial=0)
     parts: deque[tuple[tuple[slice, ...], tuple[slice, ...]]] = deque()
 

@@ -14,7 +14,7 @@ import numpy as np
 import refinr
 from refinr.codec import header
 from refinr.files.checksum import checksum
-from tests.codec.strategies import coded_file, walk
+from tests.codec.strategies import coded_file, counted_file, walk
 
 FOLDER = Path(__file__).parent.parent / "fixtures"
 
@@ -44,6 +44,8 @@ def files() -> dict[str, tuple[bytes, np.ndarray]]:
     found["raw"] = (refinr.compress(rng.integers(0, 256, (5, 7), "u1")), image[:0])
     found["raw"] = (found["raw"][0], refinr.decompress(found["raw"][0]))
     found["xz"] = (refinr.compress(np.tile(image, (9, 3)), steps=0), np.tile(image, (9, 3)))
+    labels = walk(rng, (6, 14, 12), 2).astype("u1") * 7
+    found["labels"] = (counted_file(labels), labels)
     return found
 
 

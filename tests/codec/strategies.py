@@ -8,7 +8,7 @@ import numpy as np
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 
-from refinr.codec import header, models, network, parameters, prediction, rans, slabs, stream, values
+from refinr.codec import cuts, header, models, network, parameters, prediction, rans, slabs, stream, values
 from refinr.codec.arrangement import Arrangement, arrange_axes
 from refinr.codec.stream import Model
 from tests.strategies import seeds
@@ -68,7 +68,7 @@ def cases(draw: st.DrawFn) -> Case:
     shape = draw(hnp.array_shapes(min_dims=1, max_dims=5, max_side=5))
     channels = len(shape) > 1 and shape[-1] <= 4 and draw(st.booleans())
     hidden, most = draw(st.sampled_from([0, 1, 5])), draw(st.sampled_from([0, 20, network.MOST_UNITS]))
-    kind, lags = draw(st.sampled_from(header.MODELS)), draw(st.sampled_from([0, 1, 7]))
+    kind, lags = draw(st.sampled_from(header.NETWORKS)), draw(st.sampled_from([0, 1, 7]))
     return case(shape, channels, draw(tops), hidden, most, draw(seeds), kind, lags)
 
 
@@ -82,10 +82,19 @@ def coded_file(
     networks = tuple(units and _widened(units, hidden, rng) for units in trained.networks)
     hiddens = tuple(None if units is None else hidden for units in networks)
     given = trained._replace(networks=networks, coding=trained.coding._replace(hidden=hiddens))
-    written = [_coded_slab(given, array[block]) for block in header.blocks(array.shape)]
+    written = [_coded_slab(given, array[block]) for block in cuts.blocks(array.shape)]
     content = parameters.write([units for units in networks if units])
     coding = given.coding._replace(parameters=content)
     head = header.Header(array.dtype, array.shape, {}, coding, tuple(row for row, _ in written))
+    return b"".join([head.to_bytes(), *(part for _, part in written)])
+
+
+def counted_file(array: np.ndarray, *, channels: bool = False) -> bytes:
+    """A file whose slabs all have their levels counted, whatever that gains."""
+    given = models.counted(array, channels)
+    assert given is not None
+    written = [_coded_slab(given, array[block]) for block in cuts.blocks(array.shape)]
+    head = header.Header(array.dtype, array.shape, {}, given.coding, tuple(row for row, _ in written))
     return b"".join([head.to_bytes(), *(part for _, part in written)])
 
 

@@ -11,9 +11,9 @@ import numpy as np
 import pytest
 
 import refinr
-from refinr.codec import costs, header
+from refinr.codec import costs, cuts, header
 from refinr.codec.costs import Limits
-from tests.codec.strategies import coded_file, walk
+from tests.codec.strategies import coded_file, counted_file, walk
 
 
 def _file(shape: tuple[int, ...], dtype: str, *, top: int = 200, **options: Any) -> bytes:
@@ -38,6 +38,8 @@ FILES = {
     "still learning": lambda: _file((60, 50), "u1", model="adaptive", hidden=24),
     "a sound, predicted": lambda: _file((600,), "i2", top=3000, predicted=True),
     "four axes": lambda: _file((5, 6, 5, 6), "u1"),
+    "counted": lambda: counted_file(walk(np.random.default_rng(0), (70, 60), 5).astype("u1")),
+    "counted labels": lambda: counted_file(walk(np.random.default_rng(0), (9, 20, 30), 15).astype("i2")),
     "raw": lambda: refinr.compress(np.random.default_rng(0).integers(0, 256, 100_000).astype("u1"), steps=0),
     "xz": lambda: refinr.compress(np.zeros((700, 600), "u4"), steps=0),
 }
@@ -73,7 +75,7 @@ def test_not_much_more_time_than_predicted(name):
 
 def _forged(shape: tuple[int, ...], *, lanes: int = 1, levels: int = 256, **coding: object) -> header.Header:
     """A header that asks for more than its bytes are worth."""
-    count = header.count_blocks(shape)
+    count = cuts.count_blocks(shape)
     recipe = header.Recipe(-1, 0, 1, 0, levels, b"")
     hidden = (2,) * _roles(len(shape))
     fields = header.Coding(recipe, tuple(range(len(shape))), False, 0, "mixture", 0, hidden, bytes(10))
@@ -90,6 +92,7 @@ HOSTILE = {
     "as many samples as waves": _forged((1 << 21,), levels=1 << 32),
     "wide networks": _forged((2048, 2048), lanes=64, hidden=(255,)),
     "more than four million": _forged((4096, 4096), lanes=64),
+    "counted, one lane": _forged((1000, 4000), model="counts", levels=2, hidden=(None,)),
     "many axes": _forged((2,) * 21, lanes=1),
 }
 

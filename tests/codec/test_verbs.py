@@ -17,9 +17,9 @@ from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 import refinr
-from refinr.codec import header, models, values, verbs
+from refinr.codec import cuts, header, models, values, verbs
 from refinr.files.checksum import checksum
-from tests.codec.strategies import coded_file, walk
+from tests.codec.strategies import coded_file, counted_file, walk
 from tests.helpers import assert_equal_exact
 from tests.strategies import samples, seeds
 
@@ -100,7 +100,7 @@ def test_side_information_is_kept():
 
 @pytest.fixture
 def small_slabs(monkeypatch):
-    monkeypatch.setattr(header, "SLAB", 700)
+    monkeypatch.setattr(cuts, "SLAB", 700)
 
 
 @pytest.mark.parametrize(
@@ -165,7 +165,7 @@ def _peak(call: Callable[[], object]) -> int:
 @pytest.mark.parametrize("what", ["training", "compression"])
 def test_what_memory_maps_take_does_not_grow_with_them(tmp_path, monkeypatch, what, shape):
     """Arrays of four times as many samples take the same memory, beside the file."""
-    monkeypatch.setattr(header, "SLAB", 20_000)
+    monkeypatch.setattr(cuts, "SLAB", 20_000)
     monkeypatch.setattr(values, "_BLOCK", 20_000)
     monkeypatch.setattr(models, "_TRAINED_ON", 2000)
     peaks = []
@@ -225,10 +225,10 @@ def test_other_files_are_refused(content):
 def small_files() -> list[bytes]:
     """One of every model and kind of stream, and of lower bits."""
     array = walk(np.random.default_rng(0), (5, 4), 255).astype("u1")
-    coded = [coded_file(array, model=model) for model in header.MODELS]
+    coded = [coded_file(array, model=model) for model in header.NETWORKS]
     plain = [refinr.compress(array, steps=0), refinr.compress(np.tile(array, (9, 3)), steps=0)]
     assert [header.read(data)[0].slabs[0].kind for data in plain] == [header.RAW, header.XZ]
-    return [*coded, coded_file(array / 7.3), *plain]
+    return [*coded, coded_file(array / 7.3), *plain, counted_file(array % 3)]
 
 
 def refused_with_a_bit_changed(data: bytes, bit: int) -> None:
@@ -247,7 +247,7 @@ def test_no_change_of_a_bit_of_the_header_passes():
             refused_with_a_bit_changed(data, bit)
 
 
-@given(st.integers(0, 5), seeds)
+@given(st.integers(0, 6), seeds)
 @example(3, 152)  # a bit beyond the lower ones
 @example(5, 7)  # and one behind the last that xz needs
 def test_no_change_of_a_bit_of_the_streams_passes(which, seed):
