@@ -163,6 +163,9 @@ class Rounding:
     def matrix_transpose(self, z: Tracked) -> Tracked:
         return self.array(np.matrix_transpose(z.value), np.matrix_transpose(z.error))
 
+    def permute_dims(self, z: Tracked, axes: tuple[int, ...]) -> Tracked:
+        return self.array(np.permute_dims(z.value, axes), np.permute_dims(z.error, axes))
+
     def concat(self, arrays: list[Tracked], axis: int = 0) -> Tracked:
         values, errors = ([getattr(a, part) for a in arrays] for part in ("value", "error"))
         return self.array(np.concatenate(values, axis), np.concatenate(errors, axis))

@@ -14,8 +14,8 @@ from refinr.xp import Array, asarray_like, namespace
 MULTIPLE = 32
 """Columns come in multiples of this many: of a last few, BLAS sums the products in another order."""
 
-SAMPLES = 2**17
-"""Samples of a block: a few arrays of that size share a core's cache."""
+SAMPLES = 2**18
+"""Samples of a block: a few arrays of that size share a core's cache, and a block's last few networks cost little."""
 
 SHARE_DONE = 0.1
 """Who is done leaves when that is more than this share of the columns: leaving costs a copy of all who stay."""
@@ -31,7 +31,7 @@ def block(samples: int) -> int:
     Examples
     --------
     >>> block(256), block(2**20)
-    (512, 32)
+    (1024, 32)
     """
     return max(SAMPLES // samples // MULTIPLE, 1) * MULTIPLE
 
@@ -41,8 +41,8 @@ def blocks(samples: int, networks: int) -> list[slice]:
 
     Examples
     --------
-    >>> blocks(256, 600)
-    [slice(0, 512, None), slice(512, 600, None)]
+    >>> blocks(256, 1500)
+    [slice(0, 1024, None), slice(1024, 1500, None)]
     """
     size = block(samples)
     return [slice(at, min(at + size, networks)) for at in range(0, networks, size)]
@@ -107,6 +107,8 @@ class Batch:
     solved : bool array (E,)
     steps : int array (E,)
         When a network was solved; 0 where it is not.
+    left : int array (E,)
+        When it was given up; 0 where it was not.
 
     Examples
     --------
@@ -122,9 +124,12 @@ class Batch:
         self.network = np.arange(size) % networks
         self.solved = np.zeros(networks, bool)
         self.steps = np.zeros(networks, np.int64)
+        self.left = np.zeros(networks, np.int64)
         self._open = np.arange(size) < networks
         self._found: list[Array] = []
         self._of = [np.zeros(0, np.int64)]
+        self._given_up: list[Array] = []
+        self._given_up_of = [np.zeros(0, np.int64)]
 
     def record(self, done: np.ndarray, step: int, weights: Array) -> bool:
         """Note the columns that are done and their weights (M, columns); whether that was the last."""
@@ -136,6 +141,17 @@ class Batch:
             self._found.append(columns(weights, new))
             self.solved[networks] = True
             self.steps[networks] = step
+        return not self._open.any()
+
+    def give_up(self, hopeless: np.ndarray, step: int, last: Array) -> bool:
+        """Go on without the columns that are, and keep theirs of `last` (M, columns); whether nobody is left."""
+        new = np.flatnonzero(hopeless & self._open)
+        if new.size:
+            networks = self.network[new]
+            self._open[new] = False
+            self._given_up_of.append(networks)
+            self._given_up.append(columns(last, new))
+            self.left[networks] = step
         return not self._open.any()
 
     def stay(self) -> np.ndarray | None:
@@ -150,8 +166,15 @@ class Batch:
         return which
 
     def unsolved(self, x: Array) -> Array:
-        """Of an array with a column for each column here, those of networks that are not solved, in their order."""
-        return columns(x, np.flatnonzero(self._open))
+        """Of an array with a column for each column here, those of networks that are not solved, in their order.
+
+        Of networks that were given up, what was kept.
+        """
+        open_ = columns(x, np.flatnonzero(self._open))
+        if not self._given_up:
+            return open_
+        networks = np.concatenate([*self._given_up_of, self.network[self._open]])
+        return columns(namespace(x).concat([*self._given_up, open_], axis=1), np.argsort(networks))
 
     def weights(self, others: Array) -> Array:
         """Weights (M, E) as recorded, and `others` (M, U) for those that are not solved, in their order."""

@@ -209,8 +209,8 @@ def real_readouts(
 
     def attempt(which: np.ndarray, features: np.ndarray) -> tuple[Array, np.ndarray]:
         S = columns(signs, which)
-        found = real.solve(basis, S, features, steps=steps, margin=margin)
-        taken[which] += np.where(found.solved, found.steps, steps)
+        found = real.solve(basis, S, features, steps=steps, margin=margin, give_up=True)
+        taken[which] += found.taken
         solved = np.flatnonzero(found.solved)
         if store == "float32" or not solved.size:
             return found.weights, found.solved

@@ -11,6 +11,7 @@ import functools
 import math
 import operator
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 
@@ -141,16 +142,25 @@ class Cosines:
         return result
 
     def _along_axes(self, y: Array, axis_of_waves: int) -> Array:
-        """One matrix product an axis: frequencies from samples (`axis_of_waves` = 1) or back (0)."""
+        """One matrix product an axis: frequencies from samples (`axis_of_waves` = 1) or back (0).
+
+        Each takes the first axis and puts it last, so after all of them axes are in their order again: many products
+        of square matrices with E columns, which is what BLAS does best.
+        """
         xp = namespace(y)
         shape = y.shape
-        dtype = str(y.dtype).rpartition(".")[2]  # once: asking takes as long as a small product
-        before = 1
+        dtype = _name(type(y.dtype).__name__, y.dtype)
         for n in self.tile:
             waves = asarray_like(_waves(n, dtype), y)
-            y = xp.matmul(waves if axis_of_waves else waves.T, xp.reshape(y, (before, n, -1)))
-            before *= n
+            others = xp.permute_dims(xp.reshape(y, (n, -1, shape[1])), (1, 0, 2))
+            y = xp.matmul(waves if axis_of_waves else waves.T, others)
         return xp.reshape(y, shape)
+
+
+@functools.lru_cache(maxsize=64)
+def _name(kind: str, dtype: Any) -> str:
+    """NumPy's name of a dtype; asking takes as long as a small product.  The kind keeps libraries apart."""
+    return str(dtype).rpartition(".")[2]
 
 
 @functools.lru_cache(maxsize=64)

@@ -42,6 +42,7 @@ RULES = {
     "* power of two": lambda xp, a, b, c: 8.0 * a,
     "matmul": lambda xp, a, b, c: xp.matmul(a, c),
     "matrix_transpose": lambda xp, a, b, c: xp.matrix_transpose(a),
+    "permute_dims": lambda xp, a, b, c: xp.permute_dims(a, (1, 0)),
     "concat": lambda xp, a, b, c: xp.concat([a, b], axis=-1),
     "+": lambda xp, a, b, c: a + b,
     "+ number": lambda xp, a, b, c: 0.1 + a,

@@ -48,6 +48,28 @@ def test_networks_that_want_the_same_or_the_opposite_are_one(samples, networks, 
     assert all(first[k] == np.flatnonzero(like == k)[0] for k in range(first.size))
 
 
+@given(st.integers(1, 150), seeds)
+def test_who_is_given_up_keeps_what_was_its_last(networks, seed):
+    rng = np.random.default_rng(seed)
+    when = rng.integers(1, 8, networks)  # from 5 on: never
+    solved = rng.random(networks) < 0.5
+    batch = Batch(networks)
+    carried = batch.network[None].copy()
+    for step in range(1, 5):
+        due = (when == step)[batch.network]
+        batch.record(due & solved[batch.network], step, carried)
+        over = batch.give_up(due & ~solved[batch.network], step, carried * 100 + step)
+        assert over == (when <= step).all()
+        stay = batch.stay()
+        carried = carried if stay is None else columns(carried, stay)
+    gone = ~solved & (when < 5)
+    assert_equal_exact(batch.left, np.where(gone, when, 0))
+    unsolved = np.flatnonzero(gone | (when >= 5))
+    expected = np.where(gone, np.arange(networks) * 100 + when, -1)[unsolved]
+    assert_equal_exact(batch.unsolved(np.full_like(carried, -1))[0], expected)
+    assert_equal_exact(batch.weights(expected[None])[0, unsolved], expected)
+
+
 @given(st.integers(1, 300), st.floats(0, 1), seeds)
 def test_finished_networks_leave_when_they_are_more_than_a_tenth(networks, share, seed):
     batch = Batch(networks)
@@ -67,8 +89,8 @@ def test_finished_networks_leave_when_they_are_more_than_a_tenth(networks, share
 @pytest.mark.parametrize("samples", [1, 7, 64, 256, 1024, 4096, 2**14, 2**20])
 def test_a_block_has_whole_multiples_and_about_as_many_samples(samples):
     assert block(samples) % batches.MULTIPLE == 0
-    assert block(samples) * samples <= max(2**17, 32 * samples)
-    assert (block(samples) + batches.MULTIPLE) * samples > 2**17
+    assert block(samples) * samples <= max(2**18, 32 * samples)
+    assert (block(samples) + batches.MULTIPLE) * samples > 2**18
 
 
 def test_columns_on_every_array_library(backend):

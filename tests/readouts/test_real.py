@@ -146,6 +146,23 @@ def test_calls_cut_at_blocks_give_the_same_bits(tile):
             assert_equal_exact(again.steps, whole.steps[part])
 
 
+def test_who_is_given_up_would_hardly_have_been_solved():
+    """All that is far from a solution leaves early; of what is solved in time nearly all stays."""
+    basis = Cosines((16, 16), 1.0, 0)
+    signs = _signs(basis, 64, 0)
+    few = real.solve(basis, signs, 60, steps=40, give_up=True)
+    assert few.taken.max() <= 16
+    assert not few.solved.any()
+    assert not few.steps.any()
+    for D in (135, 150):
+        patient, hasty = (real.solve(basis, signs, D, steps=40, give_up=g) for g in (False, True))
+        assert_equal_exact(patient.taken, np.where(patient.solved, patient.steps, 40))
+        assert not (hasty.solved & ~patient.solved).any()
+        assert hasty.solved.sum() >= 0.95 * patient.solved.sum() > 0
+        assert_equal_exact(hasty.steps[hasty.solved], patient.steps[hasty.solved])
+        assert hasty.last.shape == (256, (~hasty.solved).sum())
+
+
 def test_every_array_library(backend):
     basis = Cosines((8, 8), 1.0, 0)
     signs = _signs(basis, 40, 0)
