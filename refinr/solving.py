@@ -101,8 +101,9 @@ def solve(
     weights : {"real", "ternary", "binary"}
         What the weights are.  Those of a few levels are of features of -1 and 1, so that outputs are whole numbers, the
         same on every machine.
-    effort : {"fast", "small"}
-        Give networks more features until one number of them does; or search for the fewest.
+    effort : {"fast", "small", "smallest"}
+        Give networks more features until one number of them does; or search for the fewest; or do that for the smallest
+        file: "smallest" is "small" with that `store`, unless another is named.
     share : float, above 0 and at most 1, optional
         Features a sample that every network of real weights begins with, if effort is "fast"; half a feature a sample
         is about the limit for random bits.  By default as many as hold most of the energy of a network's plane.
@@ -147,7 +148,7 @@ def solve(
     (True, True)
     """
     samples = as_samples(samples)
-    search = Search(effort, share, budget, _store(weights, store))
+    search = Search(effort, share, budget, _store(weights, effort, store))
     _check(weights, search, group, info)
     library = get(xp)
     layout, network = _plan(samples, bits, gray, channels, tile, weights, effort, seed)
@@ -178,13 +179,15 @@ def solve(
     )
 
 
-def _store(weights: str, store: str | None) -> str:
+def _store(weights: str, effort: str, store: str | None) -> str:
     """What files hold the weights in."""
-    if weights == "real":
-        return Search.store if store is None else store
+    if weights != "real":
+        if store is not None:
+            raise ValueError(f"store: {weights} weights have one of their own, expected None, got {store!r}")
+        return weights
     if store is not None:
-        raise ValueError(f"store: {weights} weights have one of their own, expected None, got {store!r}")
-    return weights
+        return store
+    return SMALLEST if effort == SMALLEST else Search.store
 
 
 def _check(weights: str, search: Search, group: int | None, info: dict[str, Any] | None) -> None:
@@ -229,7 +232,7 @@ def _plan(
         samples_each = math.prod(shape)
         if samples_each > MOST_SAMPLES:
             raise ValueError(f"tile: expected at most {MOST_SAMPLES} samples, with {weights} weights, got {shape}")
-        first, _ = choosing.INTEGER[weights][effort]
+        first, _ = choosing.INTEGER[weights]["fast" if effort == "fast" else "small"]
         network = SignReadouts(weights, samples_each, tuple(choosing.ladder(samples_each, first).tolist()), True)
     network.check(shape)
     return Layout(*signal, network), network

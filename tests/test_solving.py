@@ -212,6 +212,15 @@ def test_the_report_says_how_many_steps_it_took():
     assert 1 <= refinr.solve(noise("<u1", (16, 16)), weights="ternary").report.steps < 100
 
 
+def test_one_word_asks_for_the_smallest_file():
+    one = refinr.solve(IMAGE, effort="smallest")
+    assert one == refinr.solve(IMAGE, effort="small", store="smallest")
+    assert one.store == "int5"
+    assert refinr.solve(IMAGE, effort="smallest", store="int8").store == "int8"
+    binary = (refinr.solve(IMAGE[:9, :9], effort=effort, weights="binary") for effort in ("small", "smallest"))
+    assert next(binary) == next(binary)
+
+
 def test_raw_bits_where_nothing_is_smaller():
     inr = refinr.solve(np.concatenate([IMAGE.ravel(), noise("<u2", (823,))]), store="smallest")
     packed = inr.layout.network.packed_bytes(inr.params, inr.store)

@@ -70,14 +70,14 @@ def solve(parser: argparse.ArgumentParser) -> None:
     )
     parser.add_argument("--share", type=float, help="features a sample to begin with; default: as smoothness says")
     parser.add_argument("--budget", type=float, default=1.0, help="features a sample at most")
-    text = "fast: more features until it does; small: the fewest that are found"
+    text = "fast: more features until it does; small: the fewest that are found; smallest: the smallest file"
     parser.add_argument("--effort", choices=list(choosing.EFFORTS), default=Search.effort, help=text)
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--gray", action=argparse.BooleanOptionalAction, default=True, help="planes of the Gray code")
     parser.add_argument("--channels", action=argparse.BooleanOptionalAction, help="last axis counts channels")
     text = "keep as raw bits what a budget leaves undecided"
     parser.add_argument("--exact", action=argparse.BooleanOptionalAction, default=False, help=text)
-    text = "what the file holds real weights in; default: float16"
+    text = "what the file holds real weights in; default: float16, with --effort smallest int5 or raw bits"
     parser.add_argument("--store", choices=list(solving.STORES), help=text)
     _add_machine(parser)
 

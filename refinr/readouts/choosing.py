@@ -25,8 +25,8 @@ from refinr.xp import Array, namespace, to_host
 ENERGY = 0.54
 """Networks start with the features that hold this share of their signs' energy."""
 
-EFFORTS = {"fast": (1.2, 20), "small": (1.02, 50)}
-"""Real readouts: how far apart rungs are, and steps on each."""
+EFFORTS = {"fast": (1.2, 20), "small": (1.02, 50), "smallest": (1.02, 50)}
+"""Real readouts: how far apart rungs are, and steps on each.  The last two differ in what files hold the weights in."""
 
 Attempt = Callable[[np.ndarray, np.ndarray], tuple[Array, np.ndarray]]
 """Try networks, by their indices (k,), with so many features each, (k,): weights (M, k), and who is solved, (k,)."""
@@ -184,7 +184,7 @@ def real_readouts(
     ----------
     basis : Cosines
     signs : float array (N, E) of -1 and 1
-    effort : {"fast", "small"}
+    effort : {"fast", "small", "smallest"}
         Climb from `share`, or from what the energy says, in steps of a fifth; or bisect steps of 2 per cent.
     share : float, optional
         D / N to start with, for all networks; only where effort is "fast".
@@ -223,7 +223,7 @@ def real_readouts(
         where[solved] = 1 + np.arange(solved.size)
         return columns(xp.concat([xp.zeros_like(stored.weights[:, :1]), stored.weights], axis=1), where), kept
 
-    if effort == "small":
+    if effort != "fast":
         return bisect(attempt, signs.shape[1], sizes)._replace(steps=taken)
     if share is None:
         return climb(attempt, energy(basis, signs), sizes)._replace(steps=taken)
@@ -282,7 +282,7 @@ def integer_readouts(signs: Array, weights: str = "binary", effort: str = "fast"
     ----------
     signs : float array (N, E) of -1 and 1
     weights : {"binary", "ternary"}
-    effort : {"fast", "small"}
+    effort : {"fast", "small", "smallest"}
         Binary weights come from messages, climbing from a size that nearly always does or from one that sometimes does.
         Ternary ones come from straight-through steps, which take more features, or from messages.
     tile : int, optional
@@ -302,7 +302,8 @@ def integer_readouts(signs: Array, weights: str = "binary", effort: str = "fast"
     >>> int(choice.features.min()) > 64, bool((choice.features % 2).all()), choice.weights.dtype
     (True, True, dtype('int8'))
     """
-    first, solver = look_up(look_up(INTEGER, weights, "weights"), effort, "effort")
+    look_up(EFFORTS, effort, "effort")
+    first, solver = look_up(INTEGER, weights, "weights")["fast" if effort == "fast" else "small"]
     N, networks = signs.shape
     full = N if tile is None else tile
     sizes = ladder(full, first)

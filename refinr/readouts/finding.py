@@ -35,7 +35,7 @@ class Search:
 
     Parameters
     ----------
-    effort : {"fast", "small"}
+    effort : {"fast", "small", "smallest"}
     share : float or None
         Features a sample to begin with; None: as the energy of a network's signs says.
     budget : float
