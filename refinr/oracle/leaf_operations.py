@@ -575,7 +575,7 @@ def bce_with_logits(z: Array, targets: Array) -> Tensors:
         Up to 2^99 and down to 2^-140, where the dtype has them: neither may overflow, and the gradient of a confidently
         wrong output is not 0.
     targets : array of the shape and dtype of z
-        0.0 or 1.0.
+        From 0 to 1: mostly 0.0 and 1.0, and some between.
 
     Returns
     -------
