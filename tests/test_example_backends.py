@@ -103,6 +103,7 @@ def test_the_kept_results_are_good():
         assert f"checked against refinr in {dtype}" in text
         assert text.endswith("nothing differs\n")
     assert re.search(r"\n[3-9]\d\d defects, 0 missed\n$", (RESULTS / "defects.txt").read_text())
+    assert re.search(r"\n[3-9]\d\d defects, \d+ found\n$", (RESULTS / "before.txt").read_text())
     assert len(re.findall(r"\d\d+ seeds, \d+ cases, 0 false alarms", (RESULTS / "seeds.txt").read_text())) == 2
     last = r"\n2\d variants, \d+ seeds, \d+ case runs, 0 false alarms, largest error / bound 0.\d+\n$"
     assert re.search(last, (RESULTS / "legitimate.txt").read_text())

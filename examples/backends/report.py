@@ -37,6 +37,7 @@ def quote():
 
 def main(arguments):
     failed = keep("defects.txt", defects.main)
+    keep("before.txt", defects.show_before)
     failed |= scoreboard.main([name for name in scoreboard.BACKENDS if name != "cupy"])  # that needs a GPU
     keep("broken.txt", lambda: oracle.check_backend(broken.backend(), ["layers", "mlp.mlp.*"]) and None)  # on purpose
     keep("first.txt", lambda: oracle.check_backend(first) and None)  # wrong on purpose
