@@ -7,6 +7,7 @@ Loops and Python's numbers where they are the shortest way.  Layers, activations
 
 from __future__ import annotations
 
+import functools
 import math
 from decimal import Decimal, localcontext
 from fractions import Fraction
@@ -429,6 +430,7 @@ def codec_network(inputs, linear, w0, b0, w1, b1, skip):
     return {"z": rounded(hidden @ (w1 / 64) + b1 / 64), "s": linear @ (skip / 256)}
 
 
+@functools.cache
 def _exp(x):
     if x > 0:
         return 1 / _exp(-x)
@@ -437,6 +439,7 @@ def _exp(x):
         return int(Decimal(2) ** 30 * (Decimal(int(128 * x)) / 128).exp()) / 2**30
 
 
+@functools.cache
 def _height(k):
     with localcontext() as context:
         context.prec = 40
