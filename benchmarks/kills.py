@@ -3,7 +3,8 @@
 With this you can run ``python -m benchmarks.kills``; interrupted, it goes on where it was.
 
 Every command is run to its end first, for its bytes and its time.  Then it is started over an old output, gets one of
-the signals after a random part of that time, and is given five seconds.  By then the output must be the old one or all
+the signals after a random part of that time, and is given five seconds: every signal as often as every other, for every
+command, and each hundredth of the time once.  By then the output must be the old one or all
 of the new one, and no process of its session may be left; SIGSTOP is followed by SIGCONT, and must change nothing.
 Then the same command is run to its end, and must give the same bytes.
 """
@@ -36,14 +37,19 @@ GRACE = 5.0
 SIGNALS = ("SIGINT", "SIGTERM", "SIGHUP", "SIGKILL", "SIGSTOP")
 _FIT = ["fit", "image.npy", "OUT", "--resume", "--tile", "8"]
 _SOLVE = ["solve", "image.npy", "OUT", "--resume", "--effort", "small", "--tile", "8"]
+_COMPRESS = ["compress", "image.npy", "OUT"]
+_PROCESSES = ["--executor", "processes", "--workers", "2"]
+_DASK = ["--executor", "dask", "--address", "ADDRESS"]
 COMMANDS: dict[str, list[str]] = {
     "fit, threads": _FIT,
-    "fit, processes": [*_FIT, "--executor", "processes", "--workers", "2"],
-    "fit, dask": [*_FIT, "--executor", "dask", "--address", "ADDRESS"],
+    "fit, processes": _FIT + _PROCESSES,
+    "fit, Dask": _FIT + _DASK,
     "solve, threads": _SOLVE,
-    "solve, processes": [*_SOLVE, "--executor", "processes", "--workers", "2"],
-    "solve, dask": [*_SOLVE, "--executor", "dask", "--address", "ADDRESS"],
-    "compress, threads": ["compress", "image.npy", "OUT"],
+    "solve, processes": _SOLVE + _PROCESSES,
+    "solve, Dask": _SOLVE + _DASK,
+    "compress, threads": _COMPRESS,
+    "compress, processes": _COMPRESS + _PROCESSES,
+    "compress, Dask": _COMPRESS + _DASK,
     "decode": ["decode", "image.npy.inr", "OUT"],
 }
 _OLD = b"an old output"
@@ -150,22 +156,38 @@ def race(folder: Path, kills: int, rows: Path, size: int) -> list[dict[str, Any]
     """So many kills, one row each, kept in a file as they come; commands and signals in turn."""
     np.save(folder / "image.npy", demo.synthetic(size))
     done = [json.loads(line) for line in rows.read_text().splitlines()] if rows.exists() else []
-    rng = random.Random(len(done))
+    rng = random.Random(0)
+    moments = [(number + rng.random()) / kills for number in range(kills)]
+    rng.shuffle(moments)
+    pairs = [(name, number) for number in SIGNALS for name in COMMANDS]
     with cluster() as address:
         subprocess.run(
             [sys.executable, "-m", "refinr", "fit", "image.npy", "--quiet", "--max-steps", "0"], cwd=folder, check=True
         )
         commands: dict[str, Command] = {}
-        pairs = [(name, number) for number in SIGNALS for name in COMMANDS]
         while len(done) < kills:
             name, number = pairs[len(done) % len(pairs)]
             if name not in commands:
                 commands[name] = Command(folder, name, address)
-            done.append(kill(commands[name], number, rng.random() * commands[name].whole))
+            done.append(kill(commands[name], number, moments[len(done)] * commands[name].whole))
             with rows.open("a") as file:
                 file.write(json.dumps(done[-1]) + "\n")
             report.log(str(done[-1]))
     return done
+
+
+def _summed(key: str, name: str, found: list[dict[str, Any]]) -> dict[str, Any]:
+    """What came of the kills of one command, or by one signal."""
+    of_one = [row for row in found if row[key] == name]
+    return {
+        key: name,
+        "kills": len(of_one),
+        "old or whole": sum(row["old or whole"] for row in of_one),
+        "same bytes": sum(row["same bytes"] for row in of_one),
+        "processes left": sum(row["processes left"] for row in of_one),
+        "tracebacks": sum(row["traceback"] for row in of_one),
+        "files left": sum(row["temporaries"] + row["journals left"] for row in of_one),
+    }
 
 
 def main() -> None:
@@ -175,20 +197,8 @@ def main() -> None:
     with tempfile.TemporaryDirectory() as folder:
         found = race(Path(folder), 3 if run.quick else KILLS, rows, size=16)
     rows.unlink()
-    summary = []
-    for name in COMMANDS:
-        of_one = [row for row in found if row["command"] == name]
-        summary.append(
-            {
-                "command": name,
-                "kills": len(of_one),
-                "old or whole": sum(row["old or whole"] for row in of_one),
-                "same bytes": sum(row["same bytes"] for row in of_one),
-                "processes left": sum(row["processes left"] for row in of_one),
-                "tracebacks": sum(row["traceback"] for row in of_one),
-                "files left": sum(row["temporaries"] + row["journals left"] for row in of_one),
-            }
-        )
+    commands = [_summed("command", name, found) for name in COMMANDS]
+    signals = [_summed("signal", name, found) for name in SIGNALS]
     count = len(found)
     targets = [
         report.Target(f"outputs old or whole, of {count}", sum(row["old or whole"] for row in found), ">=", count),
@@ -197,7 +207,7 @@ def main() -> None:
         report.Target("tracebacks", sum(row["traceback"] for row in found), "<=", 0),
         report.Target("files left behind", sum(r["temporaries"] + r["journals left"] for r in found), "<=", 0),
     ]
-    run.publish("Killed at random moments", {"Commands": summary, "Every kill": found}, targets)
+    run.publish("Killed at random moments", {"Commands": commands, "Signals": signals, "Every kill": found}, targets)
 
 
 if __name__ == "__main__":
