@@ -463,6 +463,7 @@ FILES = [
     Defect("newer files read as if they were known", "container", _header_ignored("version")),
     Defect("arrays of other shapes taken", "container", _trusting("its arrays are not those")),
     Defect("nonsense in a description taken", "container", _trusting("its description is damaged")),
+    Defect("files taken that ask for anything", "hostile", _trusting("say that the file is trusted")),
 ]
 
 

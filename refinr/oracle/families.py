@@ -16,6 +16,7 @@ import numpy as np
 from refinr.oracle import (
     codec_cases,
     file_cases,
+    hostile_cases,
     leaf_cases,
     network_cases,
     readout_cases,
@@ -44,6 +45,7 @@ FAMILIES: dict[str, Callable[[Draw], Iterator[Case]]] = {
     "container": file_cases.container,
     "codec": codec_cases.codec,
     "refused": file_cases.refused,
+    "hostile": hostile_cases.hostile,
 }
 """By name, what draws a family's cases; the name is the first part of each case's, and of the file they are kept in."""
 
