@@ -40,6 +40,9 @@ ACTIVATIONS = 10
 FEWER = {"sine": 3, "finer": 5, "finer-stopped": 5, "wire": 7, "relu": 4, "tanh": 4, "gauss": 5}
 """What is known of others."""
 
+ONCE = 200_000
+"""Bytes: what is made once, however small the array is."""
+
 OUTPUTS = 4
 """Arrays of the size of the outputs."""
 
@@ -101,7 +104,8 @@ def cost(layout: Layout, threads: int | None = None) -> Cost:
     axes = len(layout.grid)
     work_memory, work_operations = COSTS[type(layout.network)](layout.network, job)
     memory = (
-        samples * np.dtype(layout.dtype).itemsize
+        ONCE
+        + samples * np.dtype(layout.dtype).itemsize
         + tiles * (400 + 120 * axes)  # slices, sizes, and what is under way
         + 40 * tiles * each  # numbers of every network
         + 4 * outputs * min(PORTION, tiles)  # evaluated ahead
@@ -127,7 +131,8 @@ def certificate_cost(layout: Layout, types: int, threads: int | None = None) -> 
     outputs = layout.networks_each * layout.outputs_each  # of a tile
     work = CERTIFIED[type(layout.network)](layout.network, job, types)
     memory = (
-        math.prod(layout.shape) * 8  # bits that the file keeps itself, of all tiles
+        ONCE
+        + math.prod(layout.shape) * 8  # bits that the file keeps itself, of all tiles
         + job.tiles * (2400 + 120 * len(layout.grid) + 16 * types * layout.cut.bits)  # what is found of each
         + job.at_once * 8 * (4 * types + 4) * outputs  # balls, distances and what is to spare
         + work.memory

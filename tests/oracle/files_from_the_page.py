@@ -74,6 +74,10 @@ def _samples(description, arrays, raw):
     shape, tile, cut = layout["shape"], layout["tile"], layout["cut"]
     grid, channels = (shape[:-1], shape[-1]) if layout["channel_axis"] else (shape, 1)
     _demand(all(1 <= t <= n for t, n in zip(tile, grid, strict=True)) and channels >= 1, "tiles, or an empty grid")
+    units = sum(layout.get("spec", {"sizes": [1]})["sizes"])
+    room = 64 * sum(map(len, raw.values()))
+    pays = math.prod(shape) <= max(2**22, room) and math.prod(tile) * units <= max(1e7, room)
+    _demand(pays, "more than it pays for")
     kind = layout["decomposition"]
     _demand(kind in ("planes", "bit-coordinate", "none", "integers"), "an unknown decomposition")
     planes = -(-cut["bits"] // cut.get("radix_bits", 1)) if kind in ("planes", "bit-coordinate") else 1
@@ -231,12 +235,20 @@ def _codes(z, kind, cut, channels, planes):
     return codes
 
 
+def _inflated(codec, stream, most):
+    """All of a stream, which ends where its bytes do."""
+    inflate = {"zlib": zlib.decompressobj, "xz": lzma.LZMADecompressor}[codec]()
+    content = inflate.decompress(stream, most + 1)
+    _demand(inflate.eof and not inflate.unused_data, "a stream that is longer, or does not end")
+    return content
+
+
 def _kept(name, description, arrays, raw, sizes, bits):
     """Bits of every tile's codes, uint64."""
     if name not in description:
         _demand(name not in arrays and f"{name}_ends" not in arrays, f"{name} that nobody speaks of")
         return [np.zeros(size, np.uint64) for size in sizes]
-    inflate = {"zlib": zlib.decompress, "xz": lzma.decompress}[description[name]["codec"]]
+    codec = description[name]["codec"]
     ends = [0, *arrays[f"{name}_ends"].tolist()]
     _demand(ends == sorted(ends) and ends[-1] == len(raw[name]), f"{name} of another length")
     lengths = [bits * -(-size // 8) for size in sizes]
@@ -247,7 +259,7 @@ def _kept(name, description, arrays, raw, sizes, bits):
         mine = [t for t, b in enumerate(blocks) if b == block]
         stream = raw[name][ends[block] : ends[block + 1]]
         expected = sum(lengths[t] for t in mine)
-        content = inflate(stream) if stream else bytes(expected)
+        content = _inflated(codec, stream, expected) if stream else bytes(expected)
         _demand(len(content) == expected, f"a block of {name} of another length")
         for t in mine:
             packed = np.frombuffer(content[: lengths[t]], np.uint8).reshape(bits, -1)
