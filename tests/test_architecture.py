@@ -53,7 +53,7 @@ FLOORS = {
             "oracle.operations cli.compression",
             "oracle.facts oracle.making cli.viewing",
             "oracle.sample_cases oracle.leaf_cases oracle.ternary_cases oracle.network_cases oracle.result_cases"
-            " oracle.readout_cases oracle.reporting oracle.codec_cases",
+            " oracle.readout_cases oracle.reporting oracle.codec_cases oracle.hostile_cases",
             "oracle.file_cases oracle.judging oracle.backends",
             "oracle.families oracle.calling",
             "oracle.expecting oracle.around oracle.corpus",
