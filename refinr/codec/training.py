@@ -20,7 +20,7 @@ from refinr.codec import bits, dyadic, exact, mixture, network
 
 BATCH = 2048
 BITS_A_STEP = 4096
-LR = 8e-3
+LR = 2.4e-2
 WARM_UP = 30
 """Steps until the step size is whole."""
 
