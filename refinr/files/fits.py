@@ -5,6 +5,7 @@ the file is the same, byte for byte.  Of several images one is named, by number 
 
 A header is cards of 80 characters, ``BITPIX  = 16``; numbers come in blocks of 2880 bytes, the most significant byte
 first, the first axis fastest.  ``BSCALE`` and ``BZERO`` say how they become physical values, and travel along.
+Compressed images are read by astropy, see `refinr.files.fits_tiles`, and written as plain ones.
 """
 
 from __future__ import annotations
@@ -12,13 +13,15 @@ from __future__ import annotations
 import base64
 import io
 import math
+import mmap
+from pathlib import Path
 from typing import Any, NamedTuple
 
 import numpy as np
 
+from refinr.files import fits_tiles
+from refinr.files.fits_tiles import BLOCK, whole
 from refinr.files.format import Format, FormatError, kind
-
-BLOCK = 2880
 
 _TYPES = {8: ">u1", 16: ">i2", 32: ">i4", 64: ">i8", -32: ">f4", -64: ">f8"}
 """Dtypes by what ``BITPIX`` says."""
@@ -41,7 +44,7 @@ class _Unit(NamedTuple):
         return named in ("IMAGE", "IUEIMAGE") and not grouped and math.prod(self.shape) > 0 and self.shape != ()
 
 
-def _cards(content: bytes, at: int) -> tuple[dict[str, str], int]:
+def _cards(content: bytes | mmap.mmap, at: int) -> tuple[dict[str, str], int]:
     """Values by keyword, the first of each, as they are written; and where the header ends."""
     found: dict[str, str] = {}
     begun = at
@@ -57,30 +60,23 @@ def _cards(content: bytes, at: int) -> tuple[dict[str, str], int]:
             found.setdefault(name, card[10:].decode("latin-1").partition("/")[0].strip())
 
 
-def _whole(cards: dict[str, str], name: str, default: int | None = None) -> int:
-    value = cards.get(name, "" if default is None else str(default))
-    if not value.removeprefix("-").isdecimal() or len(value) > 18:
-        raise FormatError(f"expected a whole number for {name}, got {value!r:.40}")
-    return int(value)
-
-
-def _units(content: bytes) -> list[_Unit]:
+def _units(content: bytes | mmap.mmap) -> list[_Unit]:
     if content[:6] != b"SIMPLE":
         raise FormatError("it does not begin like one, with SIMPLE")
     found = list[_Unit]()
     at = 0
     while at < len(content) and content[at : at + 8] in (b"SIMPLE  ", b"XTENSION"):
         cards, data = _cards(content, at)
-        axes = _whole(cards, "NAXIS")
+        axes = whole(cards, "NAXIS")
         if not 0 <= axes <= 999:
             raise FormatError(f"expected up to 999 axes, got {axes}")
-        shape = tuple(_whole(cards, f"NAXIS{axis}") for axis in range(axes, 0, -1))
+        shape = tuple(whole(cards, f"NAXIS{axis}") for axis in range(axes, 0, -1))
         if min(shape, default=0) < 0:
             raise FormatError(f"expected axes of 0 or more, got {shape}")
-        bits = _whole(cards, "BITPIX")
+        bits = whole(cards, "BITPIX")
         sides = shape[:-1] if cards.get("GROUPS") == "T" else shape
-        count = (math.prod(sides) if axes else 0) + _whole(cards, "PCOUNT", 0)
-        size = abs(bits) // 8 * _whole(cards, "GCOUNT", 1) * count
+        count = (math.prod(sides) if axes else 0) + whole(cards, "PCOUNT", 0)
+        size = abs(bits) // 8 * whole(cards, "GCOUNT", 1) * count
         if bits not in _TYPES or size < 0:
             raise FormatError(f"expected numbers of 8, 16, 32 or 64 bits, or floats of 32 or 64, got BITPIX {bits}")
         if data + size > len(content):
@@ -105,6 +101,27 @@ def read(content: bytes, name: str | None = None) -> tuple[np.ndarray, dict[str,
         For content that is damaged or cut short, for tables, and for several images of which none is named.
     """
     units = _units(content)
+    unit = _chosen(units, name)
+    if fits_tiles.is_one(unit.cards):
+        samples, header = fits_tiles.unpacked(content, units.index(unit))
+        around = [_behind(header), bytes(-samples.nbytes % BLOCK)]
+        return samples, {"channels": False, "fits": [base64.b64encode(part).decode() for part in around]}
+    if not unit.image:
+        raise FormatError("it holds a table or groups, expected an image")
+    stored = np.dtype(_TYPES[whole(unit.cards, "BITPIX")])
+    samples = np.frombuffer(content, stored, math.prod(unit.shape), unit.data).reshape(unit.shape)
+    alone = sum(unit.end > unit.data for unit in units) == 1
+    around = (
+        [content[: unit.data], content[unit.end :]]
+        if alone
+        else [_behind(content[unit.start : unit.data]), _padding(unit)]
+    )
+    kept = [base64.b64encode(part).decode() for part in around]
+    return samples.astype(stored.newbyteorder("=")), {"channels": False, "fits": kept}
+
+
+def _chosen(units: list[_Unit], name: str | None) -> _Unit:
+    """The unit of that number or name, or the one that holds samples."""
     names = {str(i): unit for i, unit in enumerate(units) if unit.end > unit.data}
     if name is not None:
         named = {unit.cards.get("EXTNAME", "").strip("' "): unit for unit in reversed(names.values())}
@@ -115,25 +132,29 @@ def read(content: bytes, name: str | None = None) -> tuple[np.ndarray, dict[str,
         called = {i: u.cards.get("EXTNAME", u.cards.get("XTENSION", "the first")).strip("' ") for i, u in names.items()}
         listed = ", ".join(f"{i} ({text})" for i, text in called.items()) or "no samples"
         raise FormatError(f"it holds {listed}; name one of them, as in file.fits::{next(iter(names), 0)}")
-    if not unit.image:
-        what = (
-            "a compressed image, of which funpack makes a plain one"
-            if unit.cards.get("ZIMAGE") == "T"
-            else "a table or groups"
-        )
-        raise FormatError(f"it holds {what}, expected an image")
-    stored = np.dtype(_TYPES[_whole(unit.cards, "BITPIX")])
-    samples = np.frombuffer(content, stored, math.prod(unit.shape), unit.data).reshape(unit.shape)
-    alone = len(names) == 1
-    around = [content[: unit.data], content[unit.end :]] if alone else [_before(content, unit), _padding(unit)]
-    kept = [base64.b64encode(part).decode() for part in around]
-    return samples.astype(stored.newbyteorder("=")), {"channels": False, "fits": kept}
+    return unit
 
 
-def _before(content: bytes, unit: _Unit) -> bytes:
-    """The unit's header, behind one without samples if it is no first one."""
-    header = content[unit.start : unit.data]
-    return header if unit.start == 0 else _header({"SIMPLE": "T", "BITPIX": "8", "NAXIS": "0", "EXTEND": "T"}) + header
+def asks(content: bytes, name: str | None = None) -> int:
+    """How many bytes of samples the chosen image unpacks to; 0 of one that is there as it is."""
+    unit = _chosen(_units(content), name)
+    return fits_tiles.asks(unit.cards) if fits_tiles.is_one(unit.cards) else 0
+
+
+def _has_tiles(source: Path | bytes) -> bool:
+    """Whether there is a compressed image; of what is damaged, `read` says so."""
+    try:
+        if isinstance(source, bytes):
+            return any(fits_tiles.is_one(unit.cards) for unit in _units(source))
+        with source.open("rb") as file, mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ) as content:
+            return any(fits_tiles.is_one(unit.cards) for unit in _units(content))
+    except ValueError:
+        return False
+
+
+def _behind(header: bytes) -> bytes:
+    """A header, behind one without samples if it is not that of a file's first unit."""
+    return header if header.startswith(b"SIMPLE") else _EMPTY + header
 
 
 def _padding(unit: _Unit) -> bytes:
@@ -143,6 +164,10 @@ def _padding(unit: _Unit) -> bytes:
 def _header(cards: dict[str, str]) -> bytes:
     text = "".join(f"{name:<8}= {value:>20}".ljust(80) for name, value in cards.items()) + "END".ljust(80)
     return text.ljust(-(-len(text) // BLOCK) * BLOCK).encode("ascii")
+
+
+_EMPTY = _header({"SIMPLE": "T", "BITPIX": "8", "NAXIS": "0", "EXTEND": "T"})
+"""What stands before an image that is no first one."""
 
 
 def write(file: io.BytesIO, samples: np.ndarray, info: dict[str, Any]) -> None:
@@ -160,7 +185,7 @@ def write(file: io.BytesIO, samples: np.ndarray, info: dict[str, Any]) -> None:
     if "fits" in info:
         before, after = (base64.b64decode(part) for part in info["fits"])
         units = _units(before + bytes(samples.nbytes))
-        said = [(_whole(unit.cards, "BITPIX"), unit.shape) for unit in units if unit.end > unit.data]
+        said = [(whole(unit.cards, "BITPIX"), unit.shape) for unit in units if unit.end > unit.data]
         if said != [(bits, samples.shape)]:
             raise ValueError(f"expected samples as its header says, {said} of BITPIX and axes, got {kind(samples)}")
     else:
@@ -178,6 +203,10 @@ FORMAT = Format(
     samples="any number of axes; uint8, int16, int32, int64, float32, float64",
     keeps=("fits",),
     carries="the header, byte for byte",
-    loses="other images and tables, where one of several is named",
+    loses="compression; other images and tables, where one of several is named",
+    extra="astronomy",
+    needs=("astropy.io.fits",),
     member=read,
+    asks=asks,
+    apart=_has_tiles,
 )

@@ -62,7 +62,7 @@ class Format:
     asks : callable (content) -> int, optional
         How many bytes of samples the head speaks of, found by code that asks for nothing itself; for formats whose
         samples may take more than the file does.  Given a name beside the content where there is a `member`.
-    apart : bool
+    apart : bool or callable (path or content) -> bool
         Whether a library reads it whose memory and time only the system can limit, see `refinr.files.apart`.
     """
 
@@ -82,7 +82,7 @@ class Format:
     at: Callable[[Any, str, Any], tuple[np.ndarray, dict[str, Any]]] | None = None
     instead: str = ""
     asks: Callable[..., int] | None = None
-    apart: bool = False
+    apart: bool | Callable[[Path | bytes], bool] = False
 
 
 PAGES = "--page N or page=N takes one of them"

@@ -120,7 +120,7 @@ def read(
             samples, info = row.map(source)
             _check_dtype(samples)
             samples = plain(samples)
-        elif allowed is not None and row.apart:
+        elif allowed is not None and (row.apart(source) if callable(row.apart) else row.apart):
             samples, info = apart.read(row.name, source, name, allowed)
         else:
             samples, info = parsed(row.name, source, name, allowed)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import json
+import sys
 
 import numpy as np
 import pytest
@@ -68,9 +69,6 @@ def test_one_of_several_is_named_by_number_or_name(tmp_path):
             assert_equal_exact(file[1].data.astype(expected.dtype), expected)
     with pytest.raises(ValueError, match="it holds a table or groups, expected an image"):
         read(f"{path}::3")
-    path.write_bytes(file_of(astropy.PrimaryHDU(), astropy.CompImageHDU(ramp("int16", (30, 40)))))
-    with pytest.raises(ValueError, match="it holds a compressed image, of which funpack makes a plain one, expected"):
-        read(path)
     path.write_bytes(file_of(astropy.PrimaryHDU()))
     with pytest.raises(ValueError, match="it holds no samples"):
         read(path)
@@ -115,3 +113,90 @@ def test_what_fits_cannot_hold(tmp_path):
                           (np.zeros((5, 4), "int16"), info)]:  # fmt: skip
         with pytest.raises(ValueError, match=r"b\.fits: cannot be written as FITS: expected"):
             write(tmp_path / "b.fits", samples, said)
+
+
+# --- compressed images -----------------------------------------------------------------------------------------------
+
+
+def packed(samples: np.ndarray, **options: object) -> bytes:
+    unit = astropy.CompImageHDU(samples, name="SCI", **options)
+    unit.header["OBJECT"] = "M 31"
+    return file_of(astropy.PrimaryHDU(), unit)
+
+
+@pytest.mark.parametrize("compression", ["RICE_1", "GZIP_1", "GZIP_2", "HCOMPRESS_1", "PLIO_1", "NOCOMPRESS"])
+@pytest.mark.parametrize("dtype", ["uint8", "int16", "int32"])
+def test_compressed_integers_are_exact_and_written_as_a_plain_image(tmp_path, compression, dtype):
+    samples = np.random.default_rng(0).integers(0, 200, (20, 33)).astype(dtype)
+    (tmp_path / "a.fits").write_bytes(packed(samples, compression_type=compression))
+    found, info = read(tmp_path / "a.fits")
+    assert_equal_exact(found, samples)
+    write(tmp_path / "b.fits", found, json.loads(json.dumps(info)))
+    with astropy.open(tmp_path / "b.fits") as file:
+        file.verify("exception")
+        assert type(file["SCI"]) is astropy.ImageHDU
+        assert file["SCI"].header["OBJECT"] == "M 31"
+        assert_equal_exact(file["SCI"].data.astype(dtype), samples)
+
+
+def test_scales_of_compressed_integers_travel_along(tmp_path):
+    samples = ramp("uint16", (20, 33))  # stored as int16, with BZERO
+    (tmp_path / "a.fits").write_bytes(packed(samples))
+    found, info = read(tmp_path / "a.fits", trusted=True)
+    assert_equal_exact(found, (samples ^ 0x8000).view("int16"))
+    write(tmp_path / "b.fits", found, info)
+    with astropy.open(tmp_path / "b.fits") as file:
+        assert_equal_exact(file[1].data.astype("uint16"), samples)
+
+
+@pytest.mark.parametrize(("dtype", "level"), [("float32", 16), ("float64", 4), ("float32", 0)])
+def test_floats_are_what_astropy_makes_of_them(tmp_path, dtype, level):
+    samples = np.random.default_rng(0).normal(size=(20, 33)).astype(dtype)
+    compression = "RICE_1" if level else "GZIP_2"  # without quantising, exactly
+    (tmp_path / "a.fits").write_bytes(packed(samples, compression_type=compression, quantize_level=level))
+    found, _ = read(tmp_path / "a.fits")
+    with astropy.open(tmp_path / "a.fits") as file:
+        assert_equal_exact(found, file[1].data.astype(dtype), bitwise=True)
+    if not level:
+        assert_equal_exact(found, samples, bitwise=True)
+
+
+def test_a_compressed_image_is_one_of_several(tmp_path):
+    samples = ramp("int16", (20, 33))
+    units = [astropy.PrimaryHDU(ramp("uint8", (2, 3))), astropy.CompImageHDU(samples, name="SCI")]
+    (tmp_path / "a.fits").write_bytes(file_of(*units))
+    with pytest.raises(ValueError, match=r"it holds 0 \(the first\), 1 \(SCI\); name one of them"):
+        read(tmp_path / "a.fits")
+    assert_equal_exact(read(tmp_path / "a.fits::SCI").samples, samples)
+    assert_equal_exact(read(tmp_path / "a.fits::0").samples, ramp("uint8", (2, 3)))
+
+
+def test_damage_is_refused_in_our_words(tmp_path):
+    content = packed(ramp("int16", (20, 33)))
+    for old, new, message in [
+        (b"ZNAXIS1 =                   33", b"ZNAXIS1 =           3300000000", "bytes of samples, and may for"),
+        (
+            b"ZBITPIX =                   16",
+            b"ZBITPIX =                   17",
+            "numbers that FITS has, got ZNAXIS 2 and",
+        ),
+        (b"ZNAXIS1 =                   33", b"ZNAXIS1 =                    x", "expected a whole number for ZNAXIS1"),
+        (b"RICE_1  ", b"NONE_1  ", "it is damaged, or of a kind that is not known here"),
+        (b"ZTILE2  =                    1", b"ZTILE2  =                  -11", "it is damaged, or of a kind that"),
+    ]:
+        assert old in content
+        (tmp_path / "a.fits").write_bytes(content.replace(old, new))
+        with pytest.raises(ValueError, match=message):
+            read(tmp_path / "a.fits")
+    (tmp_path / "a.fits").write_bytes(content[:-2880])
+    with pytest.raises(ValueError, match="it is cut short"):
+        read(tmp_path / "a.fits")
+
+
+def test_without_astropy_plain_images_are_read_and_the_way_to_it_is_said(tmp_path, monkeypatch):
+    monkeypatch.setitem(sys.modules, "astropy.io", None)
+    (tmp_path / "a.fits").write_bytes(scaled())
+    read(tmp_path / "a.fits")
+    (tmp_path / "b.fits").write_bytes(packed(ramp("int16", (20, 33))))
+    with pytest.raises(ValueError, match=r"pip install 'refinr\[astronomy\]'"):
+        read(tmp_path / "b.fits", trusted=True)
