@@ -8,11 +8,11 @@ from __future__ import annotations
 import argparse
 from pathlib import Path
 
-from refinr import activations, decompositions, encodings, executors, losses, mlp, optim, planning, solving
-from refinr.cli import checking, commands, values
+from refinr import activations, decompositions, encodings, losses, mlp, optim, planning, solving
+from refinr.cli import checking, commands, options, values
 from refinr.codec.header import NETWORKS
 from refinr.codec.verbs import EFFORTS
-from refinr.files import signals, storing
+from refinr.files import storing
 from refinr.files.floats import FLOAT_TYPES
 from refinr.readouts import choosing
 from refinr.readouts.finding import Search
@@ -25,9 +25,9 @@ def demo(parser: argparse.ArgumentParser) -> None:
 
 def fit(parser: argparse.ArgumentParser) -> None:
     """``IN [OUT.inr]`` and the settings of a fit."""
-    parser.add_argument("input", metavar="IN", help=f"signal to fit: {_known()}")
+    parser.add_argument("input", metavar="IN", help=f"signal to fit: {options.known()}")
     parser.add_argument("output", metavar="OUT.inr", nargs="?", help="default: IN.inr, as in photo.png.inr")
-    _add_page(parser)
+    options.page(parser)
     text = "bit-coordinate wants --hidden 64,64,64,64 --lr 1e-3"
     parser.add_argument("--decomposition", choices=list(decompositions.DECOMPOSITIONS), default="planes", help=text)
     parser.add_argument("--bits", type=int, help="width of the codes; default: what the samples need")
@@ -55,14 +55,14 @@ def fit(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--exact", action=argparse.BooleanOptionalAction, default=True, help=text)
     text = "what the file holds parameters in; what half floats make wrong, the residual takes up"
     parser.add_argument("--store", choices=list(storing.STORES), default="float32", help=text)
-    _add_machine(parser)
+    options.machine(parser)
 
 
 def solve(parser: argparse.ArgumentParser) -> None:
     """``IN [OUT.inr]`` and how to solve it."""
-    parser.add_argument("input", metavar="IN", help=f"signal to solve: {_known()}")
+    parser.add_argument("input", metavar="IN", help=f"signal to solve: {options.known()}")
     parser.add_argument("output", metavar="OUT.inr", nargs="?", help="default: IN.inr, as in photo.png.inr")
-    _add_page(parser)
+    options.page(parser)
     parser.add_argument("--weights", choices=list(solving.WEIGHTS), default="real", help="what weights can be")
     parser.add_argument("--bits", type=int, help="width of the codes; default: what the samples need")
     parser.add_argument(
@@ -79,22 +79,22 @@ def solve(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--exact", action=argparse.BooleanOptionalAction, default=False, help=text)
     text = "what the file holds real weights in; default: float16, with --effort smallest int5 or raw bits"
     parser.add_argument("--store", choices=list(solving.STORES), help=text)
-    _add_machine(parser)
+    options.machine(parser)
 
 
 def decode(parser: argparse.ArgumentParser) -> None:
     """``FILE.inr BACK``."""
     parser.add_argument("input", metavar="FILE.inr")
-    parser.add_argument("output", metavar="BACK", help=f"signal to write: {_known()}")
-    _add_force(parser)
-    _add_trusted(parser)
+    parser.add_argument("output", metavar="BACK", help=f"signal to write: {options.known()}")
+    options.force(parser)
+    options.trusted(parser)
 
 
 def compress(parser: argparse.ArgumentParser) -> None:
     """``IN OUT.rinr`` and how long to train."""
-    parser.add_argument("input", metavar="IN", help=f"signal to compress: {_known()}")
+    parser.add_argument("input", metavar="IN", help=f"signal to compress: {options.known()}")
     parser.add_argument("output", metavar="OUT.rinr")
-    _add_page(parser)
+    options.page(parser)
     text = "how long networks are trained: files get smaller, and every one is exact"
     parser.add_argument("--effort", choices=list(EFFORTS), default="normal", help=text)
     parser.add_argument("--steps", type=int, help="training steps of a network, in place of an effort")
@@ -102,48 +102,50 @@ def compress(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--reproducible", action="store_true", help="the same bytes from every machine")
     parser.add_argument("--channels", action=argparse.BooleanOptionalAction, help="last axis counts channels")
     parser.add_argument("--seed", type=int, default=0)
-    _add_executor(parser)
+    options.executor(parser)
     parser.add_argument("--quiet", action="store_true", help="no progress bar")
-    _add_trusted(parser)
-    _add_force(parser)
+    options.trusted(parser)
+    options.force(parser)
 
 
 def decompress(parser: argparse.ArgumentParser) -> None:
     """``FILE.rinr BACK``."""
     parser.add_argument("input", metavar="FILE.rinr")
-    parser.add_argument("output", metavar="BACK", help=f"signal to write: {_known()}")
-    _add_executor(parser)
-    _add_trusted(parser)
-    _add_force(parser)
+    parser.add_argument("output", metavar="BACK", help=f"signal to write: {options.known()}")
+    options.executor(parser)
+    options.trusted(parser)
+    options.force(parser)
 
 
 def expand(parser: argparse.ArgumentParser) -> None:
     """``IN OUT`` and how many bits."""
     parser.add_argument("input", metavar="IN", help="image of unsigned integers")
-    parser.add_argument("output", metavar="OUT", help=f"signal to write: {_known()}")
+    parser.add_argument("output", metavar="OUT", help=f"signal to write: {options.known()}")
+    options.page(parser)
     parser.add_argument("--bits", type=int, default=16, help="what it is to have")
     parser.add_argument("--from-bits", type=int, help="what it has; default: what its file stores")
     parser.add_argument("--method", choices=list(commands.EXPANSIONS), default="network")
     parser.add_argument("--max-steps", type=int, default=1000, help="steps a network may take")
-    _add_trusted(parser)
-    _add_force(parser)
+    options.trusted(parser)
+    options.force(parser)
 
 
 def view(parser: argparse.ArgumentParser) -> None:
     """``FILE`` and where the picture goes."""
-    parser.add_argument("input", metavar="FILE", help=f".inr, .rinr, or a signal: {_known()}")
+    parser.add_argument("input", metavar="FILE", help=f".inr, .rinr, or a signal: {options.known()}")
     parser.add_argument("--out", metavar="PICTURE", help="write a picture: .png, .pdf, .svg")
     parser.add_argument("--against", metavar="IN", help="the signal, to show where networks without residual are wrong")
-    _add_trusted(parser)
-    _add_force(parser)
+    options.page(parser, "the signal, FILE or IN")
+    options.trusted(parser)
+    options.force(parser)
 
 
 def verify(parser: argparse.ArgumentParser) -> None:
     """``IN FILE.inr``."""
     parser.add_argument("original", metavar="IN")
     parser.add_argument("input", metavar="FILE.inr")
-    _add_page(parser)
-    _add_trusted(parser)
+    options.page(parser)
+    options.trusted(parser)
 
 
 def certify(parser: argparse.ArgumentParser) -> None:
@@ -158,7 +160,7 @@ def info(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("input", metavar="FILE.inr")
     text = "of a .rinr file, also what each plane takes, and other formats where installed: decodes it"
     parser.add_argument("--planes", action="store_true", help=text)
-    _add_trusted(parser)
+    options.trusted(parser)
 
 
 def oracle(parser: argparse.ArgumentParser) -> None:
@@ -191,42 +193,3 @@ def oracle(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--junit", metavar="FILE", help="the report for continuous integration")
     parser.add_argument("--traceback", action="store_true", help="show where exceptions come from")
     parser.add_argument("--times", action="store_true", help="show the times of calls beside refinr's")
-
-
-# --- shared ----------------------------------------------------------------------------------------------------------
-
-
-def _known() -> str:
-    return ", ".join(signals.by_suffix()) + ", - for standard input or output"
-
-
-def _add_page(parser: argparse.ArgumentParser) -> None:
-    text = "which page or frame of IN: a TIFF file or an animation (GIF, PNG, WebP); the first is 1"
-    parser.add_argument("--page", "--frame", type=int, metavar="N", help=text)
-
-
-def _add_machine(parser: argparse.ArgumentParser) -> None:
-    text = "keep networks as they are done in OUT.inr.part, and go on from there if it is there"
-    parser.add_argument("--resume", action="store_true", help=text)
-    _add_executor(parser)
-    _add_trusted(parser)
-    text = "let workers, and networks kept before, be of machines that round differently"
-    parser.add_argument("--mixed", action="store_true", help=text)
-    parser.add_argument("--xp", default="numpy", help="array library: numpy, cupy")
-    parser.add_argument("--quiet", action="store_true", help="no progress bar")
-    _add_force(parser)
-
-
-def _add_executor(parser: argparse.ArgumentParser) -> None:
-    text = "who computes: threads or processes of this machine, Dask's workers, or MPI's"
-    parser.add_argument("--executor", choices=list(executors.EXECUTORS), default="threads", help=text)
-    parser.add_argument("--workers", type=int, help="how many processes; default: as many as cores")
-    parser.add_argument("--address", help="of Dask's scheduler: tcp://host:8786")
-
-
-def _add_force(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("--force", action="store_true", help="replace a file that is there already")
-
-
-def _add_trusted(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("--trusted", action="store_true", help="take a small file that stands for a large signal, too")

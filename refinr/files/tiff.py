@@ -38,15 +38,16 @@ def read(content: bytes, page: str = "") -> tuple[np.ndarray, dict[str, Any]]:
     end = _tiff_end(tiff, content)
     if end > len(content) or any(None in series.pages for series in tiff.series):
         raise FormatError(f"expected {end} bytes or more with all pages in them, got {len(content)}")
+    first = tiff.pages[max(0, wanted - 1)].aspage()  # pages like an earlier one know little of themselves
     try:
-        for one in [tiff.pages[wanted - 1]] if page else tiff.pages:
+        for one in [first] if page else tiff.pages:
             segments.check(one, content)
-        parts = [part.asarray(maxworkers=1) for part in ([tiff.pages[wanted - 1]] if page else tiff.series)]
+        parts = [part.asarray(maxworkers=1) for part in ([first] if page else tiff.series)]
     except ValueError as error:
         if "imagecodecs" in str(error):
             raise ImportError("imagecodecs", name="imagecodecs") from error
         raise
-    axes = tiff.pages[wanted - 1].axes if page else tiff.series[0].axes
+    axes = first.axes if page else tiff.series[0].axes
     samples = parts[0]
     if len(parts) > 1:  # pages that were appended one by one
         samples = np.stack(parts)
@@ -54,7 +55,7 @@ def read(content: bytes, page: str = "") -> tuple[np.ndarray, dict[str, Any]]:
     if "S" in axes:  # colours in planes of their own: (..., C, H, W)
         samples = np.moveaxis(samples, axes.index("S"), -1)
     said = frames.which(wanted, len(tiff.pages)) if page else {}
-    return samples, {"channels": "S" in axes} | _meaning(tiff.pages[max(0, wanted - 1)]) | said
+    return samples, {"channels": "S" in axes} | _meaning(first) | said
 
 
 _PHOTOMETRIC = ("MINISWHITE", "PALETTE", "SEPARATED", "CIELAB", "ICCLAB")

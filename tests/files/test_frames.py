@@ -107,6 +107,20 @@ def test_a_page_of_a_stack(tmp_path):
     assert_equal_exact(read(tmp_path / "a.tif", page=4).samples, stack[3])
 
 
+@pytest.mark.parametrize("kind", [{"ome": True}, {"imagej": True}, {"shaped": True}], ids=str)
+@pytest.mark.parametrize("compression", [None, "deflate"])
+def test_a_page_of_a_stack_as_microscopes_write_it(tmp_path, kind, compression):
+    stack = np.arange(60, dtype="u2").reshape(5, 3, 4)
+    options = {"metadata": {"axes": "ZYX"}, "photometric": "minisblack", "compression": compression, **kind}
+    if "imagej" in kind:
+        options["compression"] = None
+    tifffile.imwrite(tmp_path / "a.tif", stack, **options)
+    for k in range(5):
+        samples, info = read(tmp_path / "a.tif", page=k + 1)
+        assert_equal_exact(samples, stack[k])
+        assert info["page"] == f"{k + 1} of 5"
+
+
 def test_frames_of_more_bits_are_refused_where_pillow_would_cut_them(tmp_path):
     file = io.BytesIO()
     first, other = (Image.fromarray(np.full((4, 5), n, "u2")) for n in (300, 60000))
@@ -150,3 +164,25 @@ def test_the_command_line_takes_one_and_says_which(animation, tmp_path, capsys, 
     assert "page 3 of 5" in capsys.readouterr().out
     assert cli.main(["verify", str(animation), out, "--page", "3"]) == 0
     assert cli.main(["verify", str(animation), out, "--page", "2"]) == 1
+
+
+def test_the_command_line_shows_one(animation, tmp_path, capsys):
+    assert cli.main(["view", str(animation)]) == 2
+    assert "--page N" in capsys.readouterr().err
+    assert cli.main(["view", str(animation), "--page", "3"]) == 0
+    assert ", page 3 of 5: uint8 (9, 7, " in capsys.readouterr().out.splitlines()[0]
+    out = str(tmp_path / "a.inr")
+    assert cli.main(["fit", str(animation), out, "--page", "2", "--max-steps", "1", "--hidden", "4", "--quiet"]) == 0
+    assert cli.main(["view", out, "--against", str(animation), "--frame", "2"]) == 0
+    assert cli.main(["view", out, "--page", "2"]) == 2
+    assert "a.inr has no pages or frames, expected no page, got 2" in capsys.readouterr().err
+
+
+def test_the_command_line_expands_one(tmp_path, capsys):
+    stack = np.arange(40, dtype="u1").reshape(2, 4, 5)
+    tifffile.imwrite(tmp_path / "a.tif", stack, photometric="minisblack")
+    arguments = ["expand", str(tmp_path / "a.tif"), str(tmp_path / "b.png"), "--method", "zero-padding"]
+    assert cli.main(arguments) == 2
+    assert "expected one image, got several of shape (2, 4, 5): --page N" in capsys.readouterr().err
+    assert cli.main([*arguments, "--page", "2"]) == 0
+    assert_equal_exact(read(tmp_path / "b.png").samples, stack[1].astype("u2") << 8)
