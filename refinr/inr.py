@@ -20,7 +20,6 @@ from typing import Any
 import numpy as np
 
 from refinr import decoding, drawing, indexing, scenes, summary
-from refinr.drawing import Scene
 from refinr.files import container
 from refinr.files.checksum import LosslessError, checksum, crc32
 from refinr.files.residual import Residual
@@ -28,6 +27,7 @@ from refinr.incoming import checked
 from refinr.indexing import Piece, Selection
 from refinr.layout import Layout
 from refinr.report import Report
+from refinr.sections import Scene
 
 
 @dataclass(frozen=True, eq=False, repr=False)
@@ -126,7 +126,7 @@ class INR(indexing.OnDemand):
 
     @checked
     def scene(self, original: np.ndarray | None = None) -> Scene:
-        """What `plot` draws, see `refinr.scenes.of_networks`; as text, `refinr.drawing.table` has it."""
+        """What `plot` draws, see `refinr.scenes.of_networks`; as text, `refinr.sections.table` has it."""
         self.refuse_damage()
         say = partial(decoding.evaluate, self.layout, self.params, self.residual)
         return scenes.of_networks(self.layout, self.report, say, self._lines(), original)

@@ -14,12 +14,12 @@ import numpy as np
 
 from refinr import indexing, planes, summary, tiling
 from refinr.decompositions import Planes
-from refinr.drawing import Scene, Section
 from refinr.files.checksum import LosslessError
 from refinr.indexing import Selection
 from refinr.layout import Layout
 from refinr.planes import to_codes
 from refinr.report import Report
+from refinr.sections import Scene, Section
 
 SIDE = 512
 """Samples on a side of a section at most."""
@@ -83,7 +83,7 @@ def of_networks(
     found = []
     for title, axes, index in _sections(layout.grid):
         said, margin, wrong = _look(layout, indexing.select(index, layout.shape), evaluate)
-        view = tuple(i if isinstance(i, slice) else 0 for i in index)
+        view = tuple(slice(None) if isinstance(i, slice) else 0 for i in index)  # of what was selected
         if original is not None:
             codes = layout.codes(original[tuple(i if isinstance(i, slice) else slice(i, i + 1) for i in index)])
             wrong = said ^ codes.astype(said.dtype)

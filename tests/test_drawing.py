@@ -12,7 +12,7 @@ import numpy as np
 import pytest
 
 import refinr
-from refinr import cli, drawing, scenes
+from refinr import cli, drawing, scenes, sections
 from refinr.cli import viewing
 from refinr.files import signals
 from tests.helpers import assert_equal_exact
@@ -74,7 +74,7 @@ def test_sections_are_the_samples_their_planes_and_what_is_wrong(name):
     assert scene.planes(scene.sections[0]).shape[-1] == inr.layout.cut.bits
 
 
-def _index_of(section: drawing.Section, grid: tuple[int, ...]) -> tuple[Any, ...]:
+def _index_of(section: sections.Section, grid: tuple[int, ...]) -> tuple[Any, ...]:
     if len(grid) < 3:
         return ...
     axis, place = (int(word) for word in section.title.split(", ")[-1].replace("axis ", "").split(" at "))
@@ -110,6 +110,16 @@ def test_of_large_signals_it_is_the_middle(axis):
     assert_equal_exact(section.samples[..., 0], np.take(samples, range(start, start + scenes.SIDE), axis))
 
 
+@pytest.mark.parametrize("shape", [(600, 4), (4, 600), (5, 600, 4), (scenes.LENGTH + 40,)], ids=str)
+def test_of_large_networks_it_is_the_same_middle(shape):
+    samples = np.arange(np.prod(shape), dtype="u4").reshape(shape) % 251
+    expected = scenes.of_samples(samples, False, ["it"]).sections
+    found = refinr.fit(samples, tile=100, max_steps=0, exact=True, channels=False).scene().sections
+    for section, other in zip(found, expected, strict=True):
+        assert (section.title, section.starts) == (other.title, other.starts)
+        assert_equal_exact(section.samples, other.samples)
+
+
 def test_only_tiles_of_the_sections_are_decoded():
     inr = refinr.fit(_noise((20, 20, 20), "uint8") >> 6, hidden=(3,), max_steps=0, tile=(2, 2, 2))
     evaluated: list[int] = []
@@ -133,7 +143,7 @@ def test_networks_of_every_kind_can_be_seen(decomposition):
         inr = _rough(original, decomposition=decomposition)
     scene = inr.scene()
     assert_equal_exact(scene.sections[0].samples[..., 0], original)
-    assert len(drawing.table(scene).splitlines()) == len(scene.lines) + 2 + (3 if decomposition == "digits" else 8)
+    assert len(sections.table(scene).splitlines()) == len(scene.lines) + 2 + (3 if decomposition == "digits" else 8)
     assert inr.plot().get_axes()
 
 
