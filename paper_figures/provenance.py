@@ -52,6 +52,7 @@ def refinr_digest() -> str:
         return found
     digest = _hash(sorted(computing_code(source) for source in sources))
     with contextlib.suppress(OSError):  # a folder that cannot be written to
+        kept.parent.mkdir(exist_ok=True)  # there is none yet where Python keeps no compiled modules
         replace_file(kept, digest.encode())
     return digest
 
