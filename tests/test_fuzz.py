@@ -188,7 +188,7 @@ def test_wav_that_ends_within_its_samples_is_refused(tmp_path):
     content = (tmp_path / "a.wav").read_bytes()
     for missing in range(1, 19):
         (tmp_path / "a.wav").write_bytes(content[:-missing])
-        with pytest.raises(ValueError, match="it is cut short: chunk b'data' should end at byte"):
+        with pytest.raises(ValueError, match="it is cut short: chunk 'data' should end at byte"):
             signals.read(tmp_path / "a.wav")
 
 

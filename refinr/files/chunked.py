@@ -25,9 +25,11 @@ def chunks_of(content: bytes) -> Iterator[tuple[str, bytes]]:
         size, name = struct.unpack_from(">I4s", content, at)
         end = at + 12 + size
         if end > len(content):
-            raise FormatError(f"it is cut short: chunk {name!r} should end at byte {end}, got {len(content)} bytes")
+            raise FormatError(
+                f"it is cut short: chunk {repr(name)[1:]} should end at byte {end}, got {len(content)} bytes"
+            )
         if zlib.crc32(content[at + 4 : end - 4]) != int.from_bytes(content[end - 4 : end], "big"):
-            raise FormatError(f"it is damaged: the checksum of the chunk {name!r} at byte {at} is another")
+            raise FormatError(f"it is damaged: the checksum of the chunk {repr(name)[1:]} at byte {at} is another")
         yield name.decode("latin-1"), content[at + 8 : end - 4]
         at = end
         if name == b"IEND":

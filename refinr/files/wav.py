@@ -83,7 +83,9 @@ def _chunks(content: bytes) -> tuple[Order, list[tuple[bytes, int, int]]]:
             if found and found[-1][0] != b"fmt " and any(known == b"data" for known, _, _ in found):
                 break  # no chunk, but whatever follows them
             end = start + size
-            raise FormatError(f"it is cut short: chunk {name!r} should end at byte {end}, got {len(content)} bytes")
+            raise FormatError(
+                f"it is cut short: chunk {repr(name)[1:]} should end at byte {end}, got {len(content)} bytes"
+            )
         found.append((name, start, start + size))
         at = start + size + size % 2  # chunks begin at even places
     if content[at:].strip(b"\0"):

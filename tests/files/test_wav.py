@@ -95,7 +95,7 @@ PLAIN = riff(fmt(1, 1, 2, 16), (b"data", ramp("int16", (5,)).tobytes()))
         (PLAIN * 2, "54 bytes follow its chunks"),
         (riff(fmt(6, 1, 1, 8), (b"data", b"1234")), "its samples are A-law, expected integers or floats"),
         (riff((b"fmt ", b"12"), (b"data", b"1234")), "expected a chunk 'fmt ' of 16 bytes or more, got 2"),
-        (PLAIN[:-3], "it is cut short: chunk b'data' should end at byte 54, got 51 bytes"),
+        (PLAIN[:-3], "it is cut short: chunk 'data' should end at byte 54, got 51 bytes"),
         (b"RIFF\x0c\0\0\0WEBPVP8 ", "it begins like WebP; give it the name of what it is"),
         (b"RIFF\x0c\0\0\0AVI LIST", "it does not begin like one"),
     ],
