@@ -165,7 +165,7 @@ def certify(
     Examples
     --------
     >>> from refinr.fitting import fit
-    >>> certificate = certify(fit(np.arange(16, dtype="uint8").reshape(4, 4)))
+    >>> certificate = certify(fit(np.arange(25, dtype="uint8").reshape(5, 5)))
     >>> certificate.types["float32"].guaranteed, certificate.margin > 0.4
     (True, True)
     """

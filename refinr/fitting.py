@@ -18,7 +18,7 @@ from typing import Any
 
 import numpy as np
 
-from refinr import advice, estimates, keeping, mlp, running
+from refinr import advice, estimates, hints, keeping, mlp, running
 from refinr.absent import Absent
 from refinr.files import storing
 from refinr.files.journal import Ledger
@@ -208,6 +208,7 @@ def fit(
     (True, 0.0)
     """
     samples, info, channels = as_signal(samples, info, channels)
+    hints.give(samples, channels)
     look_up(storing.STORES, store, "store")  # raises for unknown names
     library = get(xp)
     given = {

@@ -61,11 +61,15 @@ def as_samples(value: Any, kinds: str = "biuf", wanted: str = "a boolean, intege
     [0, 1]
     """
     _refuse_more_than_numbers(value)
-    name = f"{type(value).__module__.partition('.')[0]}.{type(value).__name__}"
+    name = f"{type(value).__module__.partition('.')[0]}.{type(value).__name__}".removeprefix("builtins.")
     try:
         array = np.asarray(value.get() if _is(value, "cupy", "ndarray") else value)
     except Exception as error:  # whatever the other library lets through, in its own words
+        if isinstance(value, list | tuple):
+            raise TypeError(f"samples: expected rows of one length, got a {name} of several") from error
         raise TypeError(f"samples: NumPy cannot make an array of {name} ({' '.join(str(error).split())})") from error
+    if array.ndim == 0 and array.dtype.kind in "OSU":
+        raise TypeError(f"samples: expected an array of numbers, or the path of a file, got {name}")
     way = _WAYS.get(array.dtype.kind, "give numbers")
     if array.dtype.kind not in kinds:
         raise TypeError(f"samples: expected {wanted}, got {array.dtype}" + (f": {way}" if kinds == "biuf" else ""))
@@ -75,14 +79,14 @@ def as_samples(value: Any, kinds: str = "biuf", wanted: str = "a boolean, intege
 
 
 def as_signal(
-    value: Any, info: dict[str, Any] | None, channels: bool | None
+    value: Any, info: Mapping[str, Any] | None, channels: bool | None
 ) -> tuple[np.ndarray, dict[str, Any] | None, bool | None]:
     """Samples, side information and what the last axis counts: as given, or where nothing is given, as a file says.
 
     Parameters
     ----------
     value : array, or the path of a file with one of the suffixes in `refinr.files.signals.FORMATS`
-    info : dict, optional
+    info : mapping, optional
     channels : bool, optional
 
     Raises
@@ -90,6 +94,7 @@ def as_signal(
     ValueError
         For side information that JSON cannot hold.
     """
+    info = None if info is None else dict(info)
     try:
         json.dumps(info, allow_nan=False)
     except (TypeError, ValueError) as error:
@@ -111,8 +116,23 @@ def _refuse_more_than_numbers(value: Any) -> None:
             raise TypeError(f"samples: an image of {value.n_frames} frames; .seek(k) and .copy() take one of them")
     if hasattr(value, "toarray") and not isinstance(value, np.ndarray):
         raise TypeError("samples: a sparse array; .toarray() has all of its samples")
+    dtype = str(getattr(value, "dtype", ""))
+    if "bfloat16" in dtype or "float8" in dtype:
+        raise TypeError(f"samples: expected a dtype that NumPy has, got {dtype}; as float32 they are the same numbers")
+    if type(value).__module__.startswith("pandas"):
+        _refuse_table(value)
     if getattr(value, "requires_grad", False):
         raise TypeError("samples: a tensor that requires gradients; .detach() has the same numbers")
+
+
+def _refuse_table(value: Any) -> None:
+    """Columns and gaps of which NumPy would make other numbers."""
+    dtypes = list(value.dtypes) if hasattr(value, "columns") else [getattr(value, "dtype", np.dtype(float))]
+    kinds = sorted({str(dtype) for dtype in dtypes})
+    if len(kinds) > 1:
+        raise TypeError(f"samples: columns of {', '.join(kinds)}, expected one dtype; .astype(...) makes it one")
+    if not all(isinstance(dtype, np.dtype) for dtype in dtypes) and np.any(value.isna()):
+        raise TypeError("samples: gaps, which have no numbers; .to_numpy(..., na_value=...) says what they become")
 
 
 def _is(value: Any, module: str, name: str) -> bool:
@@ -208,6 +228,12 @@ KINDS: dict[str, tuple[Callable[[Any], bool], str]] = {
     "reproducible": (_is_flag, "True or False"),
     "dtypes": (lambda v: isinstance(v, Iterable) and not isinstance(v, bytes), "names of float types, or None"),
     "points": (_are_numbers, "an array of numbers"),
+    "families": (lambda v: isinstance(v, Iterable) and not isinstance(v, bytes), "names or patterns, or None"),
+    "repeat": (_is_whole, "a whole number of calls"),
+    "take": (lambda v: _is_text(v) or callable(v), "the name of an array library, a function, or None"),
+    "isolate": (_is_flag, "True or False"),
+    "quiet": (_is_flag, "True or False"),
+    "timeout": (_is_number, "a number of seconds or None"),
     "effort": (_is_text, "the name of an effort"),
     "inr": (lambda v: hasattr(v, "layout"), "an INR"),
     "limits": (lambda v: type(v).__name__ == "Limits", "limits, or None"),
@@ -221,7 +247,20 @@ KINDS: dict[str, tuple[Callable[[Any], bool], str]] = {
 
 NEVER_NONE = {
     *("radix_bits", "gray", "tile", "weights", "budget", "margin", "max_steps", "seed", "mixed", "progress", "exact"),
-    *("path", "data", "inr", "effort", "model", "reproducible", "points", "trusted", "damaged"),
+    *(
+        "repeat",
+        "isolate",
+        "quiet",
+        "path",
+        "data",
+        "inr",
+        "effort",
+        "model",
+        "reproducible",
+        "points",
+        "trusted",
+        "damaged",
+    ),
 }
 
 
@@ -270,10 +309,15 @@ def checked(function: Callable[P, R]) -> Callable[P, R]:
     TypeError: hidden: expected widths, one for each hidden layer, such as (16, 16), or None, got 64
     """
     signature = inspect.signature(function)
+    optional = {name for name, parameter in signature.parameters.items() if parameter.default is None}
 
     @functools.wraps(function)
     def call(*positional: P.args, **named: P.kwargs) -> R:
-        check_kinds(signature.bind(*positional, **named).arguments)
+        try:
+            given = signature.bind(*positional, **named).arguments
+        except TypeError as error:  # Python's words, which leave out of which function
+            raise TypeError(f"{function.__name__}: {error}") from None
+        check_kinds({name: value for name, value in given.items() if value is not None or name not in optional})
         return function(*positional, **named)
 
     return call

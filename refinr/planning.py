@@ -27,9 +27,6 @@ from refinr.tables import look_up
 AUTO = "auto"
 """A setting that is left to the others, where None has a meaning of its own."""
 
-MOST_CHANNELS = 4
-"""Longest last axis that counts as channels where nobody says: grey and colour, with or without transparency."""
-
 PRESETS: dict[str, dict[str, Any]] = {
     "fast": {"hidden": widths, "activation": "sine", "encoding": "none", "lr": 1e-2, "optimiser": "adam"},
     "small": {
@@ -132,7 +129,7 @@ def signal_of(
     if samples.ndim == 0 or samples.size == 0:
         raise ValueError(f"samples: expected at least one axis and one sample, got shape {samples.shape}")
     planes.code_dtype(samples.dtype)  # raises for dtypes without codes
-    channel_axis = samples.ndim > 1 and samples.shape[-1] <= MOST_CHANNELS if channels is None else channels
+    channel_axis = tiling.has_channels(samples.shape, channels)
     if channel_axis and samples.ndim < 2:
         raise ValueError(f"channels: samples of shape {samples.shape} have no axis left for a grid")
     grid = samples.shape[:-1] if channel_axis else samples.shape

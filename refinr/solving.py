@@ -8,7 +8,6 @@ takes minutes.
 
 from __future__ import annotations
 
-import json
 import math
 import os
 import time
@@ -20,12 +19,12 @@ from typing import Any
 
 import numpy as np
 
-from refinr import cpu, estimates
+from refinr import cpu, estimates, hints
 from refinr.arithmetic import Alike
 from refinr.completing import completed
 from refinr.files import container
 from refinr.files.checksum import LosslessError
-from refinr.incoming import as_samples, checked
+from refinr.incoming import as_signal, checked
 from refinr.inr import INR
 from refinr.layout import Layout
 from refinr.measuring import measure
@@ -53,7 +52,7 @@ STORES = (*packing.REAL, SMALLEST)
 
 @checked
 def solve(
-    samples: np.ndarray,
+    samples: np.ndarray | str | os.PathLike[str],
     *,
     # the signal
     bits: int | None = None,
@@ -147,9 +146,10 @@ def solve(
     >>> bool((inr.decode() == image).all()), inr.report.parameters_per_bit < 1
     (True, True)
     """
-    samples = as_samples(samples)
+    samples, info, channels = as_signal(samples, info, channels)
+    hints.give(samples, channels)
     search = Search(effort, share, budget, _store(weights, effort, store))
-    _check(weights, search, group, info)
+    _check(weights, search, group)
     library = get(xp)
     layout, network = _plan(samples, bits, gray, channels, tile, weights, effort, seed)
     start = time.perf_counter()
@@ -190,11 +190,7 @@ def _store(weights: str, effort: str, store: str | None) -> str:
     return SMALLEST if effort == SMALLEST else Search.store
 
 
-def _check(weights: str, search: Search, group: int | None, info: dict[str, Any] | None) -> None:
-    try:
-        json.dumps(info, allow_nan=False)
-    except (TypeError, ValueError) as error:
-        raise ValueError(f"info: expected values that JSON has: {error}") from None
+def _check(weights: str, search: Search, group: int | None) -> None:
     if weights not in WEIGHTS:
         raise ValueError(f"weights: unknown name {weights!r}; known are {', '.join(WEIGHTS)}")
     look_up(choosing.EFFORTS, search.effort, "effort")  # raises for unknown names

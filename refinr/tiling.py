@@ -1,6 +1,7 @@
 """Large signals in small pieces: tiles of any shape, in any dimension, with ragged edges.
 
-With this you can choose a tile shape (`tile_shape`) and cut a grid into tiles (`tiles`).
+With this you can say whether an array's last axis is part of its grid (`has_channels`), choose a tile shape
+(`tile_shape`) and cut a grid into tiles (`tiles`).
 """
 
 from __future__ import annotations
@@ -11,6 +12,20 @@ import operator
 from collections.abc import Sequence
 
 import numpy as np
+
+MOST_CHANNELS = 4
+"""Longest last axis that counts as channels where nobody says: grey and colour, with or without transparency."""
+
+
+def has_channels(shape: Sequence[int], said: bool | None = None) -> bool:
+    """Whether the last axis counts channels, and is no axis of the grid: as is said, or if it is short.
+
+    Examples
+    --------
+    >>> has_channels((480, 640)), has_channels((480, 640, 3)), has_channels((480, 640, 3), said=False)
+    (False, True, False)
+    """
+    return len(shape) > 1 and shape[-1] <= MOST_CHANNELS if said is None else said
 
 
 def tile_shape(shape: Sequence[int], tile: int | Sequence[int]) -> tuple[int, ...]:

@@ -106,7 +106,7 @@ def inr_seeds() -> list[Seed]:
         (grey, {"max_steps": 1}), (grey, {"max_steps": 60, "gray": True}), (colour[:3, :3], {"max_steps": 0}),
         (grey >> 5, {"max_steps": 400}), (grey, {"store": "bfloat16", "max_steps": 3}),
         (grey, {"decomposition": "none", "max_steps": 3}),
-        (colour[:, 0].astype("f4"), {"decomposition": "none", "max_steps": 0}),
+        (colour[:, 0].astype("f4"), {"decomposition": "none", "max_steps": 0, "channels": True}),
         (sound[:, 0], {"decomposition": "bit-coordinate", "max_steps": 0, "radix_bits": 2}),
     ]  # fmt: skip
     for samples, options in fits:

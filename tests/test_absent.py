@@ -19,7 +19,7 @@ SIGNALS = {
     "values": (RNG.integers(0, 200, (6, 5)).astype(np.uint8), {"decomposition": "none"}),
     "bit coordinate": (RNG.integers(0, 9, (6, 5)).astype(np.uint8), {"decomposition": "bit-coordinate"}),
     "ternary": (RNG.integers(0, 9, (6, 5)).astype(np.uint8), {"layer": "ternary"}),
-    "nothing": (np.zeros((4, 4), np.uint8), {}),
+    "nothing": (np.zeros((4, 5), np.uint8), {}),
 }
 
 

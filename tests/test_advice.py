@@ -33,7 +33,7 @@ def test_the_defaults_of_every_activation_arrive(activation, seed):
 
 @pytest.mark.parametrize("activation", activations.ACTIVATIONS)
 def test_the_row_of_an_activation_says_what_a_fit_takes(activation):
-    spec = refinr.fit(_noise((4, 4), 2), activation=activation, max_steps=0).layout
+    spec = refinr.fit(_noise((4, 5), 2), activation=activation, max_steps=0).layout
     row = activations.get(activation)
     assert (spec.encoding is not None) == (row.defaults.get("encoding") == "fourier")
     for name in ("omega", "scale"):
@@ -41,15 +41,15 @@ def test_the_row_of_an_activation_says_what_a_fit_takes(activation):
 
 
 def test_what_is_stated_stands():
-    layout = refinr.fit(_noise((4, 4), 2), activation="gauss", encoding="none", scale=7.0, max_steps=0).layout
+    layout = refinr.fit(_noise((4, 5), 2), activation="gauss", encoding="none", scale=7.0, max_steps=0).layout
     assert layout.encoding is None
     assert layout.spec.scale == 7.0
     with pytest.raises(ValueError, match="scale: 'sine' has no width to set, got 2"):
-        refinr.fit(_noise((4, 4), 2), scale=2.0)
+        refinr.fit(_noise((4, 5), 2), scale=2.0)
 
 
 def test_a_stated_first_layer_looks_at_coordinates():
-    layout = refinr.fit(_noise((4, 4), 2), activation="gauss", first_scale="half-nyquist", max_steps=0).layout
+    layout = refinr.fit(_noise((4, 5), 2), activation="gauss", first_scale="half-nyquist", max_steps=0).layout
     assert layout.encoding is None
 
 

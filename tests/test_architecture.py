@@ -26,16 +26,15 @@ FLOORS = {
             "planes coords activations layers lookups losses metrics optim decisions tiling indexing executors"
             " completing files.journal"
             " progress files.residual files.container files.npy files.chunked files.wav"
-            " files.budget files.frames files.heads files.directories files.segments files.fits"
+            " files.budget files.frames files.heads files.directories files.segments files.fits_tiles"
             "   oracle.case oracle.tracked readouts.batches"
             " readouts.features codec.exact codec.contexts",
-            "ternary encodings decompositions theory report files.npz files.png"
+            "hints ternary encodings decompositions theory report files.npz files.png"
             " files.tiff files.images files.sound files.apart files.nifti files.dicom files.hdf5 files.zarr_stores"
-            " files.tiff files.images files.sound files.apart files.nifti files.dicom files.hdf5 files.zarr_stores"
-            " files.storing oracle.compare"
+            " files.fits files.storing oracle.compare"
             " oracle.rounding readouts.real readouts.infeasible readouts.integer codec.network codec.mixture"
             " codec.values codec.ordered codec.prediction codec.counts",
-            " files.signals kinds balls summary advice oracle.leaf_operations oracle.vectors codec.symbols"
+            " files.signals kinds balls summary sections advice oracle.leaf_operations oracle.vectors codec.symbols"
             " readouts.quantise readouts.packing readouts.ragged readouts.streaming"
             " codec.header codec.bits codec.dyadic",
             "description envelopes drawing incoming readouts readouts.choosing codec.parameters"
@@ -49,7 +48,7 @@ FLOORS = {
             "expansion",
             "measuring loading estimates",
             "fitting solving constructive certificates oracle.network_operations",
-            "cli.demo cli.outputs cli.hints cli.streams cli.values oracle.bounds",
+            "cli.demo cli.outputs cli.notes cli.options cli.streams cli.values oracle.bounds",
             "oracle.operations cli.compression",
             "oracle.facts oracle.making cli.viewing",
             "oracle.sample_cases oracle.leaf_cases oracle.ternary_cases oracle.network_cases oracle.result_cases"
@@ -75,7 +74,19 @@ FLOORS = {
 
 LAZY = {"cupy", "torch", "jax", "scipy", "matplotlib", "tqdm"}
 # what faces users, beside all of refinr.files
-SCREENS = {"progress", "indexing", "summary", "incoming", "advice", "drawing", "scenes", "keeping", "estimates"}
+SCREENS = {
+    "progress",
+    "indexing",
+    "summary",
+    "incoming",
+    "advice",
+    "hints",
+    "sections",
+    "drawing",
+    "scenes",
+    "keeping",
+    "estimates",
+}
 # what other machines compute: the chapter of certificates, and unlike workers
 ELSEWHERE = {"balls", "envelopes", "undecided", "arithmetic", "absent"}
 LINES_A_FILE = 200
@@ -96,6 +107,8 @@ NOT_MUTATED = {
     "summary",
     "incoming",
     "advice",
+    "hints",
+    "sections",
 }
 
 

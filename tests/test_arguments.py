@@ -10,7 +10,7 @@ import pytest
 import refinr
 from refinr.incoming import KINDS, NEVER_NONE
 
-IMAGE = np.arange(4, dtype=np.uint8).reshape(2, 2)
+IMAGE = np.arange(10, dtype=np.uint8).reshape(2, 5)
 
 
 class _Odd:

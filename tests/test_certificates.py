@@ -480,7 +480,7 @@ def _signals() -> dict[str, np.ndarray]:
         "colours": rng.integers(0, 16, (6, 7, 3)).astype(np.uint8),
         "sound": (20000 * np.sin(t / 9) + rng.normal(0, 300, 200)).astype(np.int16),
         "floats": rng.normal(size=(5, 6)).astype(np.float32),
-        "volume": rng.integers(-99, 99, (4, 5, 6)).astype(np.int16),
+        "volume": rng.integers(-99, 99, (5, 4, 6)).astype(np.int16),
         "booleans": rng.integers(0, 2, (9, 9)).astype(bool),
         "one": np.array([7], dtype=np.uint8),
     }

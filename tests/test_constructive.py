@@ -287,7 +287,7 @@ def test_integers_that_float32_does_not_hold(bits):
 def test_no_fit_for_what_is_only_written_down():
     assert not decompositions.DECOMPOSITIONS.keys() & decompositions.WRITTEN_DOWN.keys()
     with pytest.raises(ValueError, match="decomposition: unknown name 'integers'"):
-        refinr.fit(_image((3, 3)), "integers")
+        refinr.fit(_image((3, 5)), "integers")
 
 
 # --- bad input -------------------------------------------------------------------------------------------------------

@@ -17,7 +17,7 @@ import numpy as np
 import pytest
 
 import refinr
-from refinr import measuring
+from refinr import measuring, tiling
 from refinr.files import residual
 from refinr.tiled import Tiled
 from tests.solved_reader import readouts
@@ -211,7 +211,8 @@ SIGNALS = {
 )  # fmt: skip
 def test_a_reader_that_follows_the_page_gets_the_samples(tmp_path, name, options, max_steps):
     samples = SIGNALS[name]
-    inr = refinr.fit(samples, hidden=(8, 8), max_steps=max_steps, exact=True, info={"rate": 5}, **options)
+    options |= {"max_steps": max_steps, "channels": tiling.has_channels(samples.shape)}
+    inr = refinr.fit(samples, hidden=(8, 8), exact=True, info={"rate": 5}, **options)
     assert (inr.residual is None) <= (max_steps == 300)
     inr.save(tmp_path / "a.inr")
     description, codes, arrays = read(tmp_path / "a.inr")
@@ -239,7 +240,7 @@ def test_a_reader_that_follows_the_page_gets_the_samples(tmp_path, name, options
 )  # fmt: skip
 def test_the_same_of_solved_readouts(tmp_path, name, options):
     samples = SIGNALS[name]
-    inr = refinr.solve(samples, exact=True, **options)
+    inr = refinr.solve(samples, exact=True, channels=tiling.has_channels(samples.shape), **options)
     inr.save(tmp_path / "a.inr")
     description, codes, arrays = read(tmp_path / "a.inr")
     assert codes == _bits_of(samples)

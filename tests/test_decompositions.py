@@ -270,7 +270,7 @@ def test_a_decomposition_of_ones_own_is_used(monkeypatch):
         pass
 
     monkeypatch.setitem(decompositions.DECOMPOSITIONS, "mine", Mine)
-    inr = refinr.fit(np.zeros((2, 2), dtype=np.uint8), "mine", max_steps=0)
+    inr = refinr.fit(np.zeros((2, 5), dtype=np.uint8), "mine", max_steps=0)
     assert type(inr.layout.cut) is Mine
 
 

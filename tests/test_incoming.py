@@ -21,7 +21,7 @@ from refinr.incoming import KINDS, as_samples, check_kinds
 from tests.files.formats import ramp
 from tests.helpers import assert_equal_exact
 
-FAST = {"hidden": (4,), "max_steps": 0, "exact": True}
+FAST = {"hidden": (4,), "max_steps": 0, "exact": True, "channels": False}
 
 
 def _assert_survives(samples, expected, folder) -> None:
@@ -166,6 +166,26 @@ class _Tensor:
     requires_grad = True
 
 
+class _Half:
+    dtype = "torch.bfloat16"
+
+
+class _Column:
+    """As pandas has them."""
+
+    __module__ = "pandas.core"
+    dtype = "Int64"
+
+    def isna(self):
+        return [False, True]
+
+
+class _Frame:
+    __module__ = "pandas.core"
+    columns = ("a", "b")
+    dtypes = (np.dtype("i8"), np.dtype("f8"))
+
+
 REFUSED = [
     (lambda: np.ma.MaskedArray([1, 2, 3], mask=[0, 1, 0]), r"a mask would be lost.*\.filled"),
     (lambda: np.ma.MaskedArray([1, 2, 3]), "a mask would be lost"),
@@ -180,15 +200,22 @@ REFUSED = [
     (lambda: np.zeros(3, "u1,f4"), "fields one by one"),
     (lambda: np.zeros(3, np.longdouble), "float64"),
     (lambda: np.array(["text"]), "give numbers"),
-    (lambda: {"a": 1}, "Python objects"),
-    (lambda: gzip.open, "Python objects"),
+    (lambda: {"a": 1}, "expected an array of numbers, or the path of a file, got dict"),
+    (lambda: gzip.open, "expected an array of numbers, or the path of a file, got function"),
+    (lambda: b"bytes", "expected an array of numbers, or the path of a file, got bytes"),
+    (lambda: None, "expected an array of numbers, or the path of a file, got NoneType"),
+    (lambda: [[1, 2], [3]], "expected rows of one length, got a list of several"),
+    (_Half, "got torch.bfloat16; as float32 they are the same numbers"),
+    (_Column, r"gaps, which have no numbers; \.to_numpy"),
+    (_Frame, "columns of float64, int64, expected one dtype"),
 ]
 
 
 @pytest.mark.parametrize(("make", "message"), REFUSED)
 def test_what_would_lose_something_is_refused_with_a_way_on(make, message):
-    with pytest.raises(TypeError, match=f"^samples: .*{message}"):
-        refinr.fit(make())
+    for verb in (refinr.fit, refinr.solve, refinr.compress):
+        with pytest.raises(TypeError, match=f"^samples: .*{message}"):
+            verb(make())
 
 
 # --- arguments -------------------------------------------------------------------------------------------------------
@@ -261,3 +288,28 @@ def test_every_keyword_of_a_fit_is_checked_or_looked_up():
         "tile",
     }
     assert keywords <= KINDS.keys() | looked_up
+
+
+@pytest.mark.parametrize(
+    ("function", "name", "value"),
+    [
+        (refinr.oracle.check_backend, "repeat", 1.5),
+        (refinr.oracle.check_backend, "take", 3),
+        (refinr.oracle.check_backend, "isolate", "no"),
+        (refinr.oracle.check_backend, "timeout", "long"),
+        (refinr.oracle.check_backend, "families", 3),
+        (refinr.oracle.cases, "seed", None),
+        (refinr.oracle.compare_answers, "families", b"mlp"),
+    ],
+)
+def test_the_oracle_names_them_too(function, name, value):
+    first = {} if function is refinr.oracle.cases else {next(iter(inspect.signature(function).parameters)): "math"}
+    with pytest.raises(TypeError, match=f"^{name}: expected .*, got {value!r}"):
+        function(**first, **{name: value})
+
+
+def test_unknown_and_missing_arguments_name_the_function():
+    with pytest.raises(TypeError, match=r"^fit: got an unexpected keyword argument 'hiden'"):
+        refinr.fit(np.arange(9), hiden=(3,))
+    with pytest.raises(TypeError, match=r"^solve: missing a required argument: 'samples'"):
+        refinr.solve()

@@ -242,7 +242,7 @@ def test_it_says_what_it_is_how_large_and_how_exact():
     assert "exact with the residual, smallest margin" in lines[3]
     assert "of 715 bits wrong, PSNR" in lines[3]
     assert "not exact: " in repr(_rough(IMAGE))
-    assert "exact: every bit is right, smallest margin" in repr(refinr.fit(np.zeros((2, 2), np.uint8), hidden=(8,)))
+    assert "exact: every bit is right, smallest margin" in repr(refinr.fit(np.zeros((2, 5), np.uint8), hidden=(8,)))
 
 
 @pytest.mark.parametrize(("shape", "grey"), [((13, 11), True), ((6, 5, 3), False), ((200, 7), True)])

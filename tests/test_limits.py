@@ -77,7 +77,7 @@ HOSTILE: dict[str, Callable[[], Layout]] = {
 
 def _forged(layout: Layout, path: Path) -> None:
     """A file whose digests are right."""
-    small = refinr.fit(np.eye(3, dtype="uint8"), hidden=(2,), max_steps=0)
+    small = refinr.fit(np.eye(3, dtype="uint8"), channels=True, hidden=(2,), max_steps=0)
     bits = layout.cut.bits
     report = dataclasses.replace(
         small.report, samples=layout.outputs_in_all // (bits if layout.networks_each > 1 else 1),

@@ -26,7 +26,7 @@ def _inrs() -> dict[str, refinr.INR]:
         "exact": refinr.fit(IMAGE, max_steps=1, exact=True, info={"rate": 5}),
         "undecided": refinr.fit(IMAGE * np.uint16(250), decomposition="none", max_steps=1, exact=True),
         "absent": refinr.fit(IMAGE, max_steps=0, exact=True),
-        "floats": refinr.fit(IMAGE / 255, decomposition="none", max_steps=5),
+        "floats": refinr.fit(IMAGE / 250, decomposition="none", max_steps=5),
         "encoded": refinr.fit(IMAGE >> 6, encoding="triangle"),
         "ternary": refinr.fit(IMAGE >> 6, layer="ternary", max_steps=3, hidden=(8, 8), exact=True),
         "solved": refinr.solve(IMAGE),

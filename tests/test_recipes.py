@@ -188,7 +188,7 @@ from paper_figures.figure import Figure
 from paper_figures.resume import each
 from refinr.fitting import fit
 
-PRESETS = {name: {"size": 4, "widths": [8, 12]} for name in ("tiny", "small", "paper")}
+PRESETS = {name: {"size": 5, "widths": [8, 12]} for name in ("tiny", "small", "paper")}
 
 
 def compute(preset, rng):

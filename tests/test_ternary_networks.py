@@ -233,7 +233,7 @@ def test_any_layer_takes_an_encoding():
 
 def test_defaults_are_the_layers_own():
     for layer, kind in mlp.LAYERS.items():
-        inr = refinr.fit(IMAGE[:2, :2], layer=layer, max_steps=0)
+        inr = refinr.fit(IMAGE[:2, :5], layer=layer, max_steps=0)
         hidden = kind.defaults["hidden"]
         assert inr.layout.spec.sizes[1:-1] == (hidden(2, 4) if callable(hidden) else hidden)
         assert inr.layout.spec.activation == kind.defaults["activation"]

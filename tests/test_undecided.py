@@ -271,10 +271,10 @@ def test_a_residual_of_no_bytes_still_promises(monkeypatch):
     """All wrong bits are undecided, and all that stand in their place are zeros."""
     samples = np.zeros((4, 4), "uint8")
     samples[0, 0] = 1
-    inr = refinr.fit(samples, bits=1, max_steps=1, exact=True)
+    inr = refinr.fit(samples, bits=1, channels=True, max_steps=1, exact=True)
     _coarsen(monkeypatch, 6)
     flat = np.zeros_like(samples)
-    again = refinr.fit(flat, bits=1, max_steps=1, exact=True)
+    again = refinr.fit(flat, bits=1, channels=True, max_steps=1, exact=True)
     assert again.residual.data.size == 0
     assert again.lossless
     assert_equal_exact(again.decode(), flat)

@@ -26,7 +26,9 @@ WRONG = [
 
 @pytest.fixture
 def path(tmp_path: Path) -> Path:
-    refinr.fit(np.eye(4, dtype="uint8"), bits=1, hidden=(2,), max_steps=1, exact=True).save(tmp_path / "a.inr")
+    refinr.fit(np.eye(4, dtype="uint8"), bits=1, channels=True, hidden=(2,), max_steps=1, exact=True).save(
+        tmp_path / "a.inr"
+    )
     return tmp_path / "a.inr"
 
 

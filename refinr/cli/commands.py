@@ -14,8 +14,9 @@ from pathlib import Path
 import numpy as np
 
 from refinr import certificates, estimates, executors, expansion, fitting, solving, summary
-from refinr.cli import compression, hints, outputs, streams
+from refinr.cli import compression, notes, outputs, streams
 from refinr.files import container, signals
+from refinr.files.format import PAGES
 from refinr.files.journal import discard
 from refinr.inr import INR
 from refinr.loading import load
@@ -43,19 +44,19 @@ def _represent(options: argparse.Namespace, verb: Callable[..., INR]) -> int:
     settings = {k: v for k, v in vars(options).items() if k not in ours}
     if options.output is None and options.input == signals.STREAM:
         raise ValueError("OUT.inr: expected a name, as standard input has none")
-    options.output = f"{options.input}.inr" if options.output is None else options.output
+    if options.output is None:
+        path, _, name = options.input.partition("::")
+        options.output = ".".join(filter(None, [path, name.strip("/").replace("/", "."), "inr"]))
     if signals.format_of(options.output):  # perhaps the only copy of a signal
         raise ValueError(f"{options.output}: the name of a signal, expected one like OUT.inr")
     outputs.claim(options.output, options.input, force=options.force, ours=container.is_one)
     samples, info = signals.read(options.input, page=options.page, trusted=options.trusted)
     if settings["channels"] is None:
         settings["channels"] = info.get("channels")
-    for hint in [] if options.quiet else hints.hints(samples, settings["channels"]):
-        hints.note(hint)
     journal = Path(f"{options.output}.part") if options.resume else None
     try:
         opened = executors.open_executor(options.executor, workers=options.workers, address=options.address)
-        with hints.noted(), opened as executor:
+        with notes.noted(options.quiet), opened as executor:
             inr = verb(samples, progress=not options.quiet, info=info, journal=journal, executor=executor, **settings)
         inr.save(options.output)
     except KeyboardInterrupt as error:
@@ -73,7 +74,9 @@ def _represent(options: argparse.Namespace, verb: Callable[..., INR]) -> int:
 def expand(options: argparse.Namespace) -> int:
     """Give an image more bits."""
     outputs.claim_signal(options.output, options.input, force=options.force)
-    image, info = signals.read(options.input, trusted=options.trusted)
+    image, info = signals.read(options.input, page=options.page, trusted=options.trusted)
+    if info["channels"] is False and image.ndim > 2:
+        raise ValueError(f"{options.input}: expected one image, got several of shape {image.shape}: {PAGES}")
     bits = options.from_bits or info.get("bitdepth", 8 * image.dtype.itemsize)
     expanded = EXPANSIONS[options.method](image, bits, options.bits, options)
     signals.write(options.output, expanded, {"channels": info["channels"]})

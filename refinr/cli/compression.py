@@ -11,8 +11,8 @@ from pathlib import Path
 
 import numpy as np
 
-from refinr import cpu, estimates, executors, summary
-from refinr.cli import outputs
+from refinr import cpu, estimates, executors, summary, tiling
+from refinr.cli import notes, outputs
 from refinr.codec import costs, cuts, header, network, parameters, report, verbs
 from refinr.files import signals
 from refinr.files.atomic import replace_file
@@ -35,18 +35,21 @@ def compress(options: argparse.Namespace) -> int:
     channels = info.get("channels") if options.channels is None else options.channels
     compressed = functools.partial(
         verbs.compress,
-        channels=channels,
         model=options.model,
         reproducible=options.reproducible,
         seed=options.seed,
     )
     steps = verbs.EFFORTS[options.effort] if options.steps is None else options.steps
     if not options.quiet and samples.size * (1.0 + steps / verbs.EFFORTS["normal"]) > WORTH_TIMING:
-        estimate = _estimate(samples, steps, compressed)
+        found = tiling.has_channels(samples.shape, channels)
+        with notes.noted(quiet=True):  # of the parts that are measured
+            estimate = _estimate(samples, steps, functools.partial(compressed, channels=found))
         if estimate.seconds >= estimates.LONG:
             print(f"refinr: {_in_words(estimate)}", file=sys.stderr)
-    with executors.open_executor(options.executor, workers=options.workers, address=options.address) as executor:
-        data = compressed(samples, steps=steps, info=info, executor=executor, progress=not options.quiet)
+    opened = executors.open_executor(options.executor, workers=options.workers, address=options.address)
+    with notes.noted(options.quiet), opened as executor:
+        progress = not options.quiet
+        data = compressed(samples, channels=channels, steps=steps, info=info, executor=executor, progress=progress)
     replace_file(options.output, data)
     print(_sizes(len(data), samples.size, samples.nbytes))
     return 0

@@ -34,8 +34,14 @@ def claim_signal(output: str, *inputs: str, force: bool = False) -> None:
 
 def say_left_behind(output: str, info: Mapping[str, Any]) -> None:
     """Note what a signal's file said and this one does not, on the error stream."""
-    if lost := signals.left_behind(output, info):
+    if lost := [_in_words(key, info[key]) for key in signals.left_behind(output, info)]:
         print(f"refinr: note: {output} does not hold what came with the samples: {', '.join(lost)}", file=sys.stderr)
+
+
+def _in_words(key: str, value: object) -> str:
+    """What side information is called, with the names of chunks."""
+    names = [str(part[0]) for part in value if isinstance(part, list) and part] if isinstance(value, list) else []
+    return f"{key} ({', '.join(names)})" if key == "chunks" and names else key
 
 
 def say_not_carried(info: Mapping[str, Any]) -> None:

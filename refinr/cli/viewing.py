@@ -8,16 +8,13 @@ import sys
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-
-from refinr import drawing, scenes
+from refinr import drawing, scenes, sections, tiling
 from refinr.cli import compression, outputs, streams
 from refinr.codec import header
-from refinr.drawing import Scene
 from refinr.files import container, signals
 from refinr.files.atomic import replace_file
 from refinr.loading import load
-from refinr.planning import MOST_CHANNELS
+from refinr.sections import Scene
 
 
 def view(options: argparse.Namespace) -> int:
@@ -26,10 +23,10 @@ def view(options: argparse.Namespace) -> int:
         kind = _kind(options.out)
         outputs.claim(options.out, options.input, *filter(None, [options.against]), force=options.force)
     scene = _scene(options)
-    print(drawing.table(scene))
-    if options.out is not None:
+    if options.out is not None:  # before the lines, of which somebody may want only the first
         replace_file(options.out, drawing.encoded(drawing.figure(scene), kind))
-    elif sys.stdout.isatty() and has_display(sys.platform, os.environ):
+    print(sections.table(scene))
+    if options.out is None and sys.stdout.isatty() and has_display(sys.platform, os.environ):
         from matplotlib import pyplot  # opens windows
 
         drawing.figure(scene, pyplot.figure())
@@ -57,23 +54,27 @@ def _kind(path: str) -> str:
 
 
 def _scene(options: argparse.Namespace) -> Scene:
-    if container.is_one(options.input) and not signals.format_of(options.input):
-        original = None if options.against is None else signals.read(options.against).samples
-        return load(options.input, trusted=options.trusted).scene(original)
-    if options.against is not None:
+    ours = container.is_one(options.input) and not signals.format_of(options.input)
+    compressed = not ours and compression.holds(options.input)
+    if options.against is not None and not ours:
         raise ValueError(f"--against: {options.input} holds no networks to compare with {options.against}")
-    if compression.holds(options.input):
+    if options.page is not None and options.against is None and (ours or compressed):
+        raise ValueError(f"--page: {options.input} has no pages or frames, expected no page, got {options.page}")
+    if ours:
+        original = None if options.against is None else _read(options.against, options).samples
+        return load(options.input, trusted=options.trusted).scene(original)
+    if compressed:
         data = Path(options.input).read_bytes()
         samples = compression.decoded(options.input, data, trusted=options.trusted)
         info = header.read(data)[0].info
     else:
-        samples, info = signals.read(options.input)
+        samples, info = _read(options.input, options)
     if samples.ndim == 0 or samples.size == 0:
         raise ValueError(f"{options.input}: no samples to show, its shape is {samples.shape}")
-    channels = _channels(samples, info.get("channels"))
-    return scenes.of_samples(samples, channels, [f"{streams.in_words(options.input)}: {samples.dtype} {samples.shape}"])
+    channels = tiling.has_channels(samples.shape, info.get("channels"))
+    name = streams.in_words(options.input) + (f", page {info['page']}" if "page" in info else "")
+    return scenes.of_samples(samples, channels, [f"{name}: {samples.dtype} {samples.shape}"])
 
 
-def _channels(samples: np.ndarray, said: bool | None) -> bool:
-    """Whether the last axis counts channels: as `refinr.fit` decides it."""
-    return samples.ndim > 1 and samples.shape[-1] <= MOST_CHANNELS if said is None else said
+def _read(path: str, options: argparse.Namespace) -> signals.Signal:
+    return signals.read(path, page=options.page, trusted=options.trusted)

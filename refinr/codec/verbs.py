@@ -9,6 +9,7 @@ import functools
 import itertools
 import math
 import operator
+import os
 from collections import deque
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import Executor
@@ -17,13 +18,12 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from refinr import cpu
+from refinr import cpu, hints, tiling
 from refinr.codec import costs, cuts, header, models, parameters, slabs
 from refinr.codec.costs import Limits
 from refinr.codec.ordered import in_order
 from refinr.files.checksum import content
-from refinr.incoming import checked
-from refinr.planes import code_dtype
+from refinr.incoming import as_signal, checked
 from refinr.tables import look_up
 
 EFFORTS = {"none": 0, "fast": 300, "normal": 1500, "best": 8000}
@@ -64,7 +64,7 @@ class Contents(NamedTuple):
 
 @checked
 def compress(
-    samples: np.ndarray,
+    samples: np.ndarray | str | os.PathLike[str],
     *,
     effort: str = "normal",
     steps: int | None = None,
@@ -80,8 +80,8 @@ def compress(
 
     Parameters
     ----------
-    samples : array of booleans, integers or floats of up to 64 bits, any shape
-        May be a memory map.
+    samples : array of booleans, integers or floats of up to 64 bits, any shape; or path
+        May be a memory map.  A path is that of a file, as for `refinr.fit`.
     effort : {"none", "fast", "normal", "best"}
         How long networks are trained; every budget is exact.
     steps : int, optional
@@ -122,8 +122,8 @@ def compress(
     >>> bool((decompress(data) == image).all()), len(data) < image.size / 4
     (True, True)
     """
-    samples = np.asanyarray(samples)
-    code_dtype(samples.dtype)
+    samples, info, channels = as_signal(samples, info, channels)
+    hints.give(samples, channels)
     steps = look_up(EFFORTS, effort, "effort") if steps is None else operator.index(steps)
     if steps < 0:
         raise ValueError(f"steps: expected 0 or more, got {steps}")
@@ -135,7 +135,7 @@ def compress(
     if samples.ndim > header.MOST_AXES:
         raise ValueError(f"samples: expected up to {header.MOST_AXES} axes, got {samples.ndim}")
     if channels is None:
-        channels = samples.ndim > 1 and samples.shape[-1] <= 4
+        channels = tiling.has_channels(samples.shape)
     array = samples.reshape(cuts.grid_of(samples.shape))
     channels = bool(channels) and array.ndim > 1 and 1 < samples.shape[-1] <= header.MOST_CHANNELS
     with cpu.single_threaded_blas(), _bar(progress) as told:
@@ -226,7 +226,7 @@ def decompress(
 
     Examples
     --------
-    >>> image = np.arange(12, dtype="uint16").reshape(3, 4)
+    >>> image = np.arange(15, dtype="uint16").reshape(3, 5)
     >>> decompress(compress(image), region=(slice(1, 3), slice(0, 2))).tolist()
     [[4, 5], [8, 9]]
     """

@@ -17,6 +17,7 @@ from zarr.core.array_spec import ArraySpec
 from zarr.core.buffer import Buffer
 from zarr.core.common import parse_named_configuration
 
+from refinr import tiling
 from refinr.codec import verbs
 from refinr.tables import look_up
 
@@ -70,7 +71,7 @@ class RinrCodec(BytesBytesCodec):  # type: ignore[misc]
         dtype = spec.dtype.to_native_dtype()
         if dtype.kind in "biuf" and content.nbytes == dtype.itemsize * int(np.prod(spec.shape)):
             samples = content.view(np.uint8).view(dtype.newbyteorder("<")).reshape(spec.shape)
-            return verbs.compress(samples, effort=self.effort)
+            return verbs.compress(samples, effort=self.effort, channels=tiling.has_channels(samples.shape))
         return verbs.compress(content.view(np.uint8), effort=self.effort)
 
     def compute_encoded_size(self, input_byte_length: int, chunk_spec: ArraySpec) -> int:

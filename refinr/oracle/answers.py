@@ -15,6 +15,7 @@ from pathlib import Path
 
 import numpy as np
 
+from refinr.incoming import checked
 from refinr.oracle.case import Case, numpy_dtype
 from refinr.oracle.corpus import choose
 from refinr.oracle.expecting import Expectations
@@ -57,6 +58,7 @@ def read(path: str | Path) -> tuple[dict[str, np.ndarray], str | None]:
     return arrays, metadata.get("raised")
 
 
+@checked
 def compare_answers(
     folder: str | Path,
     families: str | Iterable[str] | None = None,

@@ -15,6 +15,7 @@ from typing import Any
 
 import numpy as np
 
+from refinr.incoming import checked
 from refinr.oracle.around import LOOKS, look, probes
 from refinr.oracle.backends import Take, find_backend, name_of, taking
 from refinr.oracle.calling import Session
@@ -30,6 +31,7 @@ from refinr.oracle.reporting import FAILED, Report, Result
 # --- checking --------------------------------------------------------------------------------------------------------
 
 
+@checked
 def check_backend(
     backend: Any,
     families: str | Iterable[str] | None = None,

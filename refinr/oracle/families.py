@@ -13,6 +13,7 @@ from fnmatch import fnmatch
 
 import numpy as np
 
+from refinr.incoming import checked
 from refinr.oracle import (
     codec_cases,
     file_cases,
@@ -69,6 +70,7 @@ def generate(family: str, seed: int = 0) -> tuple[Case, ...]:
     return tuple(draw(np.random.default_rng([seed, *family.encode()])))
 
 
+@checked
 def cases(families: str | Iterable[str] | None = None, *, seed: int = 0) -> list[Case]:
     """Cases whose family or name matches.
 

@@ -14,7 +14,7 @@ from typing import Any
 
 import numpy as np
 
-from refinr import constructive
+from refinr import constructive, tiling
 from refinr.files import container as files
 from refinr.fitting import fit
 from refinr.inr import INR
@@ -30,7 +30,9 @@ ROOM = 2.0**-8
 def container(rng: Draw) -> Iterator[Case]:
     """Files to samples."""
     for name, cut, samples in signals(rng):
-        inr = fit(samples, cut, tile=8, hidden=(8, 8), lr=1e-2, seed=int(rng.integers(2**31)))
+        channels = tiling.has_channels(samples.shape)
+        seed = int(rng.integers(2**31))
+        inr = fit(samples, cut, tile=8, hidden=(8, 8), lr=1e-2, seed=seed, channels=channels)
         yield _decoded(name, inr)
     for name, cut, samples, keywords in _signals(rng):
         yield _decoded(name, _with_room(rng, samples, cut, keywords))
@@ -97,6 +99,7 @@ def _signals(rng: Draw) -> Iterator[tuple[str, str, np.ndarray, dict[str, Any]]]
 def _with_room(rng: Draw, samples: np.ndarray, cut: str, keywords: dict[str, Any]) -> INR:
     """Fitted from one seed after the other, until every output is far from its threshold."""
     settings: dict[str, Any] = {"tile": 8, "hidden": (8, 8), "lr": 1e-2, "margin": 0.5} | keywords
+    settings.setdefault("channels", tiling.has_channels(samples.shape))
     while True:
         inr = fit(samples, cut, **settings, seed=int(rng.integers(2**31)))
         if inr.lossless and inr.margin > ROOM:

@@ -468,7 +468,7 @@ def decode_file(file: Array) -> Tensors:
     >>> signal = np.array([[3, 1], [0, 2]], dtype="uint8")
     >>> with tempfile.TemporaryDirectory() as folder:
     ...     path = Path(folder) / "signal.inr"
-    ...     fit(signal).save(path)
+    ...     fit(signal, channels=False).save(path)
     ...     file = np.frombuffer(path.read_bytes(), dtype="uint8")
     >>> decode_file(file)["samples"].tolist()
     [[3, 1], [0, 2]]

@@ -10,6 +10,7 @@ from typing import Any
 
 import numpy as np
 
+from refinr import tiling
 from refinr.fitting import fit
 from refinr.oracle.case import Case
 from refinr.oracle.making import Draw, make, uniform
@@ -72,7 +73,8 @@ def inr(rng: Draw) -> Iterator[Case]:
     ):
         yield make(f"inr.decide.{name}", {"z": z})
     for name, cut, samples, keywords in (*((*signal, {}) for signal in signals(rng)), *_other_signals(rng)):
-        settings: dict[str, Any] = {"tile": 8, "hidden": (8, 8), "lr": 1e-2} | keywords
+        channels = tiling.has_channels(samples.shape)
+        settings: dict[str, Any] = {"tile": 8, "hidden": (8, 8), "lr": 1e-2, "channels": channels} | keywords
         inr = fit(samples, cut, **settings, seed=int(rng.integers(2**31)))
         layout = inr.layout
         arrays = {"x": layout.inputs(layout.grid).astype(float)} | {k: p.astype(float) for k, p in inr.params.items()}

@@ -32,7 +32,7 @@ def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """A folder to be in, with signals written by other programs than ours."""
     monkeypatch.chdir(tmp_path)
     rng = np.random.default_rng(0)
-    np.save("volume.npy", (rng.normal(size=(3, 4, 3)) * 100).astype(np.float32))
+    np.save("volume.npy", (rng.normal(size=(3, 4, 5)) * 100).astype(np.float32))
     np.save("image.npy", rng.integers(0, 16, (6, 6)).astype(np.uint8))
     colour = rng.integers(0, 2**16, (5, 4, 3)).astype(np.uint16)
     with open("colour.png", "wb") as file:
@@ -409,7 +409,7 @@ HINTS = {
     "shares of 255": (np.arange(40).reshape(5, 8) / np.float32(255), "whole 255ths between 0 and 1"),
     "shares of 65535": ((np.arange(40) * 1000).reshape(5, 8) / 65535, "whole 65535ths between 0 and 1"),
     "a small image": (np.arange(16, dtype="u1").reshape(4, 4), "the last axis, 4 long, counts as channels"),
-    "channels first": (np.zeros((3, 5, 6), "u1"), "the first axis, 3 long, counts as depth"),
+    "channels first": (np.zeros((3, 5, 6), "u1"), "axis 0, 3 long, counts as depth"),
 }
 
 
@@ -424,18 +424,3 @@ def test_data_that_deceive_get_one_line(folder, capsys, name):
     assert words in notes[0]
     assert cli.main([*arguments, "--quiet"]) == 0
     assert "note" not in capsys.readouterr().err
-
-
-@pytest.mark.parametrize(
-    "samples",
-    [
-        np.random.default_rng(0).random((5, 8)).astype("f4"),
-        np.zeros((5, 8), "f4"),
-        np.array([[0.0, 0.5, np.nan, 1.0, 0.1]]),
-        np.zeros((5, 6, 7), "u1"),
-    ],
-)
-def test_what_is_as_it_seems_gets_none(samples):
-    from refinr.cli.hints import hints
-
-    assert hints(samples, None) == []

@@ -163,7 +163,7 @@ def test_a_fit_in_whole_numbers_is_certified():
 
 
 def test_a_fit_with_norms_and_scales_is_not():
-    inr = refinr.fit(np.arange(16, dtype="uint8").reshape(4, 4), layer="ternary")
+    inr = refinr.fit(np.arange(16, dtype="uint8").reshape(2, 8), layer="ternary")
     found = refinr.certify(inr, ["float64", "float32"])
     assert [(guarantee.guaranteed, guarantee.bound) for guarantee in found.types.values()] == [(False, np.inf)] * 2
     assert found.margin > 0  # the outputs as they are here
