@@ -19,6 +19,10 @@ LOW = 16
 """Rows up to which an array of a few columns is rather an image than a recording."""
 
 
+SEVERAL = 16
+"""Values that shares of a whole have at least: few may be so by chance, as fifths are."""
+
+
 class SamplesWarning(UserWarning):
     """Samples are exact either way, but perhaps not what somebody takes them for."""
 
@@ -76,11 +80,13 @@ def give(samples: np.ndarray, channels: bool | None) -> None:
 
 
 def _are_shares(samples: np.ndarray, most: int) -> bool:
-    """Whether the first samples are whole numbers over `most`, and more than zeros and ones."""
+    """Whether the first samples are whole numbers over `most`, and of several values."""
+    rounding = 2.0 * float(np.finfo(samples.dtype).eps)
+    if rounding * most > 1.0 / 16.0:  # any number is near one
+        return False
     with np.errstate(invalid="ignore"):  # signalling NaNs
         some = samples.reshape(-1)[:LOOKED_AT].astype(np.float64)
     if not ((some >= 0.0) & (some <= 1.0)).all():
         return False
     steps = np.rint(some * most)
-    near = np.abs(some - steps / most) <= 2.0 * np.finfo(samples.dtype).eps
-    return bool(near.all() and ((steps > 0) & (steps < most)).any())
+    return bool((np.abs(some - steps / most) <= rounding).all()) and len(np.unique(steps)) >= SEVERAL

@@ -58,6 +58,8 @@ def test_a_place_hears_it_once():
     [
         np.random.default_rng(0).random((5, 8)).astype("f4"),
         np.zeros((5, 8), "f4"),
+        np.linspace(0, 1, 6),  # fifths
+        np.random.default_rng(0).random((5, 8)).astype("f2"),  # so coarse that any number is near one
         np.array([[0.0, 0.5, np.nan, 1.0, 0.1]]),
         np.array([0x7FA00000, 0], "u4").view("f4"),  # a signalling NaN
         np.zeros((5, 6, 7), "u1"),

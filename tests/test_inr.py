@@ -444,7 +444,7 @@ def test_the_checksum_is_of_the_values_whatever_their_byte_order():
         (IMAGE, {}),
         (_noise(">i2", (3, 4, 2)), {"tile": (2, 2), "channels": True, "gray": True}),
         (_noise("float64", (5,)), {"radix_bits": 3, "loss": "mse", "info": {"rate": 8000, "comment": "naïve"}}),
-        (_noise("float32", (3, 3)), {"decomposition": "bit-coordinate", **WIDE}),
+        (_noise("float32", (3, 5)), {"decomposition": "bit-coordinate", **WIDE}),
         (np.linspace(-1, 1, 9), {"decomposition": "none", "max_steps": 5}),
         (np.full(3, 1.5), {"decomposition": "none", "max_steps": 0}),
         (IMAGE, {"first_scale": None, "activation": "gauss", "max_steps": 3}),
