@@ -152,7 +152,7 @@ def certify(parser: argparse.ArgumentParser) -> None:
     """``FILE.inr`` and a float type."""
     parser.add_argument("input", metavar="FILE.inr")
     parser.add_argument("--dtype", choices=list(FLOAT_TYPES), default="float32", help="type that must")
-    _add_trusted(parser)
+    options.trusted(parser)
 
 
 def info(parser: argparse.ArgumentParser) -> None:
