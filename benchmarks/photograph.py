@@ -1,9 +1,10 @@
-"""A photograph of 12 megapixels: how long it takes to read, to be held exactly without training, and how large that is.
+"""Photographs of 1.5 to 12 megapixels: how long it takes to read one, and to hold it exactly without training.
 
 With this you can run ``python -m benchmarks.photograph``.
 
-The picture is made: smooth shading under noise of a sensor, 8 bits in red, green and blue, as a PNG file.  It is read
-by refinr in this process (``trusted=True``), by refinr in a process of its own (as files of others are), and by Pillow.
+The pictures are made: smooth shading under noise of a sensor, 8 bits in red, green and blue, as PNG files.  The
+largest is read by refinr in this process (``trusted=True``), by refinr in a process of its own (as files of others
+are), and by Pillow.
 """
 
 from __future__ import annotations
@@ -21,7 +22,7 @@ import refinr
 from benchmarks import report
 from refinr.files import signals
 
-SHAPE = (3000, 4000, 3)
+SHAPES = ((1000, 1500, 3), (1500, 2000, 3), (2000, 3000, 3), (3000, 4000, 3))
 
 
 def picture(shape: tuple[int, ...]) -> np.ndarray:
@@ -57,25 +58,37 @@ def reading(path: Path) -> tuple[list[dict[str, Any]], bool]:
     return rows, all(np.array_equal(found[0], other) for other in found[1:])
 
 
+def holding(samples: np.ndarray, folder: Path) -> tuple[dict[str, Any], bool]:
+    """A fit without steps of a file, and its size; and whether it decodes to the samples."""
+    path = folder / "photograph.png"
+    Image.fromarray(samples).save(path, compress_level=1)
+    inr, seconds = _timed(lambda: refinr.fit(path, max_steps=0, exact=True))
+    inr.save(folder / "a.inr")
+    size = (folder / "a.inr").stat().st_size
+    row = {"megapixels": 1e-6 * samples[..., 0].size, **seconds, "file MB": 1e-6 * size}
+    equal = np.array_equal(refinr.load(folder / "a.inr").decode(), samples)
+    return row | {"file over samples": size / samples.nbytes}, bool(inr.lossless and equal)
+
+
 def main() -> None:
-    """Make the picture, read it, hold it, print and keep."""
+    """Make the pictures, read the largest, hold all, print and keep."""
     run = report.Run("photograph", __doc__)
-    samples = picture((60, 80, 3) if run.quick else SHAPE)
+    held = []
+    exact = []
     with tempfile.TemporaryDirectory() as folder:
-        path = Path(folder) / "photograph.png"
-        Image.fromarray(samples).save(path, compress_level=1)
-        rows, equal = reading(path)
-        report.log("fitting without steps")
-        inr, fitting = _timed(lambda: refinr.fit(path, max_steps=0, exact=True))
-        inr.save(Path(folder) / "a.inr")
-        size = (Path(folder) / "a.inr").stat().st_size
-    held = {"what": "fit without steps", **fitting, "file MB": 1e-6 * size, "samples MB": 1e-6 * samples.nbytes}
+        for shape in ((30, 40, 3), (60, 80, 3)) if run.quick else SHAPES:
+            report.log(f"holding {shape}")
+            row, right = holding(picture(shape), Path(folder))
+            held.append(row)
+            exact.append(right)
+        rows, equal = reading(Path(folder) / "photograph.png")
     targets = [
         report.Target("read in this process, s", rows[0]["processor, s"], "<=", 1.0),
-        report.Target("file over samples", size / samples.nbytes, "<=", 1.1),
-        report.Target("not exact", int(not (equal and inr.lossless)), "<=", 0),
+        report.Target("file over samples", max(row["file over samples"] for row in held), "<=", 1.1),
+        report.Target("not exact", int(not (equal and all(exact))), "<=", 0),
     ]
-    run.publish("A photograph of 12 megapixels", {"Reading it": rows, "Holding it": [held]}, targets)
+    tables = {"Reading the largest": rows, "Holding them without steps": held}
+    run.publish("Photographs of 1.5 to 12 megapixels", tables, targets)
 
 
 if __name__ == "__main__":

@@ -48,8 +48,8 @@ FLOORS = {
             "expansion",
             "measuring loading estimates",
             "fitting solving constructive certificates oracle.network_operations",
-            "cli.demo cli.outputs cli.notes cli.options cli.streams cli.values oracle.bounds",
-            "oracle.operations cli.compression",
+            "cli.demo cli.outputs cli.notes cli.streams cli.values oracle.bounds",
+            "oracle.operations cli.compression cli.options",
             "oracle.facts oracle.making cli.viewing",
             "oracle.sample_cases oracle.leaf_cases oracle.ternary_cases oracle.network_cases oracle.result_cases"
             " oracle.readout_cases oracle.reporting oracle.codec_cases oracle.hostile_cases",

@@ -30,7 +30,7 @@ def fit(parser: argparse.ArgumentParser) -> None:
     options.page(parser)
     text = "bit-coordinate wants --hidden 64,64,64,64 --lr 1e-3"
     parser.add_argument("--decomposition", choices=list(decompositions.DECOMPOSITIONS), default="planes", help=text)
-    parser.add_argument("--bits", type=int, help="width of the codes; default: what the samples need")
+    parser.add_argument("--bits", type=values.whole, help="width of the codes; default: what the samples need")
     parser.add_argument(
         "--tile", type=values.lengths, default=32, help="32 (32*32 samples in any dimension) or 16,16,8"
     )
@@ -38,17 +38,21 @@ def fit(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--hidden", type=values.widths, help="widths of the hidden layers: 16,16,16")
     parser.add_argument("--layer", choices=list(mlp.LAYERS), default="linear", help="ternary: weights -1, 0, 1")
     parser.add_argument("--encoding", choices=["none", *encodings.ENCODINGS], help="of the coordinates")
-    parser.add_argument("--features", type=int, help="waves in a fourier or triangle encoding; default: 60")
+    parser.add_argument("--features", type=values.whole, help="waves in a fourier or triangle encoding; default: 60")
     parser.add_argument("--activation", choices=list(activations.ACTIVATIONS))
-    parser.add_argument("--omega", type=float, help="frequency of sine, finer and wire")
-    parser.add_argument("--scale", type=float, help="inverse width of gauss and wire")
+    parser.add_argument("--omega", type=values.number, help="frequency of sine, finer and wire")
+    parser.add_argument("--scale", type=values.number, help="inverse width of gauss and wire")
     parser.add_argument("--loss", choices=list(losses.LOSSES), help="default: bce, or mse for more than two levels")
     parser.add_argument("--optimiser", choices=list(optim.OPTIMISERS), help="default: adam")
-    parser.add_argument("--lr", type=float, help="step size")
-    parser.add_argument("--margin", type=float, default=0.5, help="distance outputs must keep from their threshold")
-    parser.add_argument("--max-steps", type=int, default=2000, help="steps a network may take")
-    parser.add_argument("--seed", type=int, default=0)
-    parser.add_argument("--radix-bits", type=int, default=1, help="bits a plane (more than 1: regression of digits)")
+    parser.add_argument("--lr", type=values.number, help="step size")
+    parser.add_argument(
+        "--margin", type=values.number, default=0.5, help="distance outputs must keep from their threshold"
+    )
+    parser.add_argument("--max-steps", type=values.whole, default=2000, help="steps a network may take")
+    parser.add_argument("--seed", type=values.whole, default=0)
+    parser.add_argument(
+        "--radix-bits", type=values.whole, default=1, help="bits a plane (more than 1: regression of digits)"
+    )
     parser.add_argument("--gray", action="store_true", help="planes of the Gray code")
     parser.add_argument("--channels", action=argparse.BooleanOptionalAction, help="last axis counts channels")
     text = "keep what the networks have wrong as a residual, so that decoding is exact whatever the budget"
@@ -64,15 +68,17 @@ def solve(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("output", metavar="OUT.inr", nargs="?", help="default: IN.inr, as in photo.png.inr")
     options.page(parser)
     parser.add_argument("--weights", choices=list(solving.WEIGHTS), default="real", help="what weights can be")
-    parser.add_argument("--bits", type=int, help="width of the codes; default: what the samples need")
+    parser.add_argument("--bits", type=values.whole, help="width of the codes; default: what the samples need")
     parser.add_argument(
         "--tile", type=values.lengths, default=16, help="16 (16*16 samples in any dimension) or 16,16,8"
     )
-    parser.add_argument("--share", type=float, help="features a sample to begin with; default: as smoothness says")
-    parser.add_argument("--budget", type=float, default=1.0, help="features a sample at most")
+    parser.add_argument(
+        "--share", type=values.number, help="features a sample to begin with; default: as smoothness says"
+    )
+    parser.add_argument("--budget", type=values.number, default=1.0, help="features a sample at most")
     text = "fast: more features until it does; small: the fewest that are found; smallest: the smallest file"
     parser.add_argument("--effort", choices=list(choosing.EFFORTS), default=Search.effort, help=text)
-    parser.add_argument("--seed", type=int, default=0)
+    parser.add_argument("--seed", type=values.whole, default=0)
     parser.add_argument("--gray", action=argparse.BooleanOptionalAction, default=True, help="planes of the Gray code")
     parser.add_argument("--channels", action=argparse.BooleanOptionalAction, help="last axis counts channels")
     text = "keep as raw bits what a budget leaves undecided"
@@ -97,11 +103,11 @@ def compress(parser: argparse.ArgumentParser) -> None:
     options.page(parser)
     text = "how long networks are trained: files get smaller, and every one is exact"
     parser.add_argument("--effort", choices=list(EFFORTS), default="normal", help=text)
-    parser.add_argument("--steps", type=int, help="training steps of a network, in place of an effort")
+    parser.add_argument("--steps", type=values.whole, help="training steps of a network, in place of an effort")
     parser.add_argument("--model", choices=NETWORKS, default=NETWORKS[0], help="what networks say")
     parser.add_argument("--reproducible", action="store_true", help="the same bytes from every machine")
     parser.add_argument("--channels", action=argparse.BooleanOptionalAction, help="last axis counts channels")
-    parser.add_argument("--seed", type=int, default=0)
+    parser.add_argument("--seed", type=values.whole, default=0)
     options.executor(parser)
     parser.add_argument("--quiet", action="store_true", help="no progress bar")
     options.trusted(parser)
@@ -122,10 +128,10 @@ def expand(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("input", metavar="IN", help="image of unsigned integers")
     parser.add_argument("output", metavar="OUT", help=f"signal to write: {options.known()}")
     options.page(parser)
-    parser.add_argument("--bits", type=int, default=16, help="what it is to have")
-    parser.add_argument("--from-bits", type=int, help="what it has; default: what its file stores")
+    parser.add_argument("--bits", type=values.whole, default=16, help="what it is to have")
+    parser.add_argument("--from-bits", type=values.whole, help="what it has; default: what its file stores")
     parser.add_argument("--method", choices=list(commands.EXPANSIONS), default="network")
-    parser.add_argument("--max-steps", type=int, default=1000, help="steps a network may take")
+    parser.add_argument("--max-steps", type=values.whole, default=1000, help="steps a network may take")
     options.trusted(parser)
     options.force(parser)
 
@@ -174,8 +180,10 @@ def oracle(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--dtype", choices=list(FLOAT_TYPES), default="float32")
     parser.add_argument("--cases", metavar="FOLDER", help="take the cases exported there, not those of the corpus")
     text = "make cases from this seed: other numbers in the same places (default: the frozen corpus, where it is)"
-    parser.add_argument("--seed", type=int, help=text)
-    parser.add_argument("--repeat", type=int, default=0, metavar="N", help="the same call N times more: the same bits")
+    parser.add_argument("--seed", type=values.whole, help=text)
+    parser.add_argument(
+        "--repeat", type=values.whole, default=0, metavar="N", help="the same call N times more: the same bits"
+    )
     text = "in which arrays the backend is given numbers"
     parser.add_argument("--arrays", choices=["numpy", "torch", "jax", "cupy"], default="numpy", help=text)
     text = "call the backend in this process, where debuggers see it, and a crash ends the check"

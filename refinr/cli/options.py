@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 
 from refinr import executors
+from refinr.cli import values
 from refinr.files import signals
 
 
@@ -16,7 +17,7 @@ def known() -> str:
 def page(parser: argparse.ArgumentParser, of: str = "IN") -> None:
     """``--page N``, or ``--frame N``."""
     text = f"which page or frame of {of}: a TIFF file or an animation (GIF, PNG, WebP); the first is 1"
-    parser.add_argument("--page", "--frame", type=int, metavar="N", help=text)
+    parser.add_argument("--page", "--frame", type=values.whole, metavar="N", help=text)
 
 
 def machine(parser: argparse.ArgumentParser) -> None:
@@ -36,7 +37,7 @@ def executor(parser: argparse.ArgumentParser) -> None:
     """``--executor``, and where its workers are."""
     text = "who computes: threads or processes of this machine, Dask's workers, or MPI's"
     parser.add_argument("--executor", choices=list(executors.EXECUTORS), default="threads", help=text)
-    parser.add_argument("--workers", type=int, help="how many processes; default: as many as cores")
+    parser.add_argument("--workers", type=values.whole, help="how many processes; default: as many as cores")
     parser.add_argument("--address", help="of Dask's scheduler: tcp://host:8786")
 
 

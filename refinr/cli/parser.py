@@ -12,12 +12,14 @@ import os
 import signal
 import sys
 from collections.abc import Sequence
+from typing import NoReturn
 
 from refinr import endings
 from refinr.cli import streams
 from refinr.cli.verbs import VERBS
 from refinr.files.checksum import LosslessError
 from refinr.summary import printable
+from refinr.version import __version__
 
 FIRST = """\
 refinr fit photo.png              an exact file of networks, photo.png.inr
@@ -73,8 +75,17 @@ def _complain(what: object, status: int) -> int:
     return status
 
 
+class _Parser(argparse.ArgumentParser):
+    """Says in one sentence what is wrong, in place of all that there is."""
+
+    def error(self, message: str) -> NoReturn:
+        said = printable(message.removeprefix("argument "))
+        self.exit(2, f"{self.prog}: {said}; {self.prog} --help lists what there is\n")
+
+
 def _parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(prog="refinr", description="Exact implicit neural representations of signals.")
+    parser = _Parser(prog="refinr", description="Exact implicit neural representations of signals.")
+    parser.add_argument("--version", action="version", version=f"refinr {__version__}")
     subparsers = parser.add_subparsers(required=True, metavar="COMMAND")
     for verb in VERBS.values():
         sub = subparsers.add_parser(verb.name, help=verb.help, description=verb.help)

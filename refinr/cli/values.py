@@ -1,8 +1,24 @@
-"""What a word of the command line stands for, where it is more than a name or a number."""
+"""What a word of the command line stands for, where it is more than a name."""
 
 from __future__ import annotations
 
 import argparse
+
+
+def whole(text: str) -> int:
+    """``32``."""
+    try:
+        return int(text)
+    except ValueError:
+        raise argparse.ArgumentTypeError(f"expected a whole number, got {text!r}") from None
+
+
+def number(text: str) -> float:
+    """``1e-3``."""
+    try:
+        return float(text)
+    except ValueError:
+        raise argparse.ArgumentTypeError(f"expected a number, got {text!r}") from None
 
 
 def lengths(text: str) -> int | tuple[int, ...]:
@@ -13,12 +29,15 @@ def lengths(text: str) -> int | tuple[int, ...]:
 
 def widths(text: str) -> tuple[int, ...]:
     """``16,16,16``."""
-    return tuple(int(n) for n in text.split(",") if n)
+    try:
+        return tuple(int(n) for n in text.split(",") if n)
+    except ValueError:
+        raise argparse.ArgumentTypeError(f"expected whole numbers such as 16,16, got {text!r}") from None
 
 
 def seconds(text: str) -> float:
     """``2.5``."""
-    found = float(text)
+    found = number(text)
     if not found > 0.0:
         raise argparse.ArgumentTypeError(f"expected a number of seconds above 0, got {text}")
     return found
@@ -30,4 +49,4 @@ def wider(text: str) -> tuple[str, float, str]:
     factor, colon, reason = rest.partition(":")
     if not (pattern and equals and colon and reason):
         raise argparse.ArgumentTypeError(f"expected CASE=FACTOR:REASON, got {text!r}")
-    return pattern, float(factor), reason
+    return pattern, number(factor), reason

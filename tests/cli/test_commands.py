@@ -299,29 +299,41 @@ def test_a_folder_in_the_place_of_the_output(folder, capsys):
 
 
 @pytest.mark.parametrize(
-    "arguments",
+    ("arguments", "said"),
     [
-        ["paint"],
-        ["fit"],
-        ["fit", "image.npy", "out.inr", "--tile", "x"],
-        ["fit", "image.npy", "out.inr", "--hidden", "16;16"],
-        ["fit", "image.npy", "out.inr", "--decomposition", "digits"],
-        ["fit", "image.npy", "out.inr", "--activation", "step"],
-        ["fit", "image.npy", "out.inr", "--loss", "l2"],
-        ["fit", "image.npy", "out.inr", "--bits", "1.5"],
-        ["info"],
-        ["verify", "image.npy"],
+        (["paint"], "COMMAND: invalid choice: 'paint' (choose from 'demo', 'fit', "),
+        (["fit"], "the following arguments are required: IN; refinr fit --help"),
+        (["fit", "image.npy", "out.inr", "--tile", "x"], "--tile: expected whole numbers such as 16,16, got 'x'; "),
+        (["fit", "image.npy", "out.inr", "--hidden", "16;16"], "--hidden: expected whole numbers such as 16,16, got "),
+        (["fit", "image.npy", "out.inr", "--decomposition", "digits"], "--decomposition: invalid choice: 'digits' ("),
+        (["fit", "image.npy", "out.inr", "--activation", "step"], "--activation: invalid choice: 'step' ("),
+        (["fit", "image.npy", "out.inr", "--loss", "l2"], "--loss: invalid choice: 'l2' ("),
+        (["fit", "image.npy", "out.inr", "--bits", "1.5"], "--bits: expected a whole number, got '1.5'; "),
+        (["fit", "image.npy", "out.inr", "--lr", "fast"], "--lr: expected a number, got 'fast'; "),
+        (["oracle", "check", "math", "--timeout", "long"], "--timeout: expected a number, got 'long'; "),
+        (["oracle", "check", "math", "--timeout", "0"], "--timeout: expected a number of seconds above 0, got 0; "),
+        (["info"], "the following arguments are required: FILE.inr; refinr info --help"),
+        (["verify", "image.npy"], "the following arguments are required: FILE.inr; "),
     ],
     ids=str,
 )
-def test_arguments_that_are_none_end_with_the_usage(folder, capsys, arguments):
+def test_arguments_that_are_none_are_named_in_a_line(folder, capsys, arguments, said):
     with pytest.raises(SystemExit) as stop:
         cli.main(arguments)
     assert stop.value.code == 2
-    said = capsys.readouterr().err
-    assert "usage: " in said
-    assert "error: " in said
+    line = capsys.readouterr().err
+    assert line.count("\n") == 1
+    assert line.startswith("refinr" + (" fit" if arguments[0] == "fit" else ""))
+    assert f": {said}" in line
+    assert line.endswith(" --help lists what there is\n")
     assert not Path("out.inr").exists()
+
+
+def test_the_version_is_known(capsys):
+    with pytest.raises(SystemExit) as stop:
+        cli.main(["--version"])
+    assert stop.value.code == 0
+    assert capsys.readouterr().out == f"refinr {refinr.__version__}\n"
 
 
 def test_too_little_memory_is_said_in_words(folder, capsys, monkeypatch):
@@ -393,6 +405,12 @@ def test_nothing_asked_shows_the_lines_most_used(capsys):
     said = capsys.readouterr().out.splitlines()
     assert len(said) == 5
     assert all(line.startswith("refinr ") for line in said[:4])
+
+
+def test_a_file_is_called_like_the_array_in_an_archive(folder):
+    np.savez("both.npz", a=np.load("image.npy"), b=np.zeros((5, 6)))
+    assert cli.main(["fit", "both.npz::a", "--max-steps", "0", "--quiet"]) == 0
+    assert cli.main(["verify", "both.npz::a", "both.npz.a.inr"]) == 0
 
 
 def test_the_lines_most_used_work(folder, capsys):
