@@ -334,7 +334,7 @@ def _child(pipe: Any, at: Any, seeds: list[Seed], seed: int, indices: range, jud
     logging.disable()  # what tifffile has to say
     warnings.simplefilter("ignore")  # numbers that overflow in forged networks
     signal.signal(signal.SIGPROF, _too_long)
-    refinr.fit(np.zeros((2, 2), np.uint8), max_steps=1)  # loads what is loaded late
+    refinr.fit(np.zeros((2, 5), np.uint8), max_steps=1)  # loads what is loaded late
     cpu.cores = lambda: 1  # to start a thread takes longer than most files do
     _limit_memory()
     with tempfile.TemporaryDirectory() as folder:
