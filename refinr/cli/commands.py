@@ -50,6 +50,7 @@ def _represent(options: argparse.Namespace, verb: Callable[..., INR]) -> int:
     if signals.format_of(options.output):  # perhaps the only copy of a signal
         raise ValueError(f"{options.output}: the name of a signal, expected one like OUT.inr")
     outputs.claim(options.output, options.input, force=options.force, ours=container.is_one)
+    before = outputs.stamp(options.output)
     samples, info = signals.read(options.input, page=options.page, trusted=options.trusted)
     if settings["channels"] is None:
         settings["channels"] = info.get("channels")
@@ -58,6 +59,7 @@ def _represent(options: argparse.Namespace, verb: Callable[..., INR]) -> int:
         opened = executors.open_executor(options.executor, workers=options.workers, address=options.address)
         with notes.noted(options.quiet), opened as executor:
             inr = verb(samples, progress=not options.quiet, info=info, journal=journal, executor=executor, **settings)
+        outputs.say_replaced(options.output, before)
         inr.save(options.output)
     except KeyboardInterrupt as error:
         kept = f"what is done is in {journal}, and the same command goes on" if journal else "nothing was written"

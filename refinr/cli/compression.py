@@ -31,6 +31,7 @@ def compress(options: argparse.Namespace) -> int:
     if signals.format_of(options.output):  # perhaps the only copy of a signal
         raise ValueError(f"{options.output}: the name of a signal, expected one like OUT.rinr")
     outputs.claim(options.output, options.input, force=options.force, ours=holds)
+    before = outputs.stamp(options.output)
     samples, info = signals.read(options.input, page=options.page, trusted=options.trusted)
     channels = info.get("channels") if options.channels is None else options.channels
     compressed = functools.partial(
@@ -50,6 +51,7 @@ def compress(options: argparse.Namespace) -> int:
     with notes.noted(options.quiet), opened as executor:
         progress = not options.quiet
         data = compressed(samples, channels=channels, steps=steps, info=info, executor=executor, progress=progress)
+    outputs.say_replaced(options.output, before)
     replace_file(options.output, data)
     print(_sizes(len(data), samples.size, samples.nbytes))
     return 0

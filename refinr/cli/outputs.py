@@ -51,6 +51,20 @@ def say_not_carried(info: Mapping[str, Any]) -> None:
         print(f"not carried    of {row.name}: {row.loses}")
 
 
+def stamp(path: str) -> tuple[int, int] | None:
+    """What a file has another of when somebody writes it anew; None where there is none, or a pipe or a device."""
+    if not os.path.isfile(path):
+        return None
+    found = os.stat(path)
+    return found.st_ino, found.st_mtime_ns
+
+
+def say_replaced(output: str, before: tuple[int, int] | None) -> None:
+    """Note that somebody else has written the output since it was claimed."""
+    if stamp(output) not in (before, None):
+        print(f"refinr: note: {output} was written by another process meanwhile, and is replaced", file=sys.stderr)
+
+
 def claim(output: str, *inputs: str, force: bool = False, ours: Callable[[Path], bool] = _never) -> None:
     """Refuse an output that cannot be written, or must not be.
 

@@ -32,7 +32,7 @@ def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """A folder to be in, with signals written by other programs than ours."""
     monkeypatch.chdir(tmp_path)
     rng = np.random.default_rng(0)
-    np.save("volume.npy", (rng.normal(size=(3, 4, 5)) * 100).astype(np.float32))
+    np.save("volume.npy", (rng.normal(size=(3, 4, 3)) * 100).astype(np.float32))
     np.save("image.npy", rng.integers(0, 16, (6, 6)).astype(np.uint8))
     colour = rng.integers(0, 2**16, (5, 4, 3)).astype(np.uint16)
     with open("colour.png", "wb") as file:

@@ -142,3 +142,25 @@ def test_pipes_are_written_into_and_stay_pipes(folder):
 def test_devices_stay_devices(folder):
     assert cli.main(_fit_to("/dev/null")) == 0
     assert stat.S_ISCHR(os.stat("/dev/null").st_mode)
+
+
+@pytest.mark.parametrize("there", [False, True])
+def test_two_at_one_output_is_said_and_the_last_one_stands(folder, monkeypatch, capsys, there):
+    if there:
+        assert cli.main(FIT) == 0
+    whole = refinr.fit
+
+    def meanwhile(*arguments, **options):
+        refinr.solve(np.arange(30).reshape(5, 6)).save("out.inr")
+        return whole(*arguments, **options)
+
+    monkeypatch.setattr("refinr.fitting.fit", meanwhile)
+    capsys.readouterr()
+    assert cli.main(FIT) == 0
+    assert capsys.readouterr().err == (
+        "refinr: note: out.inr was written by another process meanwhile, and is replaced\n"
+    )
+    assert refinr.load("out.inr").shape == (4, 4)
+    monkeypatch.setattr("refinr.fitting.fit", whole)
+    assert cli.main(FIT) == 0
+    assert capsys.readouterr().err == ""
