@@ -28,7 +28,7 @@ PICTURES = {
 }
 
 PRESETS: dict[str, dict[str, Any]] = {
-    "tiny": {"signal": "synthetic", "size": 4, "bits": [1, 2], "fitted": [1, 2]},
+    "tiny": {"signal": "synthetic", "size": 5, "bits": [1, 2], "fitted": [1, 2]},
     "small": {"signal": "synthetic", "size": 32, "bits": list(range(1, 17)), "fitted": [1, 2, 4, 8, 12, 16]},
     "paper": {"signal": "synthetic", "size": 64, "bits": list(range(1, 17)), "fitted": list(range(1, 17))},
 }

@@ -26,7 +26,7 @@ PICTURES = {
 }
 
 PRESETS: dict[str, dict[str, Any]] = {
-    "tiny": {"size": 4, "width": 32, "steps": 300, "repetitions": 1},
+    "tiny": {"size": 5, "width": 32, "steps": 300, "repetitions": 1},
     "small": {"size": 32, "width": 512, "steps": 2000, "repetitions": 5},
     "paper": {"size": 256, "width": 512, "steps": 2000, "repetitions": 5},
 }
