@@ -235,13 +235,13 @@ def real_readouts(
 # --- integer readouts ------------------------------------------------------------------------------------------------
 
 INTEGER: dict[str, dict[str, tuple[float, Callable[..., integer.Readout]]]] = {
-    "binary": {"fast": (1.29, integer.messages), "small": (1.1, integer.messages)},
+    "binary": {"fast": (1.19, integer.messages), "small": (1.1, integer.messages)},
     "ternary": {
-        "fast": (1.29, integer.straight_through),
+        "fast": (1.19, integer.straight_through),
         "small": (0.82, functools.partial(integer.messages, levels=integer.TERNARY)),
     },
 }
-"""Features a sample at the first rung, what nearly always does for 256 samples or what sometimes does; the solver."""
+"""Features a sample at the first rung, what mostly does for 256 samples or what sometimes does; the solver."""
 
 MOST = 2.0
 """Features a sample at the last rung; what is not solved there stays raw."""
@@ -283,7 +283,7 @@ def integer_readouts(signs: Array, weights: str = "binary", effort: str = "fast"
     signs : float array (N, E) of -1 and 1
     weights : {"binary", "ternary"}
     effort : {"fast", "small", "smallest"}
-        Binary weights come from messages, climbing from a size that nearly always does or from one that sometimes does.
+        Binary weights come from messages, climbing from a size that mostly does or from one that sometimes does.
         Ternary ones come from straight-through steps, which take more features, or from messages.
     tile : int, optional
         Samples of a full tile, of which these N are some: its features and sizes are taken.  N by default.
