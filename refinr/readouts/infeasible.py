@@ -16,7 +16,7 @@ and v >= 0 as long as d <= 1: a step that keeps every multiplier in proportion, 
 
 **Why rounding does not matter.**  With V = diag(v), the same formula once more, in exact arithmetic, has
 ``|d| <= |A^T v| / s``, s the smallest singular value of V A.  If that is below 1, an exact certificate exists,
-and its multipliers are v to within the same share.  `holds` bounds the two sides with all that floating point can have
+and its multipliers are v to within the same share.  `bounds` has the two sides with all that floating point can have
 done to them: sums of m products are off by at most ``m u / (1 - m u)`` of the sum of magnitudes in whatever order
 (Higham 2002, section 3.1; u = 2^-53), and a Cholesky factorisation that succeeds for ``G - t`` proves that the smallest
 eigenvalue of G is t up to a like share of the trace (Demmel 1989; Rump 2006).
@@ -124,7 +124,7 @@ def holds(rows: np.ndarray, multipliers: np.ndarray) -> bool:
     >>> holds(rows, np.array([1.0, 1.0, 1.0])), holds(rows, np.array([1.0, 1.0, 0.1]))
     (True, False)
     """
-    largest = np.max(multipliers, initial=0.0)
+    largest = np.max(multipliers)
     if not (np.isfinite(multipliers).all() and np.isfinite(rows).all() and multipliers.min() >= 0.0 < largest):
         return False
     support = multipliers > 0.0
@@ -133,6 +133,21 @@ def holds(rows: np.ndarray, multipliers: np.ndarray) -> bool:
     m, D = A.shape
     if m <= D or v.min() < 1e-100:  # a product of two of those might underflow
         return False
+    squared, rest = bounds(A, v)
+    return bool(squared > 0.0 and rest < 0.5 * np.sqrt(squared))
+
+
+def bounds(A: np.ndarray, v: np.ndarray) -> tuple[float, float]:
+    """What the square of V A's smallest singular value is at least, 0 if nothing can be said, and |A^T v| at most.
+
+    Both for the numbers as they are, whatever was rounded on the way; a factor 2 is for the rounding of the bounds.
+
+    Examples
+    --------
+    >>> [round(x, 9) for x in bounds(np.array([[1.0], [-1.0]]), np.array([1.0, 1.0]))]
+    [1.0, 0.0]
+    """
+    m, D = A.shape
     B = v[:, None] * A
     G = B.T @ B
     trace = float(np.trace(G))
@@ -140,12 +155,10 @@ def holds(rows: np.ndarray, multipliers: np.ndarray) -> bool:
     try:
         np.linalg.cholesky(G - shift * np.eye(D))
     except np.linalg.LinAlgError:
-        return False
-    squared = (
-        shift - 2.0 * (_gamma(m + 2) + _gamma(D + 3)) * trace
-    )  # at most s^2; the 2 is for the bound's own rounding
-    rest = np.linalg.norm(A.T @ v) + 2.0 * _gamma(m + 2) * np.linalg.norm(np.abs(A).T @ v)  # at least |A^T v|
-    return bool(squared > 0.0 and rest < 0.5 * np.sqrt(squared))
+        return 0.0, np.inf
+    squared = shift - 2.0 * (_gamma(m + 2) + _gamma(D + 3)) * trace
+    rest = np.linalg.norm(A.T @ v) + 2.0 * _gamma(m + 2) * np.linalg.norm(np.abs(A).T @ v)
+    return squared, float(rest)
 
 
 def exact(rows: np.ndarray, multipliers: np.ndarray) -> list[Fraction]:

@@ -102,7 +102,7 @@ def _proved() -> tuple[np.ndarray, np.ndarray]:
 
 def test_scaling_does_not_matter():
     rows, v = _proved()
-    for scale in (1e-30, 3.0, 1e30):
+    for scale in (1e-60, 1e-30, 3.0, 1e30, 1e160):
         assert infeasible.holds(rows, scale * v)
 
 
@@ -165,6 +165,77 @@ def test_the_bound_is_that_of_the_correction():
             ratio = [float(x) / y for x, y in zip(corrected, moved, strict=True) if y > 0]
             assert max(abs(r - 1.0) for r in ratio) < 0.5
     assert seen == {True, False}
+
+
+def test_the_bounds_are_those_of_the_derivation():
+    """Whole numbers, so that nothing is rounded and the terms for rounding stand alone: u is 2^-53."""
+    m, D, u = 4, 2, 2.0**-53
+    A = np.vstack([np.eye(2), -np.eye(2)])  # G is twice the identity, and A^T v vanishes
+    squared, rest = infeasible.bounds(A, np.ones(m))
+    terms = (m + 2) + (D + 3)
+    assert abs((1.0 - squared) - 2.0 * terms * u * 4.0) <= 2.0 * u  # 1 is half of G's eigenvalue, 4 its trace
+    assert abs(rest / (2.0 * (m + 2) * u * np.sqrt(8.0)) - 1.0) < 1e-9
+    far = infeasible.bounds(3.0 * A, np.array([5.0, 1.0, 1.0, 1.0]))[1]
+    assert abs(far - 12.0) < 1e-9  # |A^T v| itself
+    assert abs(infeasible._gamma(2**50) - 1.0 / 7.0) < 1e-12  # an eighth over seven eighths
+
+
+@given(seeds, st.integers(1, 4), st.integers(1, 8))
+def test_the_bounds_hold_in_fractions(seed, D, more):
+    rng = np.random.default_rng(seed)
+    A, v = rng.standard_normal((D + more, D)), rng.random(D + more) + 0.1
+    squared, rest = infeasible.bounds(A, v)
+    sums = [sum(Fraction(float(a)) * Fraction(float(x)) for a, x in zip(c, v, strict=True)) for c in A.T]
+    assert sum(x * x for x in sums) <= Fraction(rest) ** 2
+    w = rng.standard_normal(D)  # |V A w|^2 >= s^2 |w|^2, for any w
+    exact = [Fraction(float(x)) for x in w]
+    outputs = [
+        Fraction(float(y)) * sum(Fraction(float(a)) * b for a, b in zip(r, exact, strict=True))
+        for r, y in zip(A, v, strict=True)
+    ]
+    assert sum(x * x for x in outputs) >= Fraction(squared) * sum(x * x for x in exact)
+    assert squared <= np.linalg.svd(v[:, None] * A)[1][-1] ** 2
+
+
+def test_a_wrong_eigenvalue_is_noticed(monkeypatch):
+    rows, v = _proved()
+    right = np.linalg.eigvalsh
+    monkeypatch.setattr(np.linalg, "eigvalsh", lambda G: 2.5 * right(G))  # more than twice: half of it is too much
+    assert not infeasible.holds(rows, v)
+
+
+def test_few_rows_and_what_would_underflow_prove_nothing():
+    assert not infeasible.holds(np.eye(2), np.ones(2))
+    rows = np.array([[1.0], [-1.0], [1.0]])
+    assert infeasible.holds(rows, np.array([1.0, 1.0, 0.0]))
+    assert not infeasible.holds(rows, np.array([1.0, 1.0, 1e-200]))
+
+
+def test_a_direction_is_corrected_as_in_fractions_at_any_scale():
+    rows, u = np.array([[1.0, 1.0], [-1.0, 0.0], [0.0, -1.0]]), np.array([1.0, 0.9, 1.1])
+    expected = np.array([float(x) for x in infeasible.exact(rows, u)])
+    for scale in (1e-6, 1.0, 1e6):
+        assert np.allclose(infeasible.multipliers(rows, scale * u), scale * expected, rtol=1e-12, atol=0)
+
+
+def test_a_multiplier_that_would_be_negative_is_left_out_of_the_next_try():
+    rows = np.array([[-3.0, 1.0], [3.0, 1.0], [2.0, 2.0], [-2.0, -1.0], [0.0, 2.0], [0.0, 0.0]])
+    v = infeasible.multipliers(rows, np.array([0.01, 0.09, 0.81, 1.0, 0.81, 8.41]))
+    assert infeasible.holds(rows, v)
+    assert (v == 0.0).tolist() == [False, False, False, False, True, False]
+
+
+def test_what_is_left_out_is_exactly_0():
+    rows, v = _proved()
+    v[np.argmin(v)] = 0.0
+    exact = infeasible.exact(rows, v)
+    assert [x != 0 for x in exact] == (v > 0).tolist()
+
+
+def test_signs_and_iterates_must_be_of_the_same_networks():
+    basis = Cosines((8,), 1.0, 0)
+    with pytest.raises(ValueError, match="zip"):
+        infeasible.certify(basis, np.ones((8, 2)), 3, np.ones((8, 1)))
 
 
 def test_every_array_library(backend):
