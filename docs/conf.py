@@ -86,6 +86,7 @@ docs/compression
 docs/clusters
 docs/certificates
 docs/ternary
+docs/solving
 docs/constructive
 docs/expansion
 docs/container
