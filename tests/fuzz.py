@@ -312,7 +312,11 @@ def _judge_wav(samples: np.ndarray, content: bytes) -> tuple[str, str]:
     try:
         with wave.open(io.BytesIO(whole)) as reader:
             stored, width = reader.readframes(reader.getnframes()), reader.getsampwidth()
+            frame = width * reader.getnchannels()
     except Exception:  # formats that it does not know
+        return "samples", "others"
+    at = content.find(b"fmt ") + 20
+    if int.from_bytes(content[at : at + 2], "little") != frame:  # bytes of a frame, which it does not look at
         return "samples", "others"
     ours = np.ascontiguousarray(samples, samples.dtype.newbyteorder("<")).tobytes()
     if width == 3:

@@ -173,6 +173,21 @@ def test_wav_whose_two_widths_differ_is_refused(tmp_path):
                 signals.read(tmp_path / "a.wav")
 
 
+def test_wav_whose_head_speaks_of_three_bytes_and_of_four_is_refused(tmp_path):
+    """Blocks of four bytes hold 24 bits in some files; some readers look at the bits alone, and see other samples."""
+    signals.write(tmp_path / "a.wav", np.arange(12, dtype=np.int32), {"rate": 8000, "bits": 24})
+    content = bytearray((tmp_path / "a.wav").read_bytes())
+    assert content[32:36] == struct.pack("<HH", 3, 24)
+    content[32:34] = struct.pack("<H", 4)
+    (tmp_path / "a.wav").write_bytes(content)
+    with pytest.raises(ValueError, match="its head speaks of samples of three bytes, and of four"):
+        signals.read(tmp_path / "a.wav")
+    content[28:32] = struct.pack("<I", 4 * 8000)
+    (tmp_path / "a.wav").write_bytes(content)
+    assert signals.read(tmp_path / "a.wav").samples.shape == (9,)
+    assert fuzz._judge_wav(signals.read(tmp_path / "a.wav").samples, bytes(content)) == ("samples", "others")
+
+
 def test_wav_whose_head_is_wrong_about_its_length_has_all_its_samples(tmp_path):
     signals.write(tmp_path / "a.wav", np.arange(9, dtype=np.int16), {"rate": 8000})
     content = bytearray((tmp_path / "a.wav").read_bytes())

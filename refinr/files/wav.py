@@ -107,7 +107,7 @@ def _described(head: bytes, order: Order) -> tuple[np.dtype, int, int, int]:
     """Dtype of the samples, bytes of one, channels and rate."""
     if len(head) < 16:
         raise FormatError(f"expected a chunk 'fmt ' of 16 bytes or more, got {len(head)}")
-    tag, channels, rate, _, frame, bits = struct.unpack_from(order + "HHIIHH", head)
+    tag, channels, rate, a_second, frame, bits = struct.unpack_from(order + "HHIIHH", head)
     if tag == 0xFFFE and len(head) >= 26:
         (tag,) = struct.unpack_from(order + "H", head, 24)
     if tag not in (1, 3):
@@ -118,6 +118,8 @@ def _described(head: bytes, order: Order) -> tuple[np.dtype, int, int, int]:
     width = frame // channels
     if -(-bits // 8) != width and (bits, width) != (24, 4):  # readers differ in which of the two they believe
         raise FormatError(f"expected samples of {bits} bits in {-(-bits // 8)} bytes, got {width}")
+    if (bits, width) == (24, 4) and a_second == 3 * channels * rate:
+        raise FormatError("its head speaks of samples of three bytes, and of four")
     name = f"float{8 * width}" if tag == 3 else {1: "uint8", 2: "int16", 3: "int32", 4: "int32"}.get(width, "")
     if (name, width) not in _TYPES:
         raise FormatError(f"expected 8, 16, 24 or 32 bits, or floats of 32 or 64, got {_TAGS[tag]} of {bits}")
