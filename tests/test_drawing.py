@@ -234,6 +234,16 @@ def test_view_writes_pictures_and_says_the_same_in_lines(folder, capsys, name, k
     assert (folder / f"out.{kind}").read_bytes().startswith(start)
 
 
+def test_the_picture_is_there_before_the_lines_are_read(folder, monkeypatch):
+    def closed(*lines):
+        raise BrokenPipeError
+
+    monkeypatch.setattr("builtins.print", closed)
+    monkeypatch.setattr(os, "dup2", lambda *_: None)  # the output of the tests stays open
+    assert cli.main(["view", "photo.png", "--out", "seen.png"]) == 141
+    assert (folder / "seen.png").read_bytes().startswith(b"\x89PNG")
+
+
 def test_view_compares_with_the_signal(folder, capsys):
     assert cli.main(["view", "rough.inr", "--against", "photo.png"]) == 0
     assert cli.main(["view", "photo.png", "--against", "photo.png"]) == 2

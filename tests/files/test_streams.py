@@ -109,3 +109,12 @@ def test_what_stays_behind_is_said(tmp_path, monkeypatch, capsys):
         assert capsys.readouterr().err == ""
         assert cli.main([verb, file, "b.npy", "--force"]) == 0
         assert "b.npy does not hold what came with the samples: rate, bits" in capsys.readouterr().err
+
+
+def test_chunks_that_stay_behind_are_named(tmp_path, monkeypatch, capsys):
+    monkeypatch.chdir(tmp_path)
+    pair = [["pHYs", "AAALEwAACxMB"]]  # 72 dots an inch
+    write("a.png", ramp("uint8", (5, 6)), {"chunks": pair})
+    assert cli.main(["fit", "a.png", "a.inr", "--quiet", "--max-steps", "0"]) == 0
+    assert cli.main(["decode", "a.inr", "b.npy"]) == 0
+    assert capsys.readouterr().err.endswith(", chunks (pHYs)\n")
