@@ -150,7 +150,7 @@ TYPES = len(FLOAT_TYPES)
 
 def certifying_peak(layout: Layout, residual: Residual | None = None) -> int:
     """Bytes that certifying holds at once."""
-    small = fit(np.eye(3, dtype="uint8"), hidden=(2,), max_steps=0)
+    small = fit(np.eye(3, dtype="uint8"), channels=True, hidden=(2,), max_steps=0)
     inr = INR(layout, ones_for(layout), small.report, small.checksum, residual=residual)
     features_of._waves.cache_clear()
     features_of._ranks.cache_clear()

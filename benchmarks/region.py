@@ -59,7 +59,7 @@ def read(what: str, path: Path, size: int) -> dict[str, Any]:
     """Load the file, and decode a region of it or everything."""
     start = START * size // SIZE
     wanted = slice(start, start + min(REGION, size // 4)) if what == "region" else slice(None)
-    refinr.fit(np.zeros((2, 2), np.uint8), max_steps=1)  # pays for what is set up on first use
+    refinr.fit(np.zeros((2, 5), np.uint8), max_steps=1)  # pays for what is set up on first use
     before = apart.peak_megabytes()
     inr, loading = _timed(lambda: refinr.load(path))
     loaded = apart.peak_megabytes()
