@@ -237,7 +237,8 @@ class Alternative:
                 root = np.sqrt(v) / kind(math.sqrt(1 - beta2**t)) + kind(eps)
                 p = p - kind(lr / (1 - beta1**t)) * (m / root)
             else:
-                m = m + (1 - beta1) * (gradient - m)
+                # by the nearer end, as torch.lerp: with beta1 = 0, m + (gradient - m) would lose a small gradient
+                m = m + (1 - beta1) * (gradient - m) if beta1 > 0.5 else gradient - beta1 * (gradient - m)
                 v = beta2 * v + (1 - beta2) * gradient**2
                 p = p - lr * (m / (1 - beta1**t)) / (np.sqrt(v / (1 - beta2**t)) + eps)
         return {"m": m, "v": v, "p": p}

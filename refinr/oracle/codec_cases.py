@@ -65,4 +65,9 @@ def _network(rng: Draw, rows: int, inputs: int, linear: int, hidden: int, most: 
     arrays: dict[str, np.ndarray] = {name: rng.integers(-most, most + 1, shape) for name, shape in shapes.items()}
     arrays["inputs"] = rng.integers(-256, 257, (rows, inputs)) / 128.0
     arrays["linear"] = rng.integers(-512, 513, (rows, linear)) / 64.0
+    # 0 times -3 is -0.0: whether a sum of such products is 0.0 depends on where it begins
+    nothing = ~(arrays["linear"] * arrays["skip"].T).any(axis=1)
+    if nothing.any():
+        arrays["skip"][0] = arrays["skip"][0] or 1
+        arrays["linear"][nothing, 0] = 1.0 / 64.0
     return arrays

@@ -64,7 +64,8 @@ def codec_network(inputs: Array, linear: Array, w0: Array, b0: Array, w1: Array,
     """``z = [clip([relu(inputs w0 + b0)]_7, 0, 255) w1 + b1]_7``, ``s = linear skip``.
 
     ``[x]_7`` is the nearest multiple of 2^-7, halves upwards: ``floor(128 x + 1/2) / 128``.  Parameters
-    are whole numbers of units: w0 and b0 of 2^-4, w1 and b1 of 2^-6, skip of 2^-8.  No sum is rounded, in any order.
+    are whole numbers of units: w0 and b0 of 2^-4, w1 and b1 of 2^-6, skip of 2^-8.  No sum is rounded, in any order;
+    products of linear are not all 0, so no sum is -0.0.
 
     Parameters
     ----------
