@@ -218,8 +218,14 @@ def test_pages_that_were_appended_one_by_one(tmp_path):
 
 @pytest.mark.parametrize("compression", ["group4", "tiff_deflate", "tiff_lzw"])
 def test_a_blank_page_takes_almost_no_bytes(tmp_path, compression):
+    import imagecodecs
+
     Image.new("1", (5000, 4000)).save(tmp_path / "a.tif", compression=compression)
     assert (tmp_path / "a.tif").stat().st_size < 40_000
+    if compression == "group4" and min(tifffile.__version__, imagecodecs.__version__) < "2026.3":  # they do not know it
+        with pytest.raises(ValueError, match="cannot be read as TIFF"):
+            read(tmp_path / "a.tif")
+        return
     samples = read(tmp_path / "a.tif").samples
     assert samples.shape == (4000, 5000)
     assert len(np.unique(samples)) == 1
