@@ -37,6 +37,9 @@ The results on this page took {time}.
 LibriSpeech from disk (see [signals.py](signals.py)).
 """
 
+LARGER = "larger_"
+"""What anchors of results of the preset "paper" begin with."""
+
 _BUSY = 0.1
 """Cores that others must have kept busy for the page to mention it."""
 
@@ -46,8 +49,15 @@ def page(preset: str, folder: Path, beside: Path) -> str:
     found = entries(preset, folder)
     missing = [name for name in figures.NAMES if name not in found]
     runs = [entry.result.provenance for entry in found.values()]
-    parts = [_HEAD.format(preset=preset, time=duration(runs), summary=summary(found)), _overview(found)]
-    parts += [_section(name, entry, os.path.relpath(folder, beside)) for name, entry in found.items()]
+    parts = [_HEAD.format(preset=preset, time=duration(runs), summary=summary(found))]
+    larger = entries("paper", registry.RESULTS / "paper") if folder == registry.RESULTS / "small" else {}
+    parts.append(_overview(found, larger))
+    for name, entry in found.items():
+        parts.append(_section(name, entry, os.path.relpath(folder, beside), name))
+        if name in larger:
+            parts.append(
+                _section(name, larger[name], os.path.relpath(registry.RESULTS / "paper", beside), LARGER + name)
+            )
     if missing:
         parts.append(f"Not computed with this preset yet: {', '.join(missing)}.\n")
     return "\n".join(parts)
@@ -110,7 +120,7 @@ def rows(data: Any) -> Iterator[dict[str, Any]]:
                 yield from rows(row)
 
 
-def _overview(found: dict[str, Entry]) -> str:
+def _overview(found: dict[str, Entry], larger: dict[str, Entry]) -> str:
     lines = ["## Claims and verdicts", "", "| where in the paper | claim | verdict here |", "|---|---|---|"]
     for name, entry in found.items():
         shows = registry.find(name).shows
@@ -118,6 +128,10 @@ def _overview(found: dict[str, Entry]) -> str:
             lines.append(f"| [{shows}](#{name}) | {_cell(claim.claim)} | {finding.verdict} |")
     for untried in registry.UNTRIED:
         lines.append(f"| {untried.where} | {_cell(untried.claim)} | {UNTRIED}: {_cell(untried.why)} |")
+    for name, entry in larger.items():
+        words = "; ".join(f"{claim.claim} {finding.verdict}" for claim, finding in entry.findings)
+        shows = registry.find(name).shows
+        lines.append(f"| [{shows}, larger](#{LARGER}{name}) | (the claims above, not counted again) | {_cell(words)} |")
     return "\n".join(lines) + "\n\nFigures 1 and 4 of the paper are drawings of the method, without a claim.\n"
 
 
@@ -136,9 +150,10 @@ def _cell(text: str) -> str:
     return text.replace("|", "\\|")
 
 
-def _section(name: str, entry: Entry, folder: str) -> str:
+def _section(name: str, entry: Entry, folder: str, anchor: str) -> str:
     figure = registry.find(name)
-    lines = [f'<a id="{name}"></a>', "", f"## {figure.title}", ""]
+    size = ", larger (preset paper)" if anchor != name else ""
+    lines = [f'<a id="{anchor}"></a>', "", f"## {figure.title}{size}", ""]
     if entry.stale:
         lines += ["**Stale: these results come from an earlier version of this figure's code.**", ""]
     for picture, caption in figure.pictures.items():

@@ -27,4 +27,5 @@ NAMES = (
     "volumes",
     "expansion",
     "compression",
+    "digits",
 )
