@@ -232,10 +232,10 @@ assert (found[10][0] == 300).mean() > 0.9  # hardly one gets there
 # %% [markdown]
 # ## Adam
 # Walking downhill by `lr`, the *step size*, times the gradient is fragile: some weights have large gradients, others
-# small ones. Adam (Kingma and Ba, 2015) divides a running mean $m$ of the gradient $g$ by the root of a running mean
+# small ones. Adam (Kingma and Ba, 2015) divides a running mean $m$ of the gradient $dw$ by the root of a running mean
 # $v$ of its square. Both start at 0, which the factors $1 - \beta^k$ make up for in step $k$ = 1, 2, ...:
 #
-# $$m \leftarrow \beta_1 m + (1 - \beta_1) g, \qquad v \leftarrow \beta_2 v + (1 - \beta_2) g^2$$
+# $$m \leftarrow \beta_1 m + (1 - \beta_1)\,dw, \qquad v \leftarrow \beta_2 v + (1 - \beta_2)\,dw^2$$
 # $$w \leftarrow w - \mathrm{lr}\;\frac{m / (1 - \beta_1^k)}{\sqrt{v / (1 - \beta_2^k)} + \epsilon}$$
 #
 # A weight whose gradient keeps its sign moves by about `lr` a step, however large the gradient.
@@ -245,9 +245,9 @@ assert (found[10][0] == 300).mean() > 0.9  # hardly one gets there
 def adam(params, grads, m, v, k, lr, beta1=0.9, beta2=0.999, eps=1e-8):
     """Step number k; m and v are brought up to date in place."""
     new = {}
-    for name, g in grads.items():
-        m[name] = beta1 * m[name] + (1 - beta1) * g
-        v[name] = beta2 * v[name] + (1 - beta2) * g**2
+    for name, dw in grads.items():
+        m[name] = beta1 * m[name] + (1 - beta1) * dw
+        v[name] = beta2 * v[name] + (1 - beta2) * dw**2
         new[name] = params[name] - lr * m[name] / (1 - beta1**k) / (np.sqrt(v[name] / (1 - beta2**k)) + eps)
     return new
 
@@ -257,9 +257,9 @@ assert all(np.allclose(abs(first[name] - params[name]), 0.01, rtol=1e-2) for nam
 ours, theirs, state = params, params, optim.adam_init(params)
 m, v, _ = optim.adam_init(params)  # zeros
 for k in range(1, 21):
-    g = {name: rng.normal(size=p.shape) * 10.0 ** rng.integers(-3, 3) for name, p in params.items()}
-    ours = adam(ours, g, m, v, k, lr=0.01)
-    theirs, state = optim.adam_step(theirs, g, state, lr=0.01)
+    drawn = {name: rng.normal(size=p.shape) * 10.0 ** rng.integers(-3, 3) for name, p in params.items()}
+    ours = adam(ours, drawn, m, v, k, lr=0.01)
+    theirs, state = optim.adam_step(theirs, drawn, state, lr=0.01)
 assert all(abs(ours[name] - theirs[name]).max() < 1e-14 for name in params)
 
 # %% [markdown]
@@ -305,8 +305,8 @@ plt.show()
 
 # %% [markdown]
 # ## Your turn
-# Another activation, the bell $y = e^{-(s z)^2}$. Put its derivative in place of the dots and run the cell: the oracle
-# of tutorial 08 has a case for many shapes, with bounds on what rounding may do.
+# Another activation, the bell $y = e^{-(\mathrm{scale}\,z)^2}$. Put its derivative in place of the dots and run the
+# cell: the oracle of tutorial 08 has a case for many shapes, with bounds on what rounding may do.
 
 
 # %%

@@ -138,8 +138,8 @@ noise = 10.0 ** np.arange(-4.5, -0.9, 0.5)
 figure, axes = plt.subplots(figsize=(8, 3.2), layout="constrained")
 for (margin, fit), marker in zip(fits.items(), "os^", strict=True):
     wrong = [
-        np.mean([wrong_bits(fit, lambda p, s=s: p * (1 + s * rng.normal(size=p.shape))) for _ in range(5)])
-        for s in noise
+        np.mean([wrong_bits(fit, lambda p, by=by: p * (1 + by * rng.normal(size=p.shape))) for _ in range(5)])
+        for by in noise
     ]
     axes.plot(noise, np.array(wrong) / bits.size, marker + "-", label=f"margin {margin}: {fit.report.steps:.0f} steps")
     assert margin == 0 or wrong[2] == 0  # up to 10^-3.5

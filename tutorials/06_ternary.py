@@ -232,9 +232,9 @@ print(certificate)
 # sines; leave out the norm; take a power of two for the scale. An input $x$ becomes a whole number,
 # $a = \lfloor 256\,x \rfloor$, and a layer with its ReLU becomes
 #
-# $$S = a\,t, \qquad a' = \min\bigl(\lfloor \max(S, 0) / 2^k \rfloor,\; 256\bigr)$$
+# $$S = a\,t, \qquad a' = \min\bigl(\lfloor \max(S, 0) / 2^b \rfloor,\; 256\bigr)$$
 #
-# where dividing by $2^k$, about half the square root of the number of inputs, is a shift by $k$ bits. A bit is $S \ge
+# where dividing by $2^b$, about half the square root of the number of inputs, is a shift by $b$ bits. A bit is $S \ge
 # 0$. No sum reaches $2^{23}$, up to where float32 has every whole number and every half. So nothing is rounded,
 # anywhere: float32, float64 and integers of 32 bits give the same logits, in any order, and the certificate's bound is
 # 0.
@@ -245,10 +245,10 @@ assert whole.lossless
 a = np.floor(256 * whole.layout.inputs((size, size))).astype("int32")  # (N, I)
 for i, fan_in in enumerate(whole.layout.spec.sizes[:-1]):
     S = a @ whole.params[f"w{i}"].astype("int32")  # (networks, N, O)
-    k = ternary.shift(fan_in)
-    assert 0.7 < 2**k / (0.5 * fan_in**0.5) < 1.42  # no other power of two is nearer
-    a = np.minimum(np.maximum(S, 0) >> k, 256)
-logits = (S + 0.5) / 2.0 ** (8 + k)  # the half keeps logits off 0
+    b = ternary.shift(fan_in)
+    assert 0.7 < 2**b / (0.5 * fan_in**0.5) < 1.42  # no other power of two is nearer
+    a = np.minimum(np.maximum(S, 0) >> b, 256)
+logits = (S + 0.5) / 2.0 ** (8 + b)  # the half keeps logits off 0
 for dtype in ("float32", "float64"):
     assert np.array_equal(outputs(whole, dtype), logits)
     assert np.array_equal(outputs(whole, dtype, shuffle=True), logits)

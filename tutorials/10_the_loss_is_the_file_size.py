@@ -82,7 +82,7 @@ def learn(inputs, linear, base, scale, width, steps=300):
 # ## Coordinates fail
 # First what all tutorials did up to here: the network is told where the sample is (sines and cosines of x and y). Base
 # and scale are those of the whole image. Parameters are in the file, too, for the decoder needs them; they are coded as
-# samples are, at about six bits each. However wide the network, the file is larger than without any: what it knows
+# samples are, at about five bits each. However wide the network, the file is larger than without any: what it knows
 # better costs as much as it saves. A function of coordinates has to *contain* the image, as tutorial 04's do. To
 # compress is to *predict* it, and to write down the rest.
 
@@ -94,6 +94,8 @@ whole = np.full(flat.size, np.median(flat)), np.full(flat.size, np.abs(flat - np
 coordinates = [learn(waves, waves[:, :0], *whole, width) for width in (8, 32, 96)]
 print("samples and parameters:", *(f"{samples:.2f} + {cost:.2f}" for samples, cost, _ in coordinates), sep="   ")
 assert min(samples + cost for samples, cost, _ in coordinates) > yardstick
+each = [cost * flat.size / sum(p.size for p in units.values()) for _, cost, units in coordinates]
+assert all(4 < bits_of_one < 6 for bits_of_one in each)
 
 # %% [markdown]
 # ## Neighbours
@@ -260,8 +262,8 @@ lesson.check(rounded, counted, 0.5, 0.25, 0.125)
 # <details><summary>Solution</summary>
 #
 # ```python
-# def rounded(p):
-#     return round(-p * np.log2(p) - (1 - p) * np.log2(1 - p), 2)
+# def entropy(p):
+#     return -p * np.log2(p) - (1 - p) * np.log2(1 - p)
 #
 #
 # lesson.check(rounded, counted, 0.5, 0.25, 0.125)
