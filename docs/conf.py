@@ -28,7 +28,14 @@ author = "refinr contributors"
 copyright = author
 release = refinr.__version__
 
-extensions = ["myst_nb", "sphinx.ext.autodoc", "sphinx.ext.napoleon", "sphinx.ext.mathjax", "sphinx.ext.viewcode"]
+extensions = [
+    "myst_nb",
+    "sphinx.ext.autodoc",
+    "sphinx.ext.napoleon",
+    "sphinx.ext.mathjax",
+    "sphinx-mathjax-offline",  # a copy in the site: its formulas need no network
+    "sphinx.ext.viewcode",
+]
 root_doc = "README"
 source_suffix = {".md": "myst-nb", ".ipynb": "myst-nb", ".rst": "restructuredtext"}
 include_patterns = [

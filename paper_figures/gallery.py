@@ -33,8 +33,9 @@ distance of the extremes. Work is counted in multiply-adds of training, time in 
 
 The results on this page took {time}.
 
-`--preset paper` has the paper's sizes (on a GPU, with CuPy), and `--data DIR` takes Kodak, DIV2K, TESTIMAGES, FiveK or
-LibriSpeech from disk (see [signals.py](signals.py)).
+`--preset paper` has the paper's sizes (on a GPU, with CuPy), or the largest that two cores manage, and can be
+interrupted, too; `--data DIR` takes Kodak, DIV2K, TESTIMAGES, FiveK or LibriSpeech from disk (see
+[signals.py](signals.py)).
 """
 
 LARGER = "larger_"

@@ -1,10 +1,9 @@
 """Measured signals that come with packages of their own: microscopy of 12 to 14 bits, and read speech.
 
-With this you can load a channel of a micrograph (`microscopy`), a piece of a measured head (`head`), and sentences of
-an audiobook with their text (`speech`).
+With this you can load a channel of a micrograph (`microscopy`) and sentences of an audiobook with their text
+(`speech`).
 
-Micrographs come with ndev-sampledata (BSD): four channels of a neuron, ``neuron-4Ch.tiff``.  The head comes with
-nibabel (MIT): the first of two volumes of 128 x 96 x 24 samples, ``example4d.nii.gz``.  Sentences come with
+Micrographs come with ndev-sampledata (BSD): four channels of a neuron, ``neuron-4Ch.tiff``.  Sentences come with
 Debian's pocketsphinx-testdata: five of "Sense and Sensibility", read for LibriVox, in the public domain, 16 kHz.
 """
 
@@ -20,8 +19,6 @@ import numpy as np
 from paper_figures.signals import Signal
 from refinr.files import signals as files
 
-HEAD = (16, 32, 4)
-"""Where pieces of the head begin: 16 samples on, half is skin and half air."""
 NEURON = ("neuron-4Ch.tiff", 4)
 SPEECH = Path("/usr/share/pocketsphinx/test/data/librivox")
 
@@ -50,24 +47,6 @@ def microscopy(channel: int, size: int) -> Signal:
     square = whole[top : top + size, left : left + size]
     counted = square - int(square.min())
     return Signal(f"neuron, channel {channel}", counted.astype(np.uint16), int(counted.max()).bit_length())
-
-
-def head(shape: tuple[int, ...]) -> np.ndarray:
-    """A piece of a head measured by magnetic resonance, part of it outside: uint16 codes of that shape.
-
-    Raises
-    ------
-    RuntimeError
-        If the package is not installed.
-    """
-    try:
-        import nibabel
-    except ImportError as error:
-        raise RuntimeError("head: comes with nibabel; pip install '.[figures]'") from error
-    path = Path(nibabel.__file__).parent / "tests" / "data" / "example4d.nii.gz"
-    whole = np.asanyarray(nibabel.load(path).dataobj.get_unscaled())[..., 0]
-    where = tuple(slice(first, first + n) for first, n in zip(HEAD, shape, strict=True))
-    return np.ascontiguousarray(whole[where]).astype(np.uint16)  # no sample is negative
 
 
 class Sentence(NamedTuple):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import pkgutil
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -32,3 +33,9 @@ def test_the_site_builds_without_a_warning_and_has_all_pages(tmp_path):
     assert '<a href="./explorer.html">' in start
     assert (tmp_path / "explorer.html").read_bytes() == (ROOT / "tutorials/explorer/explorer.html").read_bytes()
     assert 'href="docs/api/refinr.oracle.operations.html"' in start
+
+    lesson = (tmp_path / "tutorials" / "02_a_network_by_hand.html").read_text()
+    assert 'src="../_static/mathjax/tex-chtml.js"' in lesson
+    assert (tmp_path / "_static" / "mathjax" / "tex-chtml.js").exists()
+    fetched = re.compile(r"""<(?:script|link|img)\b[^>]*\b(?:src|href)=["']https?://""")
+    assert not [page for page in tmp_path.rglob("*.html") if fetched.search(page.read_text())], "the network is asked"

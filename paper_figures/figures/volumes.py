@@ -11,12 +11,13 @@ step, with the gradient taken straight through.
 from __future__ import annotations
 
 import time
+from pathlib import Path
 from typing import Any, NamedTuple
 
 import numpy as np
 
 import refinr
-from paper_figures import claims, fits, recordings, style, tuning
+from paper_figures import claims, fits, style, tuning
 from paper_figures.claims import Claim, Finding
 from paper_figures.figure import Figure
 from paper_figures.resume import each
@@ -37,6 +38,8 @@ PRESETS: dict[str, dict[str, Any]] = {
     "paper": {"volumes": ["phantom", "head"], "shape": [64, 64, 16], "edges": [16, 8, 4, 2], "cells": 7, "steps": 600,
               "sweep": 7, "seeds": 3},
 }  # fmt: skip
+HEAD = (16, 32, 4)
+"""Where the piece of the head begins."""
 WIDTH = 16
 HIDDEN = 32
 LESS = 0.95
@@ -92,7 +95,7 @@ def _bits(codes: np.ndarray) -> int:
 def _volume(name: str, shape: tuple[int, ...]) -> np.ndarray:
     """Codes (*shape): smooth densities of a phantom without noise, or a piece of a measured head with its rim."""
     if name == "head":
-        return recordings.head(shape)
+        return _head(shape)
     x = coords.grid(shape).reshape(*shape, len(shape))
 
     def ellipsoid(centre: tuple[float, ...], radii: tuple[float, ...]) -> np.ndarray:
@@ -102,6 +105,18 @@ def _volume(name: str, shape: tuple[int, ...]) -> np.ndarray:
     inner = ellipsoid((0.2, 0.1, 0.2), (0.3, 0.3, 0.6))
     density = np.where(outer < 1, 600.0 - 200.0 * outer, 0.0) + np.where(inner < 1, 300.0, 0.0)
     return np.rint(density).astype(np.uint16)
+
+
+def _head(shape: tuple[int, ...]) -> np.ndarray:
+    """A piece of a head measured by magnetic resonance, half of it air; nibabel (MIT) brings it."""
+    try:
+        import nibabel
+    except ImportError as error:
+        raise RuntimeError("head: comes with nibabel; pip install '.[figures]'") from error
+    path = Path(nibabel.__file__).parent / "tests" / "data" / "example4d.nii.gz"  # two volumes of 128 x 96 x 24 samples
+    whole = np.asanyarray(nibabel.load(path).dataobj.get_unscaled())[..., 0]
+    where = tuple(slice(first, first + n) for first, n in zip(HEAD, shape, strict=True))
+    return np.ascontiguousarray(whole[where]).astype(np.uint16)  # no sample is negative
 
 
 # --- the octree ------------------------------------------------------------------------------------------------------
