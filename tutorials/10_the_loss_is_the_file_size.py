@@ -251,12 +251,11 @@ def counted(p):
     return round(8 * len(rans.encode([(start, frequency)], lanes=1)) / 2**16, 2)
 
 
-def rounded(p):
-    found = entropy(p)
-    return found if found is ... else round(found, 2)
+def rounded(bits):
+    return bits if bits is ... else round(bits, 2)
 
 
-lesson.check(rounded, counted, 0.5, 0.25, 0.125)
+lesson.check(lambda p: rounded(entropy(p)), counted, 0.5, 0.25, 0.125)
 
 # %% [markdown]
 # <details><summary>Solution</summary>
@@ -266,7 +265,7 @@ lesson.check(rounded, counted, 0.5, 0.25, 0.125)
 #     return -p * np.log2(p) - (1 - p) * np.log2(1 - p)
 #
 #
-# lesson.check(rounded, counted, 0.5, 0.25, 0.125)
+# lesson.check(lambda p: rounded(entropy(p)), counted, 0.5, 0.25, 0.125)
 # ```
 # </details>
 
