@@ -18,7 +18,7 @@ from paper_figures.gallery import Entry
 
 PAGE = (8.27, 11.69)
 """Inches: A4."""
-MARGIN = 0.8
+MARGIN = 0.7
 LINE = 1.35
 """Line height in font sizes."""
 EM = 0.53
@@ -49,7 +49,7 @@ sample once a bit; in multiply-adds the order often changes. The paper's data se
 GPU and are not ours to ship, so claims about 256 x 256 pixels rest on frequencies measured in units of
 the sampling, not on the size itself. Of the baselines of Table 2 the paper does not say how bits and
 tables are combined; ours is one choice."""
-PICTURES = ("comparison_curves", "first_scale", "combined", "convergence", "bit_bias", "microscopy", "speech", "bounds")
+PICTURES = ("comparison_curves", "first_scale", "combined", "convergence", "bit_bias", "microscopy", "bounds")
 """In this order, as far as they are there."""
 
 

@@ -379,8 +379,8 @@ CLAIMS = (
 )
 
 FIGURE = Figure(
-    title="Volumes: an octree of ternary grids",
-    shows="the follow-up, Lossless-INR (arXiv 2607.18150)",
+    title="Volumes: the octree of ternary grids of Lossless-INR (arXiv 2607.18150)",
+    shows="the follow-up",
     pictures=PICTURES,
     presets=PRESETS,
     compute=compute,
