@@ -68,8 +68,8 @@ def test_a_printed_bound_that_agrees_holds():
 
 
 def test_a_small_one(monkeypatch):
-    monkeypatch.setattr(demo, "synthetic", lambda size: (np.arange(size**2).reshape(size, size) << 12).astype("uint16"))
+    monkeypatch.setattr(demo, "synthetic", lambda size: (np.arange(size**2).reshape(size, size) << 11).astype("uint16"))
     result = bounds.compute("tiny", np.random.default_rng(0))
     assert [row["trained, wrong bits"] for row in result["rows"]] == [0, 0]
     assert [row["written, wrong bits"] for row in result["rows"]] == [0, 0]
-    assert result["slope"] == 4 * 2**12 / (2**16 - 1) * 1.5
+    assert result["slope"] == 5 * 2**11 / (2**16 - 1) * 2  # the smallest preset has five rows
