@@ -140,7 +140,8 @@ def info(options: argparse.Namespace) -> int:
     samples = int(np.prod(found.shape))
     print(f"samples        {found.dtype} {found.shape}")
     kinds = [slab.kind for slab in found.slabs]
-    text = ", ".join(f"{kinds.count(kind)} {name}" for kind, name in KINDS.items() if kind in kinds)
+    names = KINDS | ({header.MODEL: "by counts"} if found.coding and found.coding.model == header.COUNTS else {})
+    text = ", ".join(f"{kinds.count(kind)} {name}" for kind, name in names.items() if kind in kinds)
     print(f"slabs          {len(kinds)}" + (f": {text}" if kinds else ""))
     if found.coding is not None:
         sizes = [s for s in parameters.sizes_of(found.coding, cuts.grid_of(found.shape)) if s is not None]

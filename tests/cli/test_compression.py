@@ -73,6 +73,13 @@ def test_info_says_what_the_file_holds(folder, capsys):
     capsys.readouterr()
     assert cli.main(["info", "out.rinr"]) == 0
     assert "1 as they are" in capsys.readouterr().out
+    np.save("mask.npy", np.hypot(*np.mgrid[-40:40, -40:40]) < 30)
+    cli.main(["compress", "mask.npy", "out.rinr", *FAST])
+    capsys.readouterr()
+    assert cli.main(["info", "--planes", "out.rinr"]) == 0
+    said = capsys.readouterr().out
+    assert "1 by counts" in said
+    assert "network" not in said
 
 
 def test_info_says_what_planes_take(folder, capsys):

@@ -58,3 +58,10 @@ def test_the_page_is_where_neighbours_are_alike():
     assert arrange_axes(smooth, channels=False) == (1, 2, 0)
     assert arrange_axes(smooth, channels=True) == (2, 1, 0)
     assert arrange_axes(np.zeros((4, 1)), channels=False) == (1, 0), "an axis of one sample has no neighbours"
+
+
+def test_two_samples_are_enough_to_be_alike():
+    a, b, c = np.mgrid[:2, :8, :9]
+    assert arrange_axes(5 * b + 7 * c, channels=False) == (2, 0, 1)
+    assert arrange_axes(9 * a + 5 * b + 7 * c, channels=False) == (0, 1, 2)
+    assert arrange_axes(5 * b + 7 * c, channels=True) == (2, 0, 1)

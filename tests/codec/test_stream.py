@@ -24,7 +24,7 @@ def test_random_networks_are_lossless(case, lanes):
     ("shape", "channels", "kind", "lags"),
     [
         ((3000,), False, "mixture", 0),
-        ((2600, 2), True, "mixture", 40),
+        ((2601, 2), True, "mixture", 0),  # what the last segment lacks is beside a sample of the other channel
         ((1500,), False, "adaptive", 9),
         ((40, 50, 3), True, "mixture", 0),
         ((70, 80), False, "adaptive", 0),
