@@ -377,15 +377,15 @@ class INR(indexing.OnDemand):
             raise ValueError(f"save: expected an undamaged INR, got one with damage in {', '.join(self.damaged)}")
         packed = self.layout.network.pack(self.params, self.store)
         beside = {name: array for name, array in self._arrays().items() if name not in self.params}
-        compressed = {} if packed.keys() == self.params.keys() else {"version": 5}
-        container.write(path, packed | beside, self._description() | compressed)
+        least = 1 if packed.keys() == self.params.keys() else 5  # some are compressed
+        container.write(path, packed | beside, self._description(least))
 
     def _arrays(self) -> dict[str, np.ndarray]:
         """Every array that it stores."""
         found = self.params if self.checksums is None else self.params | {"checksums": self.checksums}
         return found if self.residual is None else found | self.residual.arrays()
 
-    def _description(self) -> dict[str, Any]:
+    def _description(self, least: int = 1) -> dict[str, Any]:
         """Everything else, as JSON values."""
         # how long it took is no part of what was made: same seed, same bytes
         report = {name: value for name, value in asdict(self.report).items() if name != "seconds"}
@@ -396,7 +396,7 @@ class INR(indexing.OnDemand):
             "info": self.info,
             "store": self.store,
         }
-        description["version"] = 1 if self.checksums is None else self.layout.network.version  # 1: as it was read
+        description["version"] = 1 if self.checksums is None else max(self.layout.network.version, least)
         if self.portable is not None:
             description["portable"] = self.portable
         return description if self.residual is None else description | self.residual.described()

@@ -18,7 +18,7 @@ def readouts(description: dict[str, Any], stored: dict[str, Any]) -> Callable[..
     """A function of a network, a sample's number and place in the tile, and the tile's lengths."""
     layout = description["layout"]
     full = math.prod(layout["tile"])
-    arrays = stored | {name: _inflated(name, full, stored) for name in ("features", "weights", "raw")}
+    arrays = stored | {name: _inflated(name, full, stored) for name in ("features", "rungs", "weights", "raw")}
     if "signs" in layout:
         counts = [[0, *layout["signs"]["ladder"]][rung] for rung in arrays["rungs"][1]]
     else:
@@ -58,7 +58,7 @@ def _inflated(name: str, full: int, arrays: dict[str, Any]) -> Any:
             assert name not in arrays
             content = inflate(arrays[f"{name}_{codec}"][2])
             code = {"raw": "B", "weights": "b", "features": "B" if full <= 2**8 else "H" if full <= 2**16 else "I"}[
-                name
+                name.replace("rungs", "features")
             ]
             numbers = struct.unpack(f"<{len(content) // struct.calcsize(code)}{code}", content)
             return None, numbers, content

@@ -358,7 +358,19 @@ def _no_network(arrays: dict, description: dict) -> None:
 
 
 def _off_the_ladder(arrays: dict, description: dict) -> None:
-    arrays["rungs"][5] = 1 + len(description["layout"]["signs"]["ladder"])
+    (name,) = (name for name in arrays if name.startswith("rungs_"))  # a stream, and numbers as they are do as well
+    rungs = np.frombuffer(INFLATE[name.removeprefix("rungs_")](arrays.pop(name)), np.uint8).copy()
+    arrays["rungs"] = rungs
+    rungs[5] = 1 + len(description["layout"]["signs"]["ladder"])
+
+
+def _long_rungs(arrays: dict, description: dict) -> None:
+    (name,) = (name for name in arrays if name.startswith("rungs_"))
+    arrays[name] = np.frombuffer(zlib.compress(bytes(10**6)), np.uint8)
+
+
+def _compressed_weights(arrays: dict, description: dict) -> None:
+    arrays["weights_zlib"] = np.frombuffer(zlib.compress(arrays.pop("weights")), np.uint8)
 
 
 def _huge_rung(arrays: dict, description: dict) -> None:
@@ -373,7 +385,10 @@ def _other_samples(arrays: dict, description: dict) -> None:
     description["layout"]["signs"]["samples"] = 65
 
 
-@pytest.mark.parametrize("change", [_off_the_ladder, _huge_rung, _no_ladder, _other_samples, _shorter, _more_raw])
+@pytest.mark.parametrize(
+    "change",
+    [_off_the_ladder, _long_rungs, _compressed_weights, _huge_rung, _no_ladder, _other_samples, _shorter, _more_raw],
+)
 def test_what_a_file_of_signs_says_is_checked_as_well(tmp_path, change):
     with pytest.raises(ValueError, match=r"b\.inr: its (description|arrays)"):
         refinr.load(_forged(tmp_path, change, weights="binary"), trusted=True)
@@ -427,9 +442,12 @@ def test_older_versions_are_not_handed_what_they_cannot_read(tmp_path):
     assert container.read(tmp_path / "c.inr")[1]["version"] == 5
     refinr.solve(IMAGE, weights="binary").save(tmp_path / "d.inr")
     arrays, description = container.read(tmp_path / "d.inr")
+    arrays = dict(arrays)
     assert description["version"] == 6
+    arrays["rungs"] = refinr.load(tmp_path / "d.inr").params["rungs"]
+    assert arrays.pop("rungs_zlib").size < arrays["rungs"].size
     del description["layout"]["signs"]["scrambled"]  # as they were before
-    container.write(tmp_path / "d.inr", dict(arrays), description | {"version": 3})
+    container.write(tmp_path / "d.inr", arrays, description | {"version": 3})
     assert not refinr.load(tmp_path / "d.inr").layout.network.scrambled
 
 

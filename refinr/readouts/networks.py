@@ -6,7 +6,7 @@ networks of an array offer.
 
 Stored are the weights of one network after another, ``weights``; how many features each has, ``features`` or ``rungs``;
 and the bits of networks that are raw, ``raw``, those whose number is 0 there.  In the smallest store each of the three
-may be a compressed stream, see `refinr.readouts.streaming`.
+may be a compressed stream, of signs the rungs, see `refinr.readouts.streaming`.
 """
 
 from __future__ import annotations
@@ -31,9 +31,6 @@ from refinr.xp import Array, asarray_like, to_host
 LONGEST = 2048
 """Samples on an axis of a tile: its waves are a square matrix, and a small file must not ask for a large one."""
 
-COMPRESSED = "int5"
-"""The store whose arrays are compressed: that of the smallest files.  Others keep their speed."""
-
 Params = dict[str, Array]
 
 
@@ -50,6 +47,10 @@ class Solved(ABC):
     @abstractmethod
     def stores(self) -> Mapping[str, Packing]:
         """What files can hold the weights in."""
+
+    @abstractmethod
+    def compressed(self, store: str) -> Collection[str]:
+        """Arrays that files hold compressed where that is shorter; others keep their speed."""
 
     @abstractmethod
     def sizes(self, numbers: np.ndarray) -> np.ndarray:
@@ -106,7 +107,7 @@ class Solved(ABC):
 
     def packed_bytes(self, params: Params, store: str) -> int:
         """Bytes that files take for them."""
-        if store == COMPRESSED:
+        if self.compressed(store):
             return sum(array.nbytes for array in self.pack(params, store).values())
         beside = int(params[self.numbers].nbytes + params["raw"].nbytes)
         return beside + packing.packed_bytes(params["weights"].size, store)
@@ -114,16 +115,20 @@ class Solved(ABC):
     def pack(self, params: Params, store: str) -> Params:
         """Arrays as files hold them."""
         packed = params | {"weights": packing.pack(params["weights"], store)}
-        if store != COMPRESSED:
+        some = {name: packed[name] for name in self.compressed(store)}
+        if not some:
             return packed
         networks = params[self.numbers].size
         outputs = 8 * networks * params["raw"].shape[1]
+        others = sum(array.nbytes for name, array in packed.items() if name not in some)
         # far within what `refinr.limits` takes for each byte of a file, compressed or not
-        return streaming.shortest(packed, params, least=max(4 * networks, outputs // 32))
+        least = max(4 * networks, outputs // 32) - others
+        return {name: packed[name] for name in packed.keys() - some.keys()} | streaming.shortest(some, params, least)
 
     def unpack(self, arrays: Params, store: str, samples: np.ndarray, harmed: Collection[str] = ()) -> Params:
         """The inverse; numbers of features must be possible, and add up to the number of weights."""
-        forms = {streaming.plain(name): name for name in arrays} if store == COMPRESSED else {n: n for n in arrays}
+        some = self.compressed(store)
+        forms = {streaming.plain(name) if streaming.plain(name) in some else name: name for name in arrays}
         if forms.keys() != {self.numbers, "weights", "raw"} or len(forms) != len(arrays):
             raise ValueError(f"expected {self.numbers}, weights and raw, got {', '.join(arrays)}")
         if self.numbers in harmed:
@@ -202,6 +207,10 @@ class Readouts(Solved):
 
     order: float
     seed: int
+
+    def compressed(self, store: str) -> Collection[str]:
+        """All in the store of the smallest files."""
+        return ("features", "weights", "raw") if store == "int5" else ()
 
     def check(self, axes: tuple[int, ...]) -> None:
         """Raise if waves are too long."""

@@ -6,7 +6,7 @@ With this you can evaluate, bound, count, pack and describe them (`SignReadouts`
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from dataclasses import asdict, dataclass
 from types import ModuleType
 from typing import Any, ClassVar
@@ -70,6 +70,10 @@ class SignReadouts(Solved):
     def stores(self) -> Mapping[str, Packing]:
         """One."""
         return {self.weights: LEVELS[self.weights]}
+
+    def compressed(self, store: str) -> Collection[str]:
+        """A byte a network says what hardly differs; weights are as random as they can be."""
+        return ("rungs",) if self.scrambled else ()
 
     def check(self, axes: tuple[int, ...]) -> None:
         """Raise if tiles have other numbers of samples."""
