@@ -149,6 +149,46 @@ def test_a_straight_step_vs_the_gradient_of_the_hinge_loss(seed):
     assert_close(after, np.clip(u + moved, -1.5, 1.5), conditioning=1.0)
 
 
+def _straight_by_hand(F: np.ndarray, S: np.ndarray) -> tuple[int, np.ndarray]:
+    u = F.T @ S * math.sqrt(2 / (3 * F.shape[0]))
+    velocity = np.zeros_like(u)
+    for step in range(1, 101):
+        w, z, u, velocity = integer.straight_step(F, S, u, velocity, 0.05 / (1 + step / 300))
+        if z.min() > 0:
+            return step, w
+    return 0, 0 * w
+
+
+def _messages_by_hand(F: np.ndarray, S: np.ndarray) -> tuple[int, np.ndarray]:
+    B, A, g = np.zeros((F.shape[1], 1)), np.zeros((1, 1)), np.zeros_like(S)
+    for step in range(1, 101):
+        w, mean, V = integer.beliefs(B, A, BINARY)
+        if (S * (F @ w)).min() > 0:
+            return step, w
+        g, B, A = integer.message_step(F, S, mean, V, g, B, A, 1 - 0.99**step)
+    return 0, 0 * w
+
+
+@pytest.mark.parametrize(
+    ("solver", "by_hand", "most"),
+    [(integer.straight_through, _straight_by_hand, 100), (integer.messages, _messages_by_hand, 400)],
+)
+@pytest.mark.parametrize("features", [47, 59])
+def test_solvers_are_their_steps_by_hand(solver, by_hand, most, features):
+    F = Legendre(40, 59, features).matrix()
+    signs = _signs(40, 12, 0).astype(np.float64)
+    found = solver(F, signs, steps=100)
+    for e in range(12):
+        step, w = by_hand(F.astype(np.float64), signs[:, [e]])
+        assert found.steps[e] == step
+        assert_equal_exact(found.weights[:, [e]], w.astype(np.int8))
+    assert found.solved.any()
+    last = int(found.steps.max())
+    assert_equal_exact(solver(F, signs, steps=last).solved, found.solved)
+    assert not solver(F, signs, steps=last - 1).solved[found.steps == last].any()
+    assert solver(F[:, :1], signs[:, :1]).most == most
+
+
 # --- what is caught --------------------------------------------------------------------------------------------------
 
 

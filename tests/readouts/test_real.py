@@ -146,12 +146,32 @@ def test_calls_cut_at_blocks_give_the_same_bits(tile):
             assert_equal_exact(again.steps, whole.steps[part])
 
 
+def test_widening_is_its_steps_by_hand():
+    """A margin that no network reaches: all steps are taken, from outputs of root mean square 1, to a level of 0.2."""
+    basis = Cosines((12,), 1.0, 0)
+    signs = _signs(basis, 8, 0).astype(np.float64)
+    before = 7.0 * real.solve(basis, signs, 10, steps=400).weights
+    signs, before = signs[:, before.any(axis=0)], before[:, before.any(axis=0)]
+    wide = real.widen(basis, before, signs, 10, margin=1.0)
+    assert_equal_exact(wide.taken, np.full(signs.shape[1], 100))
+    a = signs * basis.synthesis(before)
+    a /= np.sqrt(np.mean(a**2, axis=0))
+    mask = basis.mask(10, signs)
+    for _ in range(101):
+        w, z, a = real.douglas_rachford(basis, signs, a, mask, 0.2)
+    better = real.margins(z) > real.margins(signs * basis.synthesis(before))
+    assert better.any()
+    assert_close(wide.weights[:, better], w[:, better], conditioning=1e3, terms=100)
+    assert_equal_exact(real.solve(basis, np.resize([1.0, -1.0], (12, 1)), 1).taken, np.array([200]))
+
+
 def test_who_is_given_up_would_hardly_have_been_solved():
     """All that is far from a solution leaves early; of what is solved in time nearly all stays."""
     basis = Cosines((16, 16), 1.0, 0)
     signs = _signs(basis, 64, 0)
     few = real.solve(basis, signs, 60, steps=40, give_up=True)
     assert few.taken.max() <= 16
+    assert not (few.taken % real.PAUSE).any()
     assert not few.solved.any()
     assert not few.steps.any()
     for D in (135, 150):
