@@ -165,6 +165,14 @@ def test_widening_is_its_steps_by_hand():
     assert_equal_exact(real.solve(basis, np.resize([1.0, -1.0], (12, 1)), 1).taken, np.array([200]))
 
 
+@given(seeds, st.floats(0, 1))
+def test_margins_and_hope_a_network_at_a_time(seed, share):
+    z, a = np.random.default_rng(seed).standard_normal((2, 6, 5))
+    for e, (margin, gone) in enumerate(zip(real.margins(z), real.hopeless(z, a, share), strict=True)):
+        assert_close(margin, min(z[:, e]) / np.sqrt(sum(z[:, e] ** 2) / 6), conditioning=4.0)
+        assert gone == (sum(z[:, e] ** 2) < (0.7 + 0.3 * share) * sum(a[:, e] ** 2))
+
+
 def test_who_is_given_up_would_hardly_have_been_solved():
     """All that is far from a solution leaves early; of what is solved in time nearly all stays."""
     basis = Cosines((16, 16), 1.0, 0)
