@@ -122,6 +122,8 @@ def kill(command: Command, name: str, moment: float) -> dict[str, Any]:
         "traceback": "Traceback" in said,
         "temporaries": len(list(command.folder.glob(".*.part"))) if name != "SIGKILL" else 0,
     }
+    if row["traceback"]:
+        report.log(said)
     for leftover in command.folder.glob(".*.part"):
         leftover.unlink()  # what a process leaves behind that is killed while it writes
     command.finish()

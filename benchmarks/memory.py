@@ -184,7 +184,9 @@ def main() -> None:
         report.Target("shapes that take more than predicted", sum(row["times"] < 1 for row in rows), "<=", 0),
         report.Target("predicted over peak, at most", max(row["times"] for row in rows), "<=", MOST),
     ]
-    run.publish("What decoding and certificates take, and what was predicted", {"Shapes of hostile files": rows}, targets)
+    run.publish(
+        "What decoding and certificates take, and what was predicted", {"Shapes of hostile files": rows}, targets
+    )
 
 
 if __name__ == "__main__":
