@@ -22,7 +22,7 @@ import refinr
 from benchmarks import report
 from refinr.files import signals
 
-SHAPES = ((1000, 1500, 3), (1500, 2000, 3), (2000, 3000, 3), (3000, 4000, 3))
+SHAPES = ((1000, 1500, 3), (2000, 3000, 3), (3000, 4000, 3))
 
 
 def picture(shape: tuple[int, ...]) -> np.ndarray:
