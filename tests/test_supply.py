@@ -15,7 +15,7 @@ ROOT = Path(__file__).parents[1]
 PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
 
 
-USED = ("oracle", "cluster", "volumes", "zarr", "medical", "hdf5", "images", "sound")
+USED = ("oracle", "cluster", "volumes", "zarr", "medical", "hdf5", "astronomy", "images", "sound")
 """Extras of people who use it: their libraries are installed in the oldest versions, too."""
 
 

@@ -228,7 +228,7 @@ def decompress(
     --------
     >>> image = np.arange(15, dtype="uint16").reshape(3, 5)
     >>> decompress(compress(image), region=(slice(1, 3), slice(0, 2))).tolist()
-    [[4, 5], [8, 9]]
+    [[5, 6], [10, 11]]
     """
     found, streams = header.read(data)
     if not trusted:
