@@ -33,7 +33,7 @@ FLOORS = {
             " files.tiff files.images files.sound files.apart files.nifti files.dicom files.hdf5 files.zarr_stores"
             " files.fits files.storing oracle.compare"
             " oracle.rounding readouts.real readouts.infeasible readouts.integer codec.network codec.mixture"
-            " codec.values codec.ordered codec.prediction codec.counts",
+            " codec.values codec.ordered codec.prediction codec.counts files.log",
             " files.signals kinds balls summary sections advice oracle.leaf_operations oracle.vectors codec.symbols"
             " readouts.quantise readouts.packing readouts.ragged readouts.streaming"
             " codec.header codec.bits codec.dyadic",
@@ -42,9 +42,9 @@ FLOORS = {
             "mlp readouts.networks codec.stream oracle.codec_operations",
             "arithmetic chunks jobs readouts.signs codec.slabs codec.costs",
             "training perceptrons absent readouts.finding maxima memorisation codec.models codec.report",
-            "running layout codec.verbs",
-            "planning tiled units decoding limits scenes codec.zarr_codec",
-            "inr keeping undecided",
+            "running layout codec.keeping",
+            "planning tiled units decoding limits scenes codec.verbs",
+            "inr keeping undecided codec.zarr_codec",
             "expansion",
             "measuring loading estimates",
             "fitting solving constructive certificates oracle.network_operations",

@@ -108,7 +108,11 @@ def compress(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--reproducible", action="store_true", help="the same bytes from every machine")
     parser.add_argument("--channels", action=argparse.BooleanOptionalAction, help="last axis counts channels")
     parser.add_argument("--seed", type=values.whole, default=0)
+    text = "keep networks and slabs as they are done in OUT.rinr.part, and go on from there if it is there"
+    parser.add_argument("--resume", action="store_true", help=text)
     options.executor(parser)
+    text = "let what is kept be of a machine that rounds differently"
+    parser.add_argument("--mixed", action="store_true", help=text)
     parser.add_argument("--quiet", action="store_true", help="no progress bar")
     options.trusted(parser)
     options.force(parser)

@@ -55,15 +55,12 @@ def _represent(options: argparse.Namespace, verb: Callable[..., INR]) -> int:
     if settings["channels"] is None:
         settings["channels"] = info.get("channels")
     journal = Path(f"{options.output}.part") if options.resume else None
-    try:
+    with outputs.say_kept(journal):
         opened = executors.open_executor(options.executor, workers=options.workers, address=options.address)
         with notes.noted(options.quiet), opened as executor:
             inr = verb(samples, progress=not options.quiet, info=info, journal=journal, executor=executor, **settings)
         outputs.say_replaced(options.output, before)
         inr.save(options.output)
-    except KeyboardInterrupt as error:
-        kept = f"what is done is in {journal}, and the same command goes on" if journal else "nothing was written"
-        raise KeyboardInterrupt(f"{str(error) or 'interrupted'}; {kept}") from None
     said = _summary(inr)
     status = 0 if inr.lossless or inr.layout.cut.regresses else 1
     del inr  # some systems remove no file of which a part is in use

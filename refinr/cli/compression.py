@@ -16,6 +16,7 @@ from refinr.cli import notes, outputs
 from refinr.codec import costs, cuts, header, network, parameters, report, verbs
 from refinr.files import signals
 from refinr.files.atomic import replace_file
+from refinr.files.journal import discard
 
 WORTH_TIMING = 1 << 20
 """Samples, weighed with steps, from which on a job is not over before its time is measured."""
@@ -47,12 +48,16 @@ def compress(options: argparse.Namespace) -> int:
             estimate = _estimate(samples, steps, functools.partial(compressed, channels=found))
         if estimate.seconds >= estimates.LONG:
             print(f"refinr: {_in_words(estimate)}", file=sys.stderr)
-    opened = executors.open_executor(options.executor, workers=options.workers, address=options.address)
-    with notes.noted(options.quiet), opened as executor:
-        progress = not options.quiet
-        data = compressed(samples, channels=channels, steps=steps, info=info, executor=executor, progress=progress)
-    outputs.say_replaced(options.output, before)
-    replace_file(options.output, data)
+    journal = Path(f"{options.output}.part") if options.resume else None
+    compressed = functools.partial(compressed, journal=journal, mixed=options.mixed, progress=not options.quiet)
+    with outputs.say_kept(journal):
+        opened = executors.open_executor(options.executor, workers=options.workers, address=options.address)
+        with notes.noted(options.quiet), opened as executor:
+            data = compressed(samples, channels=channels, steps=steps, info=info, executor=executor)
+        outputs.say_replaced(options.output, before)
+        replace_file(options.output, data)
+    if journal:
+        discard(journal, options.output)
     print(_sizes(len(data), samples.size, samples.nbytes))
     return 0
 

@@ -1,13 +1,15 @@
 """Where the command line may write: decided before the work, and never over what may be somebody's only copy.
 
-With this you can claim a name for an output (`claim`).
+With this you can claim a name for an output (`claim`), and say where the rest is if making it is interrupted
+(`say_kept`).
 """
 
 from __future__ import annotations
 
 import os
 import sys
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -63,6 +65,16 @@ def say_replaced(output: str, before: tuple[int, int] | None) -> None:
     """Note that somebody else has written the output since it was claimed."""
     if stamp(output) not in (before, None):
         print(f"refinr: note: {output} was written by another process meanwhile, and is replaced", file=sys.stderr)
+
+
+@contextmanager
+def say_kept(journal: Path | None) -> Iterator[None]:
+    """Have an interrupt say what is left of the work: what is in the journal, or nothing."""
+    try:
+        yield
+    except KeyboardInterrupt as error:
+        kept = f"what is done is in {journal}, and the same command goes on" if journal else "nothing was written"
+        raise KeyboardInterrupt(f"{str(error) or 'interrupted'}; {kept}") from None
 
 
 def claim(output: str, *inputs: str, force: bool = False, ours: Callable[[Path], bool] = _never) -> None:

@@ -12,7 +12,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from refinr.codec import header, network, rans, stream, values
+from refinr.codec import cuts, header, network, parameters, rans, stream, values
 from refinr.codec.arrangement import Arrangement
 from refinr.files.checksum import checksum
 
@@ -42,6 +42,22 @@ class Given(NamedTuple):
     coding: header.Coding | None
     networks: tuple[dict[str, np.ndarray] | None, ...]
     dtype: np.dtype
+
+
+def given_by(found: header.Header) -> Given:
+    """What all slabs of a file share, from its header.
+
+    Raises
+    ------
+    ValueError
+        If the parameters are damaged.
+    """
+    if found.coding is None:
+        return Given(None, (), found.dtype)
+    wanted = parameters.sizes_of(found.coding, cuts.grid_of(found.shape))
+    read = iter(parameters.read(found.coding.parameters, [sizes for sizes in wanted if sizes is not None]))
+    networks = tuple(None if sizes is None else next(read) for sizes in wanted)
+    return Given(found.coding, networks, found.dtype)
 
 
 def write(given: Given, samples: np.ndarray) -> tuple[header.Slab, bytes]:

@@ -19,10 +19,11 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from refinr import cpu, hints, tiling
-from refinr.codec import costs, cuts, header, models, parameters, slabs
+from refinr.codec import costs, cuts, header, keeping, models, parameters, slabs
 from refinr.codec.costs import Limits
 from refinr.codec.ordered import in_order
 from refinr.files.checksum import content
+from refinr.files.log import Log
 from refinr.incoming import as_signal, checked
 from refinr.tables import look_up
 
@@ -74,6 +75,8 @@ def compress(
     seed: int = 0,
     info: Mapping[str, Any] | None = None,
     executor: Executor | None = None,
+    journal: str | os.PathLike[str] | None = None,
+    mixed: bool = False,
     progress: bool = False,
 ) -> bytes:
     """Samples in as few bytes as a small network, trained on them, can predict them with: a `.rinr` file.
@@ -99,6 +102,11 @@ def compress(
         Side information, fit for JSON, kept with the samples.
     executor : Executor, optional
         Codes the slabs of a large array, of about 2^20 samples each.
+    journal : path, optional
+        Keep networks that are trained, and slabs that are coded, in this file, and go on from there if it is there: the
+        bytes are the same.  It is for whoever called to remove.
+    mixed : bool
+        Go on with a journal of a machine that rounds differently.
     progress : bool
         Whether to show a bar, on standard error.
 
@@ -112,7 +120,10 @@ def compress(
     TypeError
         For samples of other dtypes.
     ValueError
-        For an unknown effort or model, or steps below 0; or if it is to be reproducible and cannot be.
+        For an unknown effort or model, or steps below 0; if it is to be reproducible and cannot be; or for a `journal`
+        of other samples or settings.
+    OSError
+        If the journal cannot be written, or another process is at it.
 
     Examples
     --------
@@ -128,7 +139,10 @@ def compress(
     if steps < 0:
         raise ValueError(f"steps: expected 0 or more, got {steps}")
     wish = models.Wish(
-        look_up(dict(zip(header.NETWORKS, header.NETWORKS, strict=True)), model, "model"), steps, seed, reproducible
+        look_up(dict(zip(header.NETWORKS, header.NETWORKS, strict=True)), model, "model"),
+        steps,
+        operator.index(seed),
+        bool(reproducible),
     )
     if reproducible and model == "planes":
         raise ValueError("reproducible: expected the model 'mixture' or 'adaptive', got 'planes'")
@@ -138,8 +152,9 @@ def compress(
         channels = tiling.has_channels(samples.shape)
     array = samples.reshape(cuts.grid_of(samples.shape))
     channels = bool(channels) and array.ndim > 1 and 1 < samples.shape[-1] <= header.MOST_CHANNELS
-    with cpu.single_threaded_blas(), _bar(progress) as told:
-        contents = _contents(array, channels, wish, executor, told)
+    kept = keeping.opened(journal, array, channels, wish, mixed=mixed)
+    with cpu.single_threaded_blas(), kept as log, _bar(progress) as told:
+        contents = _contents(array, channels, wish, executor, told, log)
     head = _head(samples, contents, info)
     if samples.size and contents.size + LEAST_OVERHEAD > samples.nbytes:
         plain = _head(samples, Contents(None, (slabs.raw_row(array),), []), info)
@@ -158,31 +173,35 @@ def _contents(
     wish: models.Wish,
     executor: Executor | None,
     told: Callable[[int, int], None],
+    log: Log | None,
 ) -> Contents:
     """The shortest of what there is."""
     blocks = cuts.blocks(array.shape)
+
+    def trained(name: str, wish: models.Wish, **how: bool) -> slabs.Given | None:
+        return keeping.networks(log, name, array, lambda: models.train(array, channels, wish, told, **how))
+
+    def written(name: str, given: slabs.Given) -> Contents:
+        return _written(given, keeping.coded(log, name, given, array, blocks, executor))
+
     counted = models.counted(array, channels) if array.size else None
-    found = [_written(counted, array, blocks, executor)] if counted else []
+    found = [written("counts", counted)] if counted else []
     if found and 8 * found[0].size < _FLAT * array.size:
         return found[0]
-    tried = []
+    tried = {}
     if array.size:
-        tried.append(models.train(array, channels, wish, told))
+        tried["trained"] = trained("trained", wish)
     if wish.steps and tried and array.nbytes <= _SMALL:  # where parameters count, a linear prediction may be enough
-        tried.append(models.train(array, channels, wish._replace(steps=0), told))
-    if tried and tried[0] and not wish.reproducible:  # the weights of a long prediction are solved in floats
-        tried.append(models.train(array, channels, wish, told, predicted=True))
-    found += [_written(given, array, blocks, executor) for given in tried if given]
+        tried["linear"] = trained("linear", wish._replace(steps=0))
+    if tried.get("trained") and not wish.reproducible:  # the weights of a long prediction are solved in floats
+        tried["predicted"] = trained("predicted", wish, predicted=True)
+    found += [written(name, given) for name, given in tried.items() if given]
     if not any(c.coding for c in found) or array.nbytes <= _SMALL:
-        found.append(_written(slabs.Given(None, (), array.dtype), array, blocks, executor))
+        found.append(written("alone", slabs.Given(None, (), array.dtype)))
     return min(found, key=lambda c: c.size)
 
 
-def _written(
-    given: slabs.Given, array: np.ndarray, blocks: Sequence[tuple[slice, ...]], executor: Executor | None
-) -> Contents:
-    parts = (np.asarray(array[block]) for block in blocks)
-    written = list(in_order(executor, functools.partial(slabs.write, given), parts))
+def _written(given: slabs.Given, written: Sequence[tuple[header.Slab, bytes]]) -> Contents:
     rows = tuple(slab for slab, _ in written)
     streams = [stream for _, stream in written]
     if all(slab.kind != header.MODEL for slab in rows) or given.coding is None:
@@ -239,7 +258,7 @@ def decompress(
         return np.empty(target, found.dtype)
     grid = cuts.grid_of(found.shape)
     within = [b for b, n in zip(bounds, found.shape, strict=True) if n != 1] or [(0, 1)]
-    given = _given(found, grid)
+    given = slabs.given_by(found)
     blocks = cuts.blocks(grid) if len(found.slabs) > 1 else [tuple(slice(0, n) for n in grid)]
     starts = itertools.accumulate((slab.size + slab.low for slab in found.slabs), initial=0)
     parts: deque[tuple[tuple[slice, ...], tuple[slice, ...]]] = deque()
@@ -282,16 +301,6 @@ def _overlap(
 
 def _shape(block: tuple[slice, ...]) -> tuple[int, ...]:
     return tuple(side.stop - side.start for side in block)
-
-
-def _given(found: header.Header, grid: tuple[int, ...]) -> slabs.Given:
-    """What all slabs share."""
-    if found.coding is None:
-        return slabs.Given(None, (), found.dtype)
-    wanted = parameters.sizes_of(found.coding, grid)
-    read = iter(parameters.read(found.coding.parameters, [sizes for sizes in wanted if sizes is not None]))
-    networks = tuple(None if sizes is None else next(read) for sizes in wanted)
-    return slabs.Given(found.coding, networks, found.dtype)
 
 
 def _bounds(shape: tuple[int, ...], region: tuple[slice, ...] | None) -> list[tuple[int, int]]:

@@ -2,7 +2,7 @@
 
 With this you can collect networks (`Ledger.add`), ask which there are (`done`) and read their parameters (`params`).  A
 `Journal` is a ledger in a file, where parameters stay: memory does not grow with their number.  When all that was made
-of it is on the disk, it can go (`discard`).
+of it is on the disk, it can go (`discard`).  `begin` writes or compares the head alone: `refinr.files.log` has it, too.
 
     64 bytes: "refinr journal 2" and a newline, zeros, 8 bytes of the machine, and the key, 32 bytes
     one record a network, in the order of the networks: a digest of 8 bytes, steps, restarts, parameters
@@ -28,7 +28,7 @@ import numpy as np
 from refinr.files.locking import Locked, on_disk
 
 _MAGIC = b"refinr journal 2\n"
-_HEAD = 64
+HEAD = 64
 _RECORDS_AT_ONCE = 1024  # looked at together when a journal is gone on with
 
 
@@ -124,11 +124,13 @@ class Journal(Ledger):
         fields: list[Any] = [("digest", "V8"), ("steps", "<i8"), ("restarts", "<i8")]
         fields += [(name, p.dtype.newbyteorder("<"), p.shape[1:]) for name, p in params.items()]
         self._record_dtype = np.dtype(fields)
-        size = _HEAD + networks * self._record_dtype.itemsize
+        size = HEAD + networks * self._record_dtype.itemsize
         self._locked = Locked(self.path)
         try:
-            self._begin(machine + key, size, mixed)
-            self._records = np.memmap(self._locked.file, self._record_dtype, "r", _HEAD, (networks,))
+            begin(self._locked, key, machine, mixed=mixed)
+            self._locked.file.truncate(size)
+            self._locked.file.flush()
+            self._records = np.memmap(self._locked.file, self._record_dtype, "r", HEAD, (networks,))
         except OSError as error:
             self.close()
             error.filename = self.path
@@ -141,33 +143,6 @@ class Journal(Ledger):
         self.steps = records["steps"]
         self.restarts = records["restarts"]
         self.done = self._intact(records)
-
-    def _begin(self, identity: bytes, size: int, mixed: bool) -> None:
-        """Write the head of a new journal, or compare that of an old one."""
-        head = _MAGIC.ljust(_HEAD - len(identity), b"\0") + identity
-        file = self._locked.file
-        found = file.read(_HEAD)
-        if not head.startswith(found):
-            machine = slice(_HEAD - len(identity), _HEAD - len(self._key))
-            same = found[: machine.start] + found[machine.stop :] == head[: machine.start] + head[machine.stop :]
-            if not same:
-                raise ValueError(self._mismatch(found))
-            if not mixed:
-                raise ValueError(
-                    f"{self.path}: networks of a machine that rounds differently, or of another NumPy or refinr: what "
-                    "came of both, neither would make alone; mixed=True (--mixed) goes on all the same"
-                )
-            head = found
-        file.seek(0)
-        file.write(head)
-        file.truncate(size)
-        file.flush()
-
-    def _mismatch(self, found: bytes) -> str:
-        """Why a file that begins so is not this journal."""
-        if not found.startswith(_MAGIC[:15]):
-            return f"{self.path}: there is another file in the place of the journal"
-        return f"{self.path}: networks of other samples or settings; give those it was begun with, or delete it"
 
     def _intact(self, records: np.ndarray) -> set[int]:
         """The networks whose records have the right digest."""
@@ -202,7 +177,7 @@ class Journal(Ledger):
         try:
             for network, record in zip(networks, records, strict=True):
                 content = record.tobytes()[8:]
-                file.seek(_HEAD + network * self._record_dtype.itemsize)
+                file.seek(HEAD + network * self._record_dtype.itemsize)
                 file.write(self._digest(network, content) + content)
             file.flush()
         except OSError as error:
@@ -226,6 +201,37 @@ class Journal(Ledger):
                     raise ValueError(f"{self.path}: somebody has changed networks of the journal while it was in use")
         finally:
             self.close()
+
+
+def begin(locked: Locked, key: bytes, machine: bytes, *, mixed: bool) -> None:
+    """Write the head of a new journal, or compare that of an old one.
+
+    Raises
+    ------
+    ValueError
+        If there is a file that is no journal, another key's, or another machine's.
+    """
+    head = _MAGIC.ljust(HEAD - len(machine + key), b"\0") + machine + key
+    found = locked.file.read(HEAD)
+    if not head.startswith(found):
+        theirs = slice(HEAD - len(machine + key), HEAD - len(key))
+        if found[: theirs.start] + found[theirs.stop :] != head[: theirs.start] + head[theirs.stop :]:
+            raise ValueError(_mismatch(locked.path, found))
+        if not mixed:
+            raise ValueError(
+                f"{locked.path}: networks of a machine that rounds differently, or of another NumPy or refinr: what "
+                "came of both, neither would make alone; mixed=True (--mixed) goes on all the same"
+            )
+        head = found
+    locked.file.seek(0)
+    locked.file.write(head)
+
+
+def _mismatch(path: str, found: bytes) -> str:
+    """Why a file that begins so is not this journal."""
+    if not found.startswith(_MAGIC[:15]):
+        return f"{path}: there is another file in the place of the journal"
+    return f"{path}: networks of other samples or settings; give those it was begun with, or delete it"
 
 
 def discard(journal: str | os.PathLike[str], output: str | os.PathLike[str]) -> None:

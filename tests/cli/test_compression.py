@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import os
+import signal
 import subprocess
 import sys
+import time
 import wave
 from pathlib import Path
 
@@ -14,7 +16,8 @@ import pytest
 
 import refinr
 from refinr import cli
-from refinr.codec import header
+from refinr.codec import header, slabs
+from refinr.files.locking import Locked
 from tests.cli.contents import content
 
 FAST = ["--steps", "5", "--quiet"]
@@ -159,3 +162,48 @@ def test_what_cannot_be_tried(folder, capsys, arguments, words):
     assert cli.main(arguments) == 2
     assert words in capsys.readouterr().err
     assert sorted(os.listdir()) == before
+
+
+def test_interrupted_it_says_where_the_rest_is_and_goes_on(folder, capsys, monkeypatch):
+    command = ["compress", "volume.npy", "out.rinr", *FAST, "--force"]
+    assert cli.main(command) == 0
+    expected = Path("out.rinr").read_bytes()
+    Path("out.rinr").write_bytes(b"old")
+
+    def interrupted(*arguments: object) -> None:
+        raise KeyboardInterrupt
+
+    with monkeypatch.context() as patched:
+        patched.setattr(slabs, "write", interrupted)
+        capsys.readouterr()
+        assert cli.main([*command, "--resume"]) == 130
+        said = capsys.readouterr().err
+        assert said == "refinr: interrupted; what is done is in out.rinr.part, and the same command goes on\n"
+    with Locked("out.rinr.part"):
+        assert cli.main([*command, "--resume"]) == 2
+    assert "out.rinr.part: another process is at it" in capsys.readouterr().err
+    assert cli.main([*command, "--resume", "--seed", "1"]) == 2
+    assert "out.rinr.part: networks of other samples or settings" in capsys.readouterr().err
+    assert Path("out.rinr").read_bytes() == b"old"
+    monkeypatch.setattr("refinr.codec.models.train", interrupted)  # not again
+    assert cli.main([*command, "--resume", "--mixed"]) == 0
+    assert Path("out.rinr").read_bytes() == expected
+    assert not Path("out.rinr.part").exists()
+
+
+def test_ended_while_it_trains_again_it_goes_on(folder):
+    command = ["compress", "sound.wav", "out.rinr", "--steps", "120", "--quiet", "--force"]
+    assert cli.main(command) == 0
+    expected = Path("out.rinr").read_bytes()
+    Path("out.rinr").write_bytes(b"old")
+    process = subprocess.Popen([sys.executable, "-m", "refinr", *command, "--resume"], stderr=subprocess.PIPE)
+    while not (os.path.exists("out.rinr.part") and os.path.getsize("out.rinr.part") > 64):
+        assert process.poll() is None
+        time.sleep(0.01)
+    process.send_signal(signal.SIGTERM)
+    assert b"what is done is in out.rinr.part" in process.communicate()[1]
+    assert process.returncode == 128 + signal.SIGTERM
+    assert Path("out.rinr").read_bytes() == b"old"
+    assert cli.main([*command, "--resume"]) == 0
+    assert Path("out.rinr").read_bytes() == expected
+    assert not os.path.exists("out.rinr.part")
