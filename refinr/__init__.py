@@ -8,14 +8,15 @@
 True
 """
 
+from refinr import starting
+
+starting.answer_signals()  # before anything else is loaded, Python's own modules too
+starting.end_without_parent()
+# isort: split
 import importlib
 from types import ModuleType
 from typing import TYPE_CHECKING
 
-from refinr.endings import quiet_while_loading
-
-quiet_while_loading()  # before the rest is loaded
-# isort: split
 from refinr import (
     activations,
     certificates,

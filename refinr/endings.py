@@ -1,30 +1,28 @@
 """How a command ends before its time, and workers with their parent.
 
-With this you can have signals end a command as Ctrl-C does (`signals_interrupt`), say so in a sentence while modules
-are still being loaded (`quiet_while_loading`), say that a file was cut while it was read (`cuts_said`), and start
-workers that end with whoever started them (`interrupts_held`, `end_with_parent`).
+With this you can have signals end a command as Ctrl-C does (`signals_interrupt`), say that a file was cut while it was
+read (`cuts_said`), and start workers that end with whoever started them (`interrupts_held`, `end_with_parent`).  What
+holds before, while modules are loaded, is in `starting`.
 """
 
 from __future__ import annotations
 
 import os
 import signal
-import sys
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
-from pathlib import Path
-from types import FrameType, TracebackType
+from types import FrameType
 from typing import NoReturn
 
-NAMES = ("SIGTERM", "SIGHUP", "SIGBREAK")
-"""Signals that ask a process to end, besides Ctrl-C's; not every platform has all of them."""
+from refinr import starting
 
 
 @contextmanager
 def signals_interrupt() -> Iterator[list[int]]:
-    """Inside, a signal that asks to end raises KeyboardInterrupt; given is a list of those that came.
+    """Inside, a signal that asks to end raises KeyboardInterrupt; given is a list of those that came, but for Ctrl-C.
 
+    What `starting` has them do ends here, and is so again outside.
     Signals that whoever started the process had ignored, as ``nohup`` does, stay ignored.  Outside the main thread,
     where Python handles no signals, nothing changes.
 
@@ -44,8 +42,8 @@ def signals_interrupt() -> Iterator[list[int]]:
     before = {}
     say = threading.excepthook
     if threading.current_thread() is threading.main_thread():
-        for number in (getattr(signal, name) for name in NAMES if hasattr(signal, name)):
-            if signal.getsignal(number) == signal.SIG_DFL:
+        for number in (getattr(signal, name) for name in starting.ASKED_TO_END if hasattr(signal, name)):
+            if signal.getsignal(number) in (signal.SIG_DFL, starting.end):
                 before[number] = signal.signal(number, interrupt)
     try:
         yield received
@@ -53,22 +51,6 @@ def signals_interrupt() -> Iterator[list[int]]:
         for number, handler in before.items():
             signal.signal(number, handler)
         threading.excepthook = say
-
-
-def quiet_while_loading() -> None:
-    """Ctrl-C before a command has begun is a sentence and no traceback; other people's programs are left alone."""
-    program = Path(sys.argv[0]).stem if getattr(sys, "argv", None) else ""
-    if program != "refinr" and not (program == "-m" and "refinr" in sys.orig_argv):
-        return
-    show = sys.excepthook
-
-    def say(kind: type[BaseException], error: BaseException, trace: TracebackType | None) -> None:
-        if issubclass(kind, KeyboardInterrupt):
-            print("refinr: interrupted", file=sys.stderr)
-        else:
-            show(kind, error, trace)
-
-    sys.excepthook = say
 
 
 @contextmanager
@@ -87,7 +69,7 @@ def cuts_said(text: str) -> Iterator[None]:
     if not hasattr(signal, "SIGBUS"):
         yield
         return
-    import ctypes  # not before `quiet_while_loading`: it takes its time
+    import ctypes  # by few, and it takes its time
 
     kind = ctypes.CFUNCTYPE(None, ctypes.c_int)
 
@@ -129,12 +111,13 @@ def end_with_parent() -> None:
     A thread watches the parent.  A signal that the kernel sends at the parent's death would come when the thread ends
     that started the worker, which need not be the parent's last.
     """
-    from multiprocessing import parent_process  # not before `quiet_while_loading`: it takes its time
+    from multiprocessing import parent_process  # by few, and it takes its time
 
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     parent = parent_process()
     if parent is not None:
         threading.Thread(target=_end_after, args=(parent.sentinel,), name="parent-watch", daemon=True).start()
+        starting.begun()
 
 
 def _end_after(sentinel: int) -> None:

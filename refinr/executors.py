@@ -14,9 +14,10 @@ from concurrent.futures import CancelledError, Executor, Future, ProcessPoolExec
 from concurrent.futures.process import BrokenProcessPool
 from contextlib import AbstractContextManager, contextmanager, suppress
 from dataclasses import dataclass
+from multiprocessing.context import SpawnContext, SpawnProcess
 from typing import Any
 
-from refinr import cpu, endings
+from refinr import cpu, endings, starting
 from refinr.tables import look_up
 
 SCHEDULERLESS = 10
@@ -100,7 +101,7 @@ def _threads(workers: int, address: str) -> Iterator[None]:
 def _processes(workers: int, address: str) -> Iterator[Executor]:
     others = multiprocessing.active_children()
     # fresh interpreters: a fork of a process with threads may hang
-    context = multiprocessing.get_context("spawn")
+    context = _Spawn()
     with endings.interrupts_held():  # the process that counts semaphores is started here
         pool = _Processes(workers, mp_context=context, initializer=endings.end_with_parent)
     try:
@@ -114,6 +115,17 @@ def _processes(workers: int, address: str) -> Iterator[Executor]:
         raise
     finally:
         pool.shutdown(cancel_futures=True)
+
+
+class _Worker(SpawnProcess):
+    """Is told by its name whose it is, before it has loaded anything."""
+
+    def __init__(self, *arguments: Any, **named: Any) -> None:
+        super().__init__(*arguments, **named | {"name": starting.worker_name()})
+
+
+class _Spawn(SpawnContext):
+    Process = _Worker
 
 
 class _Processes(ProcessPoolExecutor):

@@ -21,15 +21,15 @@ FLOORS = {
     name: floor
     for floor, names in enumerate(
         [
-            "xp cpu version tables endings initialisation files.floats files.atomic files.checksum files.trits"
+            "xp cpu version tables starting initialisation files.floats files.atomic files.checksum files.trits"
             " files.streams files.locking files.format codec.rans codec.arrangement codec.varints codec.cuts",
-            "planes coords activations layers lookups losses metrics optim decisions tiling indexing executors"
+            "planes coords activations layers lookups losses metrics optim decisions tiling indexing endings"
             " completing files.journal"
             " progress files.residual files.container files.npy files.chunked files.wav"
             " files.budget files.frames files.heads files.directories files.segments files.fits_tiles"
             "   oracle.case oracle.tracked readouts.batches"
             " readouts.features codec.exact codec.contexts",
-            "hints ternary encodings decompositions theory report files.npz files.png"
+            "executors hints ternary encodings decompositions theory report files.npz files.png"
             " files.tiff files.images files.sound files.apart files.nifti files.dicom files.hdf5 files.zarr_stores"
             " files.fits files.storing oracle.compare"
             " oracle.rounding readouts.real readouts.infeasible readouts.integer codec.network codec.mixture"
@@ -99,6 +99,7 @@ NOT_MUTATED = {
     "cpu",
     "version",
     "tables",
+    "starting",
     "endings",
     "report",
     "executors",

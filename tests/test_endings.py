@@ -13,7 +13,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from refinr import cli
+from refinr import cli, starting
 from refinr.endings import signals_interrupt
 
 FIT = ["fit", "noise.npy", "out.inr", "--tile", "4", "--quiet", "--hidden", "8", "--max-steps", "300", "--resume"]
@@ -106,6 +106,113 @@ def test_ended_while_modules_load(tmp_path, reference, name, share):
     assert said.count("\n") <= 1
     assert process.returncode in (2, -getattr(signal, name), 128 + getattr(signal, name))
     assert os.listdir(tmp_path) == []
+
+
+def test_interrupted_before_any_module_is_loaded():
+    """Also inside NumPy, which makes another error of Ctrl-C; before a line of ours has run, nothing can be said."""
+    run = subprocess.run([sys.executable, "-c", INTERRUPTED], capture_output=True, text=True, check=True)
+    answers = [line.split(" ", 1) for line in run.stderr.splitlines()]
+    ours = [name for name, _ in answers].index("refinr.starting") + 1
+    assert {name for name, _ in answers[:ours]} == {"refinr", "refinr.starting"}
+    names = {name for name, _ in answers[ours:]}
+    assert {"signal", "numpy", "numpy.linalg", "refinr.xp", "refinr.cli", "argparse"} <= names
+    assert [answer for answer in answers[ours:] if answer[1] != r"130 'refinr: interrupted\n'"] == []
+
+
+INTERRUPTED = """
+import _signal, os, runpy, sys, tempfile
+
+_signal.signal(_signal.SIGINT, _signal.default_int_handler)  # as in a terminal, wherever this runs
+
+class Interrupts:
+    # before a module is loaded, a copy of this process gets Ctrl-C; a line for what it answers
+    def find_spec(self, name, path=None, target=None):
+        with tempfile.TemporaryFile() as said:
+            if not os.fork():
+                sys.meta_path.remove(self)
+                os.dup2(said.fileno(), 2)
+                os.kill(os.getpid(), 2)
+                return
+            status = os.waitstatus_to_exitcode(os.wait()[1])
+            said.seek(0)
+            print(name, status, ascii(said.read().decode()), file=sys.stderr)
+
+sys.meta_path.insert(0, Interrupts())
+sys.argv = ["-m", "--version"]
+sys.orig_argv = [sys.executable, "-m", "refinr", "--version"]
+runpy.run_module("refinr", run_name="__main__", alter_sys=True)
+"""
+
+
+@pytest.mark.parametrize(
+    ("argv", "orig_argv", "answered"),
+    [
+        (["-m", "fit"], ["python", "-m", "refinr", "fit"], True),
+        (["/bin/refinr", "fit"], ["python", "/bin/refinr", "fit"], True),
+        (["/bin/refinr", "fit"], ["python", "-c", "spawn_main()", "--multiprocessing-fork"], False),
+        (["-m", "fit"], ["python", "-m", "pytest", "fit"], False),
+        (["mine.py", "refinr"], ["python", "mine.py", "refinr"], False),
+        ([""], ["python"], False),
+    ],
+    ids=["module", "script", "worker", "another module", "another program", "by hand"],
+)
+def test_signals_are_answered_while_a_command_loads_and_nobody_elses(monkeypatch, argv, orig_argv, answered):
+    monkeypatch.setattr(sys, "argv", argv)
+    monkeypatch.setattr(sys, "orig_argv", orig_argv)
+    names = [signal.SIGINT, signal.SIGTERM, signal.SIGHUP]
+    before = [signal.getsignal(name) for name in names]
+    signal.signal(signal.SIGHUP, signal.SIG_IGN)
+    signal.signal(signal.SIGINT, signal.default_int_handler)
+    try:
+        starting.answer_signals()
+        assert (signal.getsignal(signal.SIGINT) == starting.end) == answered
+        assert (signal.getsignal(signal.SIGTERM) == starting.end) == answered
+        assert signal.getsignal(signal.SIGHUP) == signal.SIG_IGN
+        with signals_interrupt(), pytest.raises(KeyboardInterrupt):
+            signal.raise_signal(signal.SIGINT)
+        assert (signal.getsignal(signal.SIGINT) == starting.end) == answered
+    finally:
+        for name, handler in zip(names, before, strict=True):
+            signal.signal(name, handler)
+
+
+@pytest.mark.skipif(os.name == "nt", reason="a parent cannot be looked at there, only waited for")
+@pytest.mark.parametrize("slow", ["refinr", "numpy"])
+def test_a_worker_that_still_loads_ends_with_its_parent(tmp_path, slow):
+    """Killed while a worker takes a minute to load NumPy, or a moment before it loads anything of ours."""
+    script = tmp_path / "slow.py"
+    script.write_text(SLOW)
+    command = [sys.executable, str(script), slow, "1" if slow == "refinr" else "60"]
+    environment = os.environ | {"PYTHONPATH": str(Path(starting.__file__).parent.parent)}
+    with subprocess.Popen(command, env=environment, stdout=subprocess.PIPE, text=True, process_group=0) as process:
+        assert process.stdout.readline() == "loading\n"
+        process.kill()
+        try:
+            assert process.communicate(timeout=GONE_WITHIN) == ("", None)
+        except subprocess.TimeoutExpired:
+            os.killpg(process.pid, signal.SIGKILL)
+            raise
+
+
+SLOW = """
+import sys, time
+
+class Slow:
+    # loading takes its time, and all of it after that a minute
+    def find_spec(self, name, path=None, target=None):
+        if name == sys.argv[1]:
+            print("loading", flush=True)
+            time.sleep(float(sys.argv[2]))
+        if name == "numpy":
+            time.sleep(60)
+
+if __name__ == "__mp_main__":
+    sys.meta_path.insert(0, Slow())
+from refinr.executors import open_executor
+if __name__ == "__main__":
+    with open_executor("processes", workers=1) as pool:
+        pool.submit(abs, 1).result()
+"""
 
 
 def test_signals_are_the_callers_again_afterwards():

@@ -16,7 +16,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any
 
-from refinr import endings
+from refinr import endings, starting
 from refinr.oracle.around import look
 from refinr.oracle.backends import Take, find_backend, name_of, taking
 from refinr.oracle.calling import Session
@@ -119,7 +119,9 @@ class Isolated:
     def _start(self) -> str:
         context = multiprocessing.get_context("spawn")
         self.ours, theirs = context.Pipe()
-        self.process = context.Process(target=_serve, args=(theirs, self.trace, *self.settings))
+        self.process = context.Process(
+            target=_serve, args=(theirs, self.trace, *self.settings), name=starting.worker_name()
+        )
         with endings.interrupts_held():
             self.process.start()
         theirs.close()
