@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import random
+import re
 import signal
 import subprocess
 import sys
@@ -90,6 +91,17 @@ def test_ended_while_it_works(tmp_path, reference, name, engine):
     assert not journal.exists()
 
 
+def _wait_until_it_listens(process):
+    """Until it has set a handler: what happens while the interpreter itself begins is not ours to answer."""
+    status = Path(f"/proc/{process.pid}/status")
+    while process.poll() is None:
+        caught = re.search(r"^SigCgt:\s*(\w+)$", status.read_text(), re.MULTILINE)
+        if caught is not None and int(caught[1], 16) >> (signal.SIGTERM - 1) & 1:
+            return
+        time.sleep(0.005)
+    pytest.fail("it ended and had never listened")
+
+
 @pytest.mark.parametrize("name", ["SIGINT", "SIGTERM", "SIGKILL"])
 @pytest.mark.parametrize("share", [0.2, 0.5, 0.8])
 def test_ended_while_modules_load(tmp_path, reference, name, share):
@@ -99,7 +111,8 @@ def test_ended_while_modules_load(tmp_path, reference, name, share):
     process.communicate()
     loading = time.monotonic() - start
     process = _command("fit", "missing.npy", "out.inr", "--executor", "processes", cwd=tmp_path)
-    time.sleep(0.15 + share * max(0.0, loading - 0.3))  # the interpreter itself has begun
+    _wait_until_it_listens(process)
+    time.sleep(share * max(0.0, loading - 0.3))
     process.send_signal(getattr(signal, name))
     said = _ended(process)
     assert "Traceback" not in said
