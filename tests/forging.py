@@ -98,9 +98,10 @@ def forge_npz(content: bytes, rng: np.random.Generator) -> bytes:
 
 
 def forge_fits(content: bytes, rng: np.random.Generator) -> bytes:
-    """Other values, or keywords, on the cards of the header."""
+    """Other values, or keywords, on the cards of a header."""
     data = bytearray(content)
-    cards = [at for at in range(0, 2880, 80) if data[at : at + 80].strip()]
+    first = rng.choice([at for at in range(0, len(data), 2880) if data[at : at + 8] in (b"SIMPLE  ", b"XTENSION")])
+    cards = [at for at in range(first, content.index(b"END".ljust(80), first) + 80, 80) if data[at : at + 80].strip()]
     for at in rng.choice(cards, int(rng.integers(1, 3))):
         if rng.random() < 0.8:
             value = str(int(NUMBERS[rng.integers(0, len(NUMBERS))]) * int(rng.choice([1, 1, 1, -1])))

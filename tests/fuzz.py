@@ -153,6 +153,7 @@ def reader_seeds() -> list[Seed]:
 def other_seeds() -> list[Seed]:
     """A few of the formats that were added later; of what refinr does not write, the samples that it reads."""
     import h5py
+    from astropy.io import fits
     from PIL import Image
 
     rng = np.random.default_rng(0)
@@ -169,6 +170,9 @@ def other_seeds() -> list[Seed]:
             Image.fromarray(colour).quantize(16).save(f"{folder}/{name}")
         with h5py.File(f"{folder}/g.h5", "w") as file:
             file.create_dataset("x/a", data=colour, chunks=(2, 3, 3), compression="gzip", shuffle=True)
+        for name in ("RICE_1", "GZIP_2", "HCOMPRESS_1"):
+            image = fits.CompImageHDU(np.outer(range(16), range(16)).astype("i4"), compression_type=name)
+            fits.HDUList([fits.PrimaryHDU(), image]).writeto(f"{folder}/h{name}.fits")
         seeds = [Seed(p.suffix, p.read_bytes(), signals.read(p).samples) for p in sorted(Path(folder).iterdir())]
     return seeds + paged_seeds() + several_seeds()
 
