@@ -107,8 +107,7 @@ def test_backward_vs_jax():
         h = jnp.concatenate(parts, axis=-1)
         return (jnp.tanh(h @ params["w0"] + params["b0"]) @ params["w1"] + params["b1"]).sum()
 
-    with jax.enable_x64(True):
-        expected = jax.grad(total)({name: jnp.asarray(table) for name, table in tables.items()})
+    expected = jax.grad(total)({name: jnp.asarray(table) for name, table in tables.items()})
     for name, grad in grads.items():
         reference = np.asarray(expected[name])
         assert_close(grad, reference, conditioning=float(abs(reference).max()), terms=1000)

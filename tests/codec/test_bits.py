@@ -101,8 +101,7 @@ def test_gradients_are_those_of_jax_and_the_loss_is_what_the_coder_takes():
             nats = nats + jnp.where(known, jnp.logaddexp(0.0, -sign * logit), 0.0).sum()
         return nats / 50
 
-    with jax.enable_x64(True):
-        expected, expected_grads = jax.value_and_grad(total)({k: jnp.asarray(p) for k, p in params.items()})
+    expected, expected_grads = jax.value_and_grad(total)({k: jnp.asarray(p) for k, p in params.items()})
     assert nats == pytest.approx(float(expected), rel=1e-9)
     for name in ("w0", "b0", "w1", "b1"):
         np.testing.assert_allclose(grads[name], expected_grads[name], rtol=1e-7, atol=1e-9)
