@@ -195,7 +195,7 @@ def _header(reader: Reader) -> Header:
     given = reader.number()
     if given not in {1, count} or (given == 0) != (samples == 0):
         raise ValueError(f"damaged: {given} slabs, where {grid} has {count}")
-    coding = _coding(reader, grid, dtype) if reader.number(most=1) else None
+    coding = _coding(reader, grid, dtype) if reader.number(most=min(samples, 1)) else None  # of nothing there is none
     slabs = tuple(_slab(reader, coding) for _ in range(given))
     if given != count and slabs[0].kind == MODEL:
         raise ValueError("damaged: one slab for all, and it is coded")

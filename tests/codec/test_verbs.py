@@ -301,6 +301,8 @@ FORGED = [
     ({}, {"hidden": (None,)}, None),
     ({}, {"model": "planes"}, None),
     ({}, {"lags": 32}, None),
+    ({"shape": (0, 5), "slabs": ()}, {"lags": 32}, None),
+    ({"shape": (5, 0), "slabs": ()}, {}, None),
     ({}, {"hidden": (1,)}, None),
     ({}, {"hidden": (2, 2)}, None),
     ({}, {"parameters": b"\0"}, None),
