@@ -127,14 +127,11 @@ class Journal(Ledger):
         size = HEAD + networks * self._record_dtype.itemsize
         self._locked = Locked(self.path)
         try:
-            begin(self._locked, key, machine, mixed=mixed)
-            self._locked.file.truncate(size)
-            self._locked.file.flush()
-            self._records = np.memmap(self._locked.file, self._record_dtype, "r", HEAD, (networks,))
-        except OSError as error:
-            self.close()
-            error.filename = self.path
-            raise
+            with self._locked.named():
+                begin(self._locked, key, machine, mixed=mixed)
+                self._locked.file.truncate(size)
+                self._locked.file.flush()
+                self._records = np.memmap(self._locked.file, self._record_dtype, "r", HEAD, (networks,))
         except BaseException:
             self.close()
             raise
@@ -174,15 +171,12 @@ class Journal(Ledger):
             records[name] = p
         self._locked.check()
         file = self._locked.file
-        try:
+        with self._locked.named():
             for network, record in zip(networks, records, strict=True):
                 content = record.tobytes()[8:]
                 file.seek(HEAD + network * self._record_dtype.itemsize)
                 file.write(self._digest(network, content) + content)
             file.flush()
-        except OSError as error:
-            error.filename = self.path
-            raise
         self.done.update(networks)
 
     def close(self) -> None:

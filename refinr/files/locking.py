@@ -9,7 +9,8 @@ from __future__ import annotations
 import errno
 import os
 import stat
-from contextlib import suppress
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
 from types import TracebackType
 from typing import Self
 
@@ -84,6 +85,15 @@ class Locked:
             theirs = os.lstat(self.path)
         if theirs is None or (ours.st_dev, ours.st_ino) != (theirs.st_dev, theirs.st_ino):
             raise OSError(errno.ESTALE, "somebody has moved, replaced or removed it", self.path)
+
+    @contextmanager
+    def named(self) -> Iterator[None]:
+        """Inside, errors of the system name this file."""
+        try:
+            yield
+        except OSError as error:
+            error.filename = self.path
+            raise
 
     def close(self) -> None:
         """Let others have it."""

@@ -62,14 +62,11 @@ class Log:
         self._places: dict[str, tuple[int, int]] = {}
         self._locked = Locked(self.path)
         try:
-            begin(self._locked, key, machine, mixed=mixed)
-            self._end = self._find()
-            self._locked.file.truncate(self._end)
-            self._locked.file.flush()
-        except OSError as error:
-            self.close()
-            error.filename = self.path
-            raise
+            with self._locked.named():
+                begin(self._locked, key, machine, mixed=mixed)
+                self._end = self._find()
+                self._locked.file.truncate(self._end)
+                self._locked.file.flush()
         except BaseException:
             self.close()
             raise
@@ -115,14 +112,11 @@ class Log:
         """
         padded = name.encode().ljust(24, b"\0")
         self._locked.check()
-        try:
+        with self._locked.named():
             self._locked.file.seek(self._end)
             self._locked.file.write(_FIELDS.pack(self._digest(padded, content), padded, len(content)))
             self._locked.file.write(content)
             self._locked.file.flush()
-        except OSError as error:
-            error.filename = self.path
-            raise
         self._places[name] = (self._end + _FIELDS.size, len(content))
         self._end += _FIELDS.size + len(content)
 
