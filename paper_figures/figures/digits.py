@@ -7,16 +7,16 @@ digits in one image is how networks are trained, so others get that too.
 
 from __future__ import annotations
 
+import functools
 import importlib.util
 from typing import Any
 
 import numpy as np
 
 import refinr
-from paper_figures import claims, style
+from paper_figures import claims, compressors, mnist, style
 from paper_figures.claims import Claim, Finding
 from paper_figures.figure import Figure
-from paper_figures.figures import compression
 from paper_figures.resume import each
 
 PICTURES = {
@@ -43,48 +43,26 @@ def compute(preset: str, rng: np.random.Generator) -> dict[str, Any]:
     seeds = range(settings["seeds"])
 
     def measure(case: dict[str, Any], stream: np.random.Generator) -> dict[str, Any]:
-        digits = compression.mnist(case["digits"])
-        mosaic = digits.reshape(-1, 25, 28, 28).transpose(0, 2, 1, 3).reshape(-1, 25 * 28)  # 25 in a row
+        digits = mnist.digits(case["digits"])
+        mosaic = mnist.mosaic(digits)
         if case["format"] == OURS:
             file = refinr.compress(mosaic, steps=settings["steps"], seed=int(stream.integers(2**31)))
             return {"one image": 8 * len(file) / mosaic.size, "exact": np.array_equal(refinr.decompress(file), mosaic)}
         encode = FORMATS[case["format"]]
-        each_its_own = sum(len(encode(digit)) for digit in digits)
-        return {"one image": 8 * len(encode(mosaic)) / mosaic.size, "a file each": 8 * each_its_own / digits.size}
+        each_its_own = sum(len(encode(digit, 8)) for digit in mnist.apart(mosaic))
+        return {"one image": 8 * len(encode(mosaic, 8)) / mosaic.size, "a file each": 8 * each_its_own / digits.size}
 
     cases = [{"digits": n, "format": OURS, "seed": seed} for n in counts for seed in seeds]
     cases += [{"digits": n, "format": name, "seed": 0} for n in counts for name in FORMATS]
     return {"rows": each(measure, cases, rng)}
 
 
-def _jpeg_2000(samples: np.ndarray) -> bytes:
-    import imagecodecs
-
-    return bytes(imagecodecs.jpeg2k_encode(np.ascontiguousarray(samples), reversible=True, level=0))
-
-
-def _tiff(samples: np.ndarray) -> bytes:
-    import io
-
-    import tifffile
-
-    file = io.BytesIO()
-    tifffile.imwrite(file, samples, compression="zlib", predictor=True)
-    return file.getvalue()
-
-
-def _jpeg_xl(samples: np.ndarray) -> bytes:
-    import imagecodecs
-
-    return bytes(imagecodecs.jpegxl_encode(np.ascontiguousarray(samples), effort=7, lossless=True))
-
-
-FORMATS = {
-    "PNG": lambda samples: compression.COMPRESSORS["PNG"][2](np.ascontiguousarray(samples), 8),
-    "WebP": lambda samples: compression.COMPRESSORS["WebP"][2](samples, 8),
-    "JPEG 2000": _jpeg_2000,
-    "TIFF": _tiff,
-    "JPEG XL": _jpeg_xl,
+FORMATS: dict[str, compressors.Compressor] = {
+    "PNG": compressors.png,
+    "WebP": compressors.webp,
+    "JPEG 2000": compressors.jpeg_2000,
+    "TIFF": compressors.tiff,
+    "JPEG XL": functools.partial(compressors.jpeg_xl, efforts=(7,)),
 }
 
 

@@ -160,7 +160,6 @@ def test_the_digest_has_the_modules_that_compute_takes_something_from(name):
         m.__name__.rpartition(".")[2] for m in provenance._modules(provenance.inspect.getsource(module), "compute")
     }
     assert "resume" in found
-    drawn = {"style", "claims", "figure"} if "compression" in found else set()  # a figure's module comes whole
-    assert not found & ({"style", "claims", "figure", "gallery", "registry", "machine", "markdown"} - drawn)
+    assert not found & {"style", "claims", "figure", "gallery", "registry", "machine", "markdown"}
     source = provenance.inspect.getsource(module.compute)
     assert ("curves" in found) == ("curves." in source or "contest." in source)  # which takes it from there

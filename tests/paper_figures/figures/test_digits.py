@@ -22,7 +22,7 @@ def test_the_formats_of_the_paper_are_lossless():
     image = np.random.default_rng(0).integers(0, 256, (28, 28), dtype=np.uint8)
     for name, decode in (("JPEG 2000", imagecodecs.jpeg2k_decode), ("TIFF", imagecodecs.tiff_decode),
                          ("JPEG XL", imagecodecs.jpegxl_decode)):  # fmt: skip
-        np.testing.assert_array_equal(np.squeeze(decode(digits.FORMATS[name](image))), image)
+        np.testing.assert_array_equal(np.squeeze(decode(digits.FORMATS[name](image, 8))), image)
 
 
 def test_without_the_packages_nothing_was_tried(monkeypatch):
