@@ -47,8 +47,8 @@ FLOORS = {
             "inr keeping undecided codec.zarr_codec",
             "expansion",
             "measuring loading estimates",
-            "fitting solving constructive certificates oracle.network_operations",
-            "cli.demo cli.outputs cli.notes cli.streams cli.values oracle.bounds",
+            "fitting solving constructive certificates cli.notes oracle.network_operations",
+            "cli.demo cli.outputs cli.streams cli.values oracle.bounds",
             "oracle.operations cli.compression cli.options",
             "oracle.facts oracle.making cli.viewing",
             "oracle.sample_cases oracle.leaf_cases oracle.ternary_cases oracle.network_cases oracle.result_cases"

@@ -7,12 +7,12 @@ With this you can claim a name for an output (`claim`), and say where the rest i
 from __future__ import annotations
 
 import os
-import sys
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
+from refinr.cli.notes import note
 from refinr.files import atomic, signals
 
 
@@ -37,7 +37,7 @@ def claim_signal(output: str, *inputs: str, force: bool = False) -> None:
 def say_left_behind(output: str, info: Mapping[str, Any]) -> None:
     """Note what a signal's file said and this one does not, on the error stream."""
     if lost := [_in_words(key, info[key]) for key in signals.left_behind(output, info)]:
-        print(f"refinr: note: {output} does not hold what came with the samples: {', '.join(lost)}", file=sys.stderr)
+        note(f"{output} does not hold what came with the samples: {', '.join(lost)}")
 
 
 def _in_words(key: str, value: object) -> str:
@@ -64,7 +64,7 @@ def stamp(path: str) -> tuple[int, int] | None:
 def say_replaced(output: str, before: tuple[int, int] | None) -> None:
     """Note that somebody else has written the output since it was claimed."""
     if stamp(output) not in (before, None):
-        print(f"refinr: note: {output} was written by another process meanwhile, and is replaced", file=sys.stderr)
+        note(f"{output} was written by another process meanwhile, and is replaced")
 
 
 @contextmanager
