@@ -85,7 +85,7 @@ def _are_shares(samples: np.ndarray, most: int) -> bool:
     if rounding * most > 1.0 / 16.0:  # any number is near one
         return False
     with np.errstate(invalid="ignore"):  # signalling NaNs
-        some = samples.reshape(-1)[:LOOKED_AT].astype(np.float64)
+        some = samples.flat[:LOOKED_AT].astype(np.float64)
     if not ((some >= 0.0) & (some <= 1.0)).all():
         return False
     steps = np.rint(some * most)
