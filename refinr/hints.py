@@ -85,8 +85,19 @@ def _are_shares(samples: np.ndarray, most: int) -> bool:
     if rounding * most > 1.0 / 16.0:  # any number is near one
         return False
     with np.errstate(invalid="ignore"):  # signalling NaNs
-        some = samples.flat[:LOOKED_AT].astype(np.float64)
+        some = _first(samples, LOOKED_AT).astype(np.float64)
     if not ((some >= 0.0) & (some <= 1.0)).all():
         return False
     steps = np.rint(some * most)
     return bool((np.abs(some - steps / most) <= rounding).all()) and len(np.unique(steps)) >= SEVERAL
+
+
+def _first(samples: np.ndarray, count: int) -> np.ndarray:
+    """The first samples in row-major order; only these are copied, if any are."""
+    while samples.size > count:
+        each = samples[0].size
+        if each < count:
+            samples = samples[: -(-count // each)]
+            break
+        samples = samples[0]
+    return samples.reshape(-1)[:count]

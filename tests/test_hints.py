@@ -8,7 +8,8 @@ import numpy as np
 import pytest
 
 import refinr
-from refinr.hints import SamplesWarning, hints
+from refinr.hints import SamplesWarning, _first, hints
+from tests.helpers import assert_equal_exact
 
 SMALL = np.arange(16, dtype="u1").reshape(4, 4)
 FIRST = np.zeros((3, 5, 6), "u1")
@@ -49,6 +50,13 @@ def test_only_the_first_samples_are_looked_at():
     """Also where samples do not lie one behind the other: a copy of these would take terabytes."""
     rows = np.linspace(0, 1, 1 << 20, dtype="float32")[:, None]
     assert hints(np.broadcast_to(rows, (1 << 20, 1 << 20)), channels=False) == []
+
+
+@pytest.mark.parametrize("shape", [(), (0, 3), (7,), (3, 4, 5), (5, 4, 3), (1, 60), (60, 1), (2,) * 6, (1,) * 40])
+@pytest.mark.parametrize("count", [1, 3, 8, 59, 60, 61])
+def test_the_first_samples_are_those_of_all_in_a_row(shape, count):
+    samples = np.asfortranarray(np.random.default_rng(0).random(shape))
+    assert_equal_exact(_first(samples, count), samples.reshape(-1)[:count])
 
 
 def test_a_place_hears_it_once():
