@@ -1,6 +1,7 @@
 """From samples to the networks that predict them.
 
-With this you can decide how an array is coded and train its networks (`train`), or have its levels counted (`counted`).
+With this you can look at an array (`look`), and then train networks for it (`train`), or have its levels counted
+(`counted`).
 """
 
 from __future__ import annotations
@@ -44,9 +45,31 @@ class Wish(NamedTuple):
     reproducible: bool = False
 
 
-class _Seen(NamedTuple):
-    """What is to be known of an array before anything else: levels, some of its slabs, and one of them."""
+class Seen(NamedTuple):
+    """An array, and what is to be known of it before anything else.
 
+    Attributes
+    ----------
+    array : array
+    channels : bool
+        Whether its last axis counts channels.
+    recipe : refinr.codec.values.Recipe
+    levels : int
+        How many the coder is to tell apart.
+    blocks : list of tuples of slices
+        Slabs that networks are trained on: all, if they are not too many.
+    middle : int64 array
+        Levels of one of them.
+    axes : tuple of int
+        As in an `Arrangement`.
+    outside : int
+        The level that stands for what is outside.
+    slabs : int
+        How many there are in all.
+    """
+
+    array: np.ndarray
+    channels: bool
     recipe: values.Recipe
     levels: int
     blocks: list[tuple[slice, ...]]
@@ -56,8 +79,16 @@ class _Seen(NamedTuple):
     slabs: int
 
 
-def _seen(array: np.ndarray, channels: bool) -> _Seen | None:
-    """None if there is nothing to predict."""
+def look(array: np.ndarray, channels: bool) -> Seen | None:
+    """What is to be known of an array, which is gone through once for it; None if there is nothing to predict.
+
+    Parameters
+    ----------
+    array : array of the grid's axes, not empty
+        May be a memory map: it is gone through slab by slab.
+    channels : bool
+        Whether the last axis counts channels.
+    """
     recipe = values.survey(array)
     levels = recipe.coded_levels()
     if levels == 1:
@@ -66,48 +97,34 @@ def _seen(array: np.ndarray, channels: bool) -> _Seen | None:
     looked_at = blocks[:: -(-len(blocks) // _LOOKED_AT)]
     middle, _ = values.to_levels(np.asarray(array[looked_at[len(looked_at) // 2]]), recipe)
     axes = arrange_axes(middle, channels)
-    return _Seen(recipe, levels, looked_at, middle, axes, int(np.median(middle)), len(blocks))
+    return Seen(array, channels, recipe, levels, looked_at, middle, axes, int(np.median(middle)), len(blocks))
 
 
-def counted(array: np.ndarray, channels: bool) -> slabs.Given | None:
-    """How the slabs of an array of a few levels are coded without networks; None if it has more, or one alone.
-
-    Parameters
-    ----------
-    array, channels
-        As for `train`.
-    """
-    seen = _seen(array, channels)
-    if seen is None or seen.levels > counts.MOST_LEVELS or seen.recipe.low_bits:
+def counted(seen: Seen) -> slabs.Given | None:
+    """How the slabs of an array of a few levels are coded without networks; None if it has more."""
+    if seen.levels > counts.MOST_LEVELS or seen.recipe.low_bits:
         return None
-    networks = (None,) * len(Arrangement(seen.middle.shape, seen.axes, channels).roles)
-    coding = header.Coding(seen.recipe, seen.axes, channels, seen.outside, header.COUNTS, 0, networks, b"")
-    return slabs.Given(coding, networks, array.dtype)
+    networks = (None,) * len(Arrangement(seen.middle.shape, seen.axes, seen.channels).roles)
+    coding = header.Coding(seen.recipe, seen.axes, seen.channels, seen.outside, header.COUNTS, 0, networks, b"")
+    return slabs.Given(coding, networks, seen.array.dtype)
 
 
 def train(
-    array: np.ndarray, channels: bool, wish: Wish, progress: Callable[[int, int], None], *, predicted: bool = False
+    seen: Seen, wish: Wish, progress: Callable[[int, int], None], *, predicted: bool = False
 ) -> slabs.Given | None:
-    """How the slabs of an array are coded; None if there is nothing to predict.
+    """How the slabs of an array are coded, with networks trained on it.
 
     Parameters
     ----------
-    array : array of the grid's axes, not empty
-        May be a memory map: it is gone through slab by slab.
-    channels : bool
-        Whether the last axis counts channels.
+    seen : Seen
     wish : Wish
     progress : callable (steps done, steps in all)
     predicted : bool
         Whether networks see the errors of a long prediction; None where that is not for this array.
     """
-    seen = _seen(array, channels)
-    if seen is None:
-        return None
-    recipe = seen.recipe
     levels = seen.levels
     outside = seen.outside
-    arrangement = Arrangement(seen.middle.shape, seen.axes, channels)
+    arrangement = Arrangement(seen.middle.shape, seen.axes, seen.channels)
     lags = _lags(arrangement, seen.middle, outside, levels) if predicted else []
     if predicted and not lags:
         return None
@@ -115,7 +132,7 @@ def train(
     order = len(lags[0]) if lags else 0
     known: list[network.Params | None] = [{network.LAGS: each.astype(np.float64)} for each in lags]
     model = stream.Model(known, levels, float(outside), wish.model, order)
-    examples, samples = _examples(array, seen.blocks, seen.axes, channels, recipe, model, rng)
+    examples, samples = _examples(seen, model, rng)
     networks: list[dict[str, np.ndarray] | None] = []
     active = sum(count > 0 for count in samples)
     for role, (data, count) in enumerate(zip(examples, samples, strict=True)):
@@ -130,8 +147,8 @@ def train(
         units = training.train(data, sizes, wish.steps, rng, told, reproducible=wish.reproducible)
         networks.append(units | {network.LAGS: lags[role]} if lags else units)
     hidden = tuple(None if units is None else units["w0"].shape[1] for units in networks)
-    coding = header.Coding(recipe, seen.axes, channels, outside, wish.model, order, hidden, b"")
-    return slabs.Given(coding, tuple(networks), array.dtype)
+    coding = header.Coding(seen.recipe, seen.axes, seen.channels, outside, wish.model, order, hidden, b"")
+    return slabs.Given(coding, tuple(networks), seen.array.dtype)
 
 
 def _told(progress: Callable[[int, int], None], before: int, total: int) -> Callable[[int], None]:
@@ -160,28 +177,20 @@ def _lags(arrangement: Arrangement, levels: np.ndarray, outside: int, count: int
     return best[1]
 
 
-def _examples(
-    array: np.ndarray,
-    blocks: list[tuple[slice, ...]],
-    axes: tuple[int, ...],
-    channels: bool,
-    recipe: values.Recipe,
-    model: stream.Model,
-    rng: np.random.Generator,
-) -> tuple[list[training.Data], list[int]]:
+def _examples(seen: Seen, model: stream.Model, rng: np.random.Generator) -> tuple[list[training.Data], list[int]]:
     """For each role, examples in random order from all blocks, and how many samples there are."""
     found: list[list[training.Data]] = []
     counts: list[int] = []
-    for block in blocks:
-        levels, _ = values.to_levels(np.asarray(array[block]), recipe)
-        arrangement = Arrangement(levels.shape, axes, channels)
+    for block in seen.blocks:
+        levels, _ = values.to_levels(np.asarray(seen.array[block]), seen.recipe)
+        arrangement = Arrangement(levels.shape, seen.axes, seen.channels)
         order = arrangement.order()
         predictor = stream.Predictor(arrangement, model, arrangement.work(levels, model.outside))
         predictor.know_all(order)
         roles = len(arrangement.roles)
         found = found or [[] for _ in range(roles)]
         counts = counts or [0] * roles
-        most = _TRAINED_ON // len(blocks) // max(1, roles // 4)
+        most = _TRAINED_ON // len(seen.blocks) // max(1, roles // 4)
         for role, places in enumerate(stream.places_of_roles(order, roles)):
             chosen = rng.permutation(places)[:most]
             found[role].append(stream.data(predictor, role, chosen))

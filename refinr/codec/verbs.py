@@ -178,23 +178,26 @@ def _contents(
     """The shortest of what there is."""
     blocks = cuts.blocks(array.shape)
 
-    def trained(name: str, wish: models.Wish, **how: bool) -> slabs.Given | None:
-        return keeping.networks(log, name, array, lambda: models.train(array, channels, wish, told, **how))
-
     def written(name: str, given: slabs.Given) -> Contents:
         return _written(given, keeping.coded(log, name, given, array, blocks, executor))
 
-    counted = models.counted(array, channels) if array.size else None
-    found = [written("counts", counted)] if counted else []
-    if found and 8 * found[0].size < _FLAT * array.size:
-        return found[0]
+    found = []
     tried = {}
-    if array.size:
-        tried["trained"] = trained("trained", wish)
-    if wish.steps and tried and array.nbytes <= _SMALL:  # where parameters count, a linear prediction may be enough
-        tried["linear"] = trained("linear", wish._replace(steps=0))
-    if tried.get("trained") and not wish.reproducible:  # the weights of a long prediction are solved in floats
-        tried["predicted"] = trained("predicted", wish, predicted=True)
+    seen = models.look(array, channels) if array.size else None
+    if seen is not None:
+        train = functools.partial(models.train, seen, progress=told)
+        counted = models.counted(seen)
+        if counted:
+            found = [written("counts", counted)]
+            if 8 * found[0].size < _FLAT * array.size:
+                return found[0]
+        tried["trained"] = keeping.networks(log, "trained", array, functools.partial(train, wish))
+        if wish.steps and array.nbytes <= _SMALL:  # where parameters count, a linear prediction may be enough
+            quick = functools.partial(train, wish._replace(steps=0))
+            tried["linear"] = keeping.networks(log, "linear", array, quick)
+        if not wish.reproducible:  # the weights of a long prediction are solved in floats
+            long = functools.partial(train, wish, predicted=True)
+            tried["predicted"] = keeping.networks(log, "predicted", array, long)
     found += [written(name, given) for name, given in tried.items() if given]
     if not any(c.coding for c in found) or array.nbytes <= _SMALL:
         found.append(written("alone", slabs.Given(None, (), array.dtype)))

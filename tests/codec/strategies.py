@@ -76,7 +76,9 @@ def coded_file(
     array: np.ndarray, *, channels: bool = False, hidden: int = 2, model: str = "mixture", predicted: bool = False
 ) -> bytes:
     """A file whose slabs all are coded with networks, whatever that gains, in as many lanes as there can be."""
-    trained = models.train(array, channels, models.Wish(model), lambda done, total: None, predicted=predicted)
+    trained = models.train(
+        models.look(array, channels), models.Wish(model), lambda done, total: None, predicted=predicted
+    )
     assert trained is not None
     rng = np.random.default_rng(0)
     networks = tuple(units and _widened(units, hidden, rng) for units in trained.networks)
@@ -91,7 +93,7 @@ def coded_file(
 
 def counted_file(array: np.ndarray, *, channels: bool = False) -> bytes:
     """A file whose slabs all have their levels counted, whatever that gains."""
-    given = models.counted(array, channels)
+    given = models.counted(models.look(array, channels))
     assert given is not None
     written = [_coded_slab(given, array[block]) for block in cuts.blocks(array.shape)]
     head = header.Header(array.dtype, array.shape, {}, given.coding, tuple(row for row, _ in written))

@@ -177,7 +177,11 @@ def test_what_memory_maps_take_does_not_grow_with_them(tmp_path, monkeypatch, wh
         mapped = np.load(tmp_path / "a.npy", mmap_mode="r")
         if what == "training":
             peaks.append(
-                _peak(lambda mapped=mapped: models.train(mapped, False, models.Wish(), lambda done, total: None))
+                _peak(
+                    lambda mapped=mapped: models.train(
+                        models.look(mapped, False), models.Wish(), lambda done, total: None
+                    )
+                )
             )
         else:
             peaks.append(_peak(lambda mapped=mapped: refinr.compress(mapped, steps=0)))
