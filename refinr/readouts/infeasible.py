@@ -24,7 +24,6 @@ eigenvalue of G is t up to a like share of the trace (Demmel 1989; Rump 2006).
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from fractions import Fraction
 
 import numpy as np
@@ -39,7 +38,7 @@ SUPPORT = 1e-6
 """Multipliers below this share of the largest are left out."""
 
 ROUNDS = 3
-"""Tries at a direction; multipliers that come out negative are left out of the next."""
+"""Tries at a direction, each from what the last has left; multipliers that come out negative are left out."""
 
 
 def certify(basis: Cosines, signs: Array, features: int | np.ndarray, last: Array) -> list[np.ndarray | None]:
@@ -70,7 +69,7 @@ def certify(basis: Cosines, signs: Array, features: int | np.ndarray, last: Arra
     >>> bool(found.solved[0]), holds(signs * basis.matrix(3), v)
     (False, True)
     """
-    signs, last = (to_host(x).astype(np.float64) for x in (signs, last))
+    signs, last = (np.asarray(to_host(x), np.float64) for x in (signs, last))
     dense = basis.matrix(basis.samples)
     counts = np.broadcast_to(features, signs.shape[1:])
     return [
@@ -104,8 +103,8 @@ def multipliers(rows: np.ndarray, u: np.ndarray) -> np.ndarray | None:
             return None
         v = np.zeros(len(rows))
         v[support] = np.maximum(u * (1.0 - d), 0.0)
-        if d.max() < 1.0:
-            return v if holds(rows, v) else None
+        if holds(rows, v):
+            return v
     return None
 
 
@@ -124,17 +123,17 @@ def holds(rows: np.ndarray, multipliers: np.ndarray) -> bool:
     >>> holds(rows, np.array([1.0, 1.0, 1.0])), holds(rows, np.array([1.0, 1.0, 0.1]))
     (True, False)
     """
-    largest = np.max(multipliers)
-    if not (np.isfinite(multipliers).all() and np.isfinite(rows).all() and multipliers.min() >= 0.0 < largest):
+    if not (np.isfinite(multipliers).all() and np.isfinite(rows).all() and multipliers.min() >= 0.0):
         return False
-    support = multipliers > 0.0
-    A = rows[support]
-    v = multipliers[support] / largest  # what rounds here only moves v: the proof is for this one
+    A = rows[multipliers > 0.0]
     m, D = A.shape
-    if m <= D or v.min() < 1e-100:  # a product of two of those might underflow
+    if m <= D:
+        return False
+    v = multipliers[multipliers > 0.0] / multipliers.max()  # what rounds here only moves v: the proof is for this one
+    if v.min() < 1e-100:  # a product of two of those might underflow
         return False
     squared, rest = bounds(A, v)
-    return bool(squared > 0.0 and rest < 0.5 * np.sqrt(squared))
+    return bool(rest < 0.5 * np.sqrt(max(squared, 0.0)))
 
 
 def bounds(A: np.ndarray, v: np.ndarray) -> tuple[float, float]:
@@ -173,18 +172,13 @@ def exact(rows: np.ndarray, multipliers: np.ndarray) -> list[Fraction]:
     >>> len(set(v)), v[0] > 0
     (1, True)
     """
-    support = np.flatnonzero(multipliers > 0.0)
-    v = [Fraction(float(x)) for x in multipliers[support]]
-    A = [[Fraction(float(x)) for x in row] for row in rows[support]]
-    D = range(rows.shape[1])
-    B = [[x * a for a in row] for x, row in zip(v, A, strict=True)]
-    columns = list(zip(*B, strict=True))
-    G = [[_dot(columns[j], columns[k]) for k in D] for j in D]
-    multiplier = _eliminate(G, [sum(column, Fraction(0)) for column in columns])  # A^T v is B^T 1
-    result = [Fraction(0)] * len(multipliers)
-    for i, x, row in zip(support.tolist(), v, B, strict=True):
-        result[i] = x * (1 - _dot(row, multiplier))
-    return result
+    support = multipliers > 0.0
+    v, A = _fractions(multipliers[support]), _fractions(rows[support])
+    B = v[:, None] * A
+    multiplier = _eliminate(B.T @ B, B.sum(axis=0))  # A^T v is B^T 1
+    result = _fractions(np.zeros(len(multipliers)))
+    result[support] = v * (1 - B @ multiplier)
+    return result.tolist()
 
 
 def _gamma(terms: int) -> float:
@@ -193,16 +187,16 @@ def _gamma(terms: int) -> float:
     return terms * u / (1.0 - terms * u)
 
 
-def _dot(a: Sequence[Fraction], b: Sequence[Fraction]) -> Fraction:
-    return sum((x * y for x, y in zip(a, b, strict=True)), Fraction(0))
+def _fractions(x: np.ndarray) -> np.ndarray:
+    """Numbers as they are, in an array of fractions: sums and products of those are exact."""
+    return np.frompyfunc(Fraction, 1, 1)(x.astype(object))
 
 
-def _eliminate(G: list[list[Fraction]], right: list[Fraction]) -> list[Fraction]:
-    """Gauss and Jordan's elimination of ``G x = right`` for a positive definite matrix."""
-    table = [[*row, value] for row, value in zip(G, right, strict=True)]
-    for j, pivot in enumerate(table):
-        table[j] = [x / pivot[j] for x in pivot]
-        for k, row in enumerate(table):
-            if k != j and row[j]:
-                table[k] = [x - row[j] * y for x, y in zip(row, table[j], strict=True)]
-    return [row[-1] for row in table]
+def _eliminate(G: np.ndarray, right: np.ndarray) -> np.ndarray:
+    """Gauss and Jordan's elimination of ``G x = right`` for a positive definite matrix of fractions."""
+    table = np.column_stack([G, right])
+    for j in range(len(G)):
+        table[j] /= table[j, j]
+        others = np.arange(len(G)) != j
+        table[others] -= np.outer(table[others, j], table[j])
+    return table[:, -1]

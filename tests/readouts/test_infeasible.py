@@ -202,6 +202,7 @@ def test_a_wrong_eigenvalue_is_noticed(monkeypatch):
     right = np.linalg.eigvalsh
     monkeypatch.setattr(np.linalg, "eigvalsh", lambda G: 2.5 * right(G))  # more than twice: half of it is too much
     assert not infeasible.holds(rows, v)
+    assert infeasible.bounds(rows, v) == (0.0, np.inf)
 
 
 def test_few_rows_and_what_would_underflow_prove_nothing():
@@ -236,6 +237,20 @@ def test_signs_and_iterates_must_be_of_the_same_networks():
     basis = Cosines((8,), 1.0, 0)
     with pytest.raises(ValueError, match="zip"):
         infeasible.certify(basis, np.ones((8, 2)), 3, np.ones((8, 1)))
+
+
+def test_certificates_are_in_float64_whatever_signs_and_iterates_are_in():
+    basis = Cosines((16,), 1.0, 0)
+    signs = _signs(16, 8, 0)
+    found = real.solve(basis, signs, 3)
+    left = signs[:, ~found.solved]
+    proved = infeasible.certify(basis, left, 3, found.last)
+    assert any(v is not None for v in proved)
+    for v, w in zip(proved, infeasible.certify(basis, left, 3, found.last.astype("float64")), strict=True):
+        assert (v is None) == (w is None)
+        if v is not None:
+            assert v.dtype == np.float64
+            assert_equal_exact(v, w)
 
 
 def test_every_array_library(backend):

@@ -2,24 +2,29 @@
 
 To represent every signal of N samples with n bits by P parameters of b bits, whatever turns parameters into signals,
 ``P b >= N n`` is needed, and ``P = ceil(N n / b)`` suffices for some method.  Not even a number of parameters that
-depends on the signal gets its maximum below P.
+depends on the signal gets its maximum below P.  And hardly any signal can do with less: whatever the method, a share of
+less than ``2^(1 - k)`` of all signals has a representation that is k bits shorter than ``N n``.
 
 From: ours; the paper (Han et al., CVPR 2025) has upper bounds only.
 
 Proof sketch.  Pigeonhole: there are ``2^(N n)`` signals and ``2^(P b)`` settings of the parameters.  Written one after
 the other, a signal's bits fill ``ceil(N n / b)`` parameters: tight.  With any number of parameters below P there are
 ``sum_(p < P) 2^(p b) = (2^(P b) - 1) / (2^b - 1)`` settings; as ``(P - 1) b <= N n - 1``, less than
-``2^(N n) 2^(b - 1) / (2^b - 1) <= 2^(N n)``.
+``2^(N n) 2^(b - 1) / (2^b - 1) <= 2^(N n)``.  There are ``2^(N n - k + 1) - 1`` representations of at most ``N n - k``
+bits.
 """
 
 from __future__ import annotations
 
 import itertools
+from typing import Any
 
+import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+import refinr
 from refinr import theory
 
 SMALL = [(N, n, b) for N in range(1, 13) for n in range(1, 13) for b in range(1, 13)]
@@ -67,6 +72,36 @@ def test_a_number_of_parameters_that_may_vary_does_not_help():
 def test_the_bound_of_any_size(samples, bits, parameter_bits):
     P = theory.counting_bound(samples, bits, parameter_bits)
     assert (P - 1) * parameter_bits < samples * bits <= P * parameter_bits
+
+
+def test_hardly_any_signal_can_do_with_less():
+    for total in range(1, 40):  # N n
+        for k in range(1, total + 1):
+            short = sum(2**length for length in range(total - k + 1))
+            assert short * 2**k < 2 * 2**total
+
+
+@pytest.mark.parametrize(
+    ("how", "bits"),
+    [
+        ({"store": "float16"}, 16),
+        ({"store": "float16", "effort": "small"}, 16),
+        ({"store": "int8"}, 8),
+        ({"store": "int5"}, 5),
+        ({"effort": "smallest"}, 1),
+        ({"weights": "ternary"}, 2),
+        ({"weights": "ternary", "effort": "small"}, 2),
+        ({"weights": "binary"}, 1),
+        ({"weights": "binary", "effort": "small"}, 1),
+    ],
+)
+def test_solved_noise_is_no_smaller(how: dict[str, Any], bits: int):
+    """Measured sizes beside the bound; below by 64 bits would be one signal in 2^63."""
+    samples = np.random.default_rng(0).integers(0, 2**16, (16, 16)).astype(np.uint16)
+    inr = refinr.solve(samples, tile=8, **how)
+    least = theory.counting_bound(samples.size, 16, bits)
+    assert 8 * inr.layout.network.packed_bytes(inr.params, inr.store) > least * bits - 64
+    assert inr.report.parameters >= least - 64 / bits
 
 
 @pytest.mark.parametrize("arguments", [(0, 8, 32), (4, 0, 32), (4, 8, 0), (-1, 8, 32)])
