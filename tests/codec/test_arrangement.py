@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+import itertools
+import math
+from fractions import Fraction
+
 import numpy as np
 import pytest
 from hypothesis import given
@@ -65,3 +69,83 @@ def test_two_samples_are_enough_to_be_alike():
     assert arrange_axes(5 * b + 7 * c, channels=False) == (2, 0, 1)
     assert arrange_axes(9 * a + 5 * b + 7 * c, channels=False) == (0, 1, 2)
     assert arrange_axes(5 * b + 7 * c, channels=True) == (2, 0, 1)
+
+
+def _by_hand(arrangement: Arrangement) -> tuple[list, list]:
+    """Roles, and (time, role, place) of all samples, in their order: place by place."""
+    shape = arrangement.work_shape
+    outer = len(shape) - 4
+    size = [math.prod(shape[axis + 1 :]) for axis in range(len(shape))]
+    roles = []
+    for channel in range(shape[0]):
+        for known in itertools.product([False, True], repeat=outer):  # the first axis is the lowest bit
+            before = [-back * size[0] for back in (1, 2) if back <= channel]
+            roles.append((channel, (*before, *(-size[2 + i] for i in range(outer) if known[outer - 1 - i]))))
+    numbered = arrangement.work(np.ones(arrangement.shape), outside=0.0)
+    found = []
+    for place, index in enumerate(itertools.product(*map(range, shape))):
+        channel, _, *rest, row, column = index
+        role = channel * 2**outer + sum(2**i for i, n in enumerate(rest) if n)
+        if numbered[place]:
+            found.append((column + 4 * row + 6 * (channel + sum(rest)), role, place))
+    return roles, sorted(found)
+
+
+def _same_as_by_hand(arrangement: Arrangement) -> None:
+    roles, expected = _by_hand(arrangement)
+    assert list(arrangement.roles) == roles
+    order = arrangement.order()
+    assert order.places.tolist() == [place for _, _, place in expected]
+    batches = [list(group) for _, group in itertools.groupby(expected, key=lambda each: each[:2])]
+    assert order.bounds.tolist() == [0, *itertools.accumulate(map(len, batches))]
+    assert order.roles.tolist() == [batch[0][1] for batch in batches]
+    assert arrangement.steps > expected[-1][0]
+    if arrangement.segments == 1:
+        assert arrangement.steps == expected[-1][0] + 1
+
+
+@given(cases())
+def test_the_order_is_that_of_times_by_hand(case):
+    _same_as_by_hand(case.arrangement)
+
+
+@pytest.mark.parametrize(
+    ("shape", "axes", "channels"),
+    [((2500,), (0,), False), ((2101, 2), (1, 0), True), ((3, 2503), (0, 1), False), ((2, 2, 2050), (0, 1, 2), False)],
+)
+def test_in_segments_and_at_ragged_ends_too(shape, axes, channels):
+    arrangement = Arrangement(shape, axes, channels)
+    assert arrangement.segments == 2
+    _same_as_by_hand(arrangement)
+
+
+@pytest.mark.parametrize(
+    ("shape", "channels"),
+    [
+        ((1,), False), ((1024,), False), ((1025,), False), ((2048,), False), ((2049,), False), ((4300,), False),
+        ((100_000,), False), ((10**6,), False), ((50_000, 2), True), ((3, 1), True), ((70_000, 2), False),
+        ((30, 40_000), False), ((64, 64), False), ((400, 4100), False), ((2000, 2, 3), False), ((700, 700), False),
+        ((700, 700, 3), True), ((2, 3, 700, 5), False), ((2, 3, 5, 4, 900), False), ((2**20, 64), False),
+    ],
+)  # fmt: skip
+def test_segments_are_as_many_as_the_page_says(shape, channels):
+    """docs/rinr.md: the longest axis, no channel, in pieces of 1024 steps at least, for waves of 64 samples."""
+    axes = tuple([len(shape) - 1] * channels + list(range(len(shape) - channels)))
+    arrangement = Arrangement(shape, axes, channels)
+    lengths = [shape[axis] for axis in axes]
+    lengths = lengths if channels else [1, *lengths]
+    page = lengths[1:] if len(lengths) > 2 else [1, *lengths[1:]]
+    outer = page[:-2]
+    outer = [math.prod(outer[:-1]), outer[-1]] if len(outer) > 2 else outer
+    lengths = [lengths[0], *outer, *page[-2:]]
+    factors = [6] * (len(lengths) - 2) + [4, 1]
+    durations = [factor * (n - 1) for factor, n in zip(factors, lengths, strict=True)]
+    longest = durations.index(max(durations[1:]), 1)
+    steps = 1 + sum(durations)
+    wanted = max(math.ceil(Fraction(64 * steps, math.prod(shape))), steps // 4096)
+    segments = max(1, min(durations[longest] // 1024, wanted))
+    assert arrangement.segments == segments
+    pieces = [-(-n // segments) if axis == longest else n for axis, n in enumerate(lengths)]
+    assert arrangement.work_shape == (pieces[0], segments, *pieces[1:])
+    assert arrangement.size == math.prod(pieces) * segments
+    assert arrangement.steps == 1 + sum(factor * (n - 1) for factor, n in zip(factors, pieces, strict=True))
