@@ -122,6 +122,8 @@ def decompress(parser: argparse.ArgumentParser) -> None:
     """``FILE.rinr BACK``."""
     parser.add_argument("input", metavar="FILE.rinr")
     parser.add_argument("output", metavar="BACK", help=f"signal to write: {options.known()}")
+    text = "a part of every axis, as in NumPy: only slabs that it touches are decoded"
+    parser.add_argument("--region", type=values.region, metavar="0:64,128:", help=text)
     options.executor(parser)
     options.trusted(parser)
     options.force(parser)

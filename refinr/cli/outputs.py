@@ -15,6 +15,9 @@ from typing import Any
 from refinr.cli.notes import note
 from refinr.files import atomic, signals
 
+_OF_THE_WHOLE = ("header", "dicom", "fits", "tags", "dataset", "attributes", "chunks")
+"""Side information that may say where samples are."""
+
 
 def _never(path: Path) -> bool:
     return False
@@ -38,6 +41,16 @@ def say_left_behind(output: str, info: Mapping[str, Any]) -> None:
     """Note what a signal's file said and this one does not, on the error stream."""
     if lost := [_in_words(key, info[key]) for key in signals.left_behind(output, info)]:
         note(f"{output} does not hold what came with the samples: {', '.join(lost)}")
+
+
+def of_a_region(output: str, info: Mapping[str, Any]) -> dict[str, Any]:
+    """What holds of a part of a signal, too; the rest is noted on the error stream.
+
+    Headers say where the first sample is in space, tags where it is on a map, chunks of a sound when marks come.
+    """
+    if lost := [_in_words(key, info[key]) for key in _OF_THE_WHOLE if key in info]:
+        note(f"{output} is a region, and does not hold what came with all samples: {', '.join(lost)}")
+    return {key: value for key, value in info.items() if key not in _OF_THE_WHOLE}
 
 
 def _in_words(key: str, value: object) -> str:

@@ -35,6 +35,24 @@ def widths(text: str) -> tuple[int, ...]:
         raise argparse.ArgumentTypeError(f"expected whole numbers such as 16,16, got {text!r}") from None
 
 
+def region(text: str) -> tuple[slice, ...]:
+    """``0:64,128:,:``, a part of every axis.
+
+    Examples
+    --------
+    >>> region("0:64,-8:,:")
+    (slice(0, 64, None), slice(-8, None, None), slice(None, None, None))
+    """
+    try:
+        ends = [[int(end) if end.strip() else None for end in part.split(":")] for part in text.split(",")]
+        if any(len(pair) != 2 for pair in ends):
+            raise ValueError
+    except ValueError:
+        words = f"expected START:STOP for every axis, such as 0:64,128:, got {text!r}"
+        raise argparse.ArgumentTypeError(words) from None
+    return tuple(slice(start, stop) for start, stop in ends)
+
+
 def seconds(text: str) -> float:
     """``2.5``."""
     found = number(text)

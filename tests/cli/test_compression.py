@@ -17,6 +17,7 @@ import pytest
 import refinr
 from refinr import cli
 from refinr.codec import header, slabs
+from refinr.files import signals
 from refinr.files.locking import Locked
 from tests.cli.contents import content
 
@@ -147,6 +148,41 @@ def test_no_file_is_replaced_but_our_own(folder, capsys):
     assert Path("notes.txt").read_text() == "mine"
 
 
+def test_a_region_is_written_alone(folder, capsys):
+    for name, region, part in (
+        ("colour.png", "3:9,-7:,:", np.s_[3:9, -7:]),
+        ("sound.wav", "1000:1400,:", np.s_[1000:1400]),
+        ("volume.npy", ":,2:3,40:99", np.s_[:, 2:3, 40:99]),
+    ):
+        back = "back" + Path(name).suffix
+        cli.main(["compress", name, "out.rinr", *FAST])
+        assert cli.main(["decompress", "out.rinr", back, f"--region={region}"]) == 0
+        expected = signals.read(name)
+        found = signals.read(back)
+        assert np.array_equal(found.samples, expected.samples[part])
+        assert found.info == expected.info
+    assert "region" not in capsys.readouterr().err
+
+
+def test_a_region_is_not_said_to_be_where_the_whole_was(folder, capsys):
+    nibabel = pytest.importorskip("nibabel")
+    volume = np.arange(7 * 8 * 9, dtype=np.int16).reshape(7, 8, 9)
+    nibabel.Nifti1Image(volume, np.diag([2.0, 2.0, 3.0, 1.0])).to_filename("scan.nii")
+    cli.main(["compress", "scan.nii", "scan.rinr", *FAST])
+    assert cli.main(["decompress", "scan.rinr", "back.nii", "--region", "2:5,:,:3"]) == 0
+    assert "back.nii is a region, and does not hold what came with all samples: header" in capsys.readouterr().err
+    assert np.array_equal(signals.read("back.nii").samples, volume[2:5, :, :3])
+    assert signals.read("back.nii").info["header"] != signals.read("scan.nii").info["header"]
+
+
+@pytest.mark.parametrize("region", ["3", "0:3:2", "a:b", "0:3,"])
+def test_what_is_no_region_is_said(folder, capsys, region):
+    with pytest.raises(SystemExit) as caught:
+        cli.main(["decompress", "out.rinr", "back.npy", "--region", region])
+    assert caught.value.code == 2
+    assert "expected START:STOP for every axis" in capsys.readouterr().err
+
+
 @pytest.mark.parametrize(
     ("arguments", "words"),
     [
@@ -155,9 +191,11 @@ def test_no_file_is_replaced_but_our_own(folder, capsys):
         (["compress", "colour.png", "out.rinr", "--steps", "-1"], "steps: expected 0 or more"),
         (["decompress", "colour.png", "back.png"], "colour.png: not a .rinr file"),
         (["decompress", "missing.rinr", "back.png"], "No such file"),
+        (["decompress", "plain.rinr", "back.npy", "--region", "0:2"], "plain.rinr: region: expected 2 slices"),
     ],
 )
 def test_what_cannot_be_tried(folder, capsys, arguments, words):
+    Path("plain.rinr").write_bytes(refinr.compress(np.arange(15, dtype="u1").reshape(3, 5)))
     before = sorted(os.listdir())
     assert cli.main(arguments) == 2
     assert words in capsys.readouterr().err
