@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import math
 
 import numpy as np
 import pytest
@@ -56,6 +57,94 @@ def test_levels_that_never_occur_are_left_out():
     recipe = _there_and_back(palette[rng.integers(0, 20, 5000)].astype("u2"))
     assert recipe.coded_levels() == 20
     assert _there_and_back(rng.integers(0, 256, 5000).astype("u1")).used == b""
+
+
+@pytest.mark.parametrize("count", [40, 400, 4000])
+@pytest.mark.parametrize("top", [2, 3, 50, 900, 40_000, (1 << 20) - 1, 1 << 20])
+@pytest.mark.parametrize("step", [1, 3, 40])
+def test_the_list_of_levels_is_kept_where_it_is_worth_twice_its_bytes(count, top, step):
+    rng = np.random.default_rng(0)
+    array = rng.integers(0, top // step + 1, count) * step
+    array[:3] = 0, top, top - 1
+    recipe = _there_and_back(array)
+    assert (recipe.factor, recipe.levels) == (1, top + 1)
+    occurs = np.bincount(array, minlength=top + 1) > 0
+    content = values.pack(np.packbits(occurs).tobytes())
+    saved = count * math.log2((top + 1) / occurs.sum()) / 8
+    kept = top < 1 << 20 and saved > 2 * len(content)
+    assert recipe.used == (content if kept else b"")
+    assert recipe.coded_levels() == (occurs.sum() if kept else top + 1)
+
+
+@pytest.mark.parametrize(
+    ("array", "fraction"),
+    [
+        ([2.0**35 - 1, 0.0], 0),
+        ([2.0**35, 0.0], -1),
+        ([-(2.0**35), 0.0], -1),
+        ([1 - 2.0**35, 0.5], 1),
+        ([2.0**-16, 1.0], 16),
+        ([2.0**-17, 1.0], -1),
+        ([0.5, 0.125, 0.25], 3),
+        ([-0.0, 1.0], -1),
+        ([0.0, 1.0], 0),
+        ([np.inf, 1.0], -1),
+    ],
+)
+def test_of_which_power_of_two_floats_are_multiples(array, fraction):
+    for dtype in ("f4", "f8"):
+        assert _there_and_back(np.array(array, dtype)).fraction == (
+            -1 if dtype == "f4" and abs(array[0]) == 2.0**35 - 1 else fraction
+        )
+    assert _there_and_back(np.array(array[1:], "f8")).fraction >= 0
+
+
+def test_multiples_of_a_power_of_two_that_are_too_wide_keep_their_bits():
+    """As whole numbers they would have lower bits aside."""
+    array = np.array([2.0**34, 2.0**34 + 2.0**-3, 0.0])
+    assert values._fraction(array) == 3
+    assert _there_and_back(array).fraction == -1
+
+
+@pytest.mark.parametrize(("levels", "low_bits"), [(2**32, 0), (2**32 + 1, 1), (2**33, 1), (2**33 + 1, 2), (2**64, 32)])
+def test_levels_beyond_32_bits_have_the_lowest_aside(levels, low_bits):
+    array = np.array([0, 1, levels - 1, levels // 2], "u8")
+    recipe = _there_and_back(array)
+    assert (recipe.low_bits, recipe.levels) == (low_bits, ((levels - 1) >> low_bits) + 1)
+    found, low = values.to_levels(array, recipe)
+    assert found.tolist() == [int(v) >> low_bits for v in array]
+    if low_bits:
+        assert low.tolist() == [int(v) & ((1 << low_bits) - 1) for v in array]
+
+
+def test_lists_that_cannot_be_are_refused():
+    recipe = values.Recipe(-1, 0, 1, 0, 1 << 20, values.pack(bytes(1 << 17)))
+    with pytest.raises(ValueError, match="no level occurs"):
+        recipe.occurring()
+    with pytest.raises(ValueError, match="which of 1048577 levels"):
+        recipe._replace(levels=(1 << 20) + 1).occurring()
+    with pytest.raises(ValueError, match="damaged: xz"):
+        recipe._replace(levels=9).occurring()
+    last = values.pack(bytes([0, 0b01100000]))
+    assert recipe._replace(levels=10, used=last).occurring().tolist() == [9]
+    with pytest.raises(ValueError, match="no level occurs"):
+        recipe._replace(levels=9, used=last).occurring()
+    assert recipe._replace(used=b"").occurring() is None
+
+
+@pytest.mark.parametrize("content", [b"", b"\0", b"\xff" * 9])
+def test_what_xz_did_not_write_is_refused(content):
+    with pytest.raises(ValueError, match="damaged: xz"):
+        values.unpack(content, 3)
+
+
+def test_unpacked_bytes_are_as_many_as_expected():
+    packed = values.pack(b"four")
+    assert values.unpack(memoryview(packed), 4) == b"four"
+    with pytest.raises(ValueError, match="xz gave 4 bytes or more where 5"):
+        values.unpack(packed, 5)
+    with pytest.raises(ValueError, match="xz gave 4 bytes or more where 3"):
+        values.unpack(packed, 3)
 
 
 def test_blocks_change_nothing(monkeypatch):
