@@ -7,7 +7,19 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from refinr.codec import bits, mixture, network, parameters, rans, stream, training
+from refinr.codec import (
+    bits,
+    contexts,
+    dyadic,
+    mixture,
+    network,
+    parameters,
+    prediction,
+    rans,
+    stream,
+    symbols,
+    training,
+)
 from tests.codec.strategies import case, cases, walk
 from tests.helpers import assert_equal_exact
 from tests.strategies import seeds
@@ -165,3 +177,113 @@ def test_the_same_training_gives_the_same_parameters():
     first, second = (_trained(walk(np.random.default_rng(0), (40, 40), 255), 20)[1] for _ in range(2))
     for name in first:
         assert_equal_exact(first[name], second[name])
+
+
+# --- by hand ---------------------------------------------------------------------------------------------------------
+
+
+def _context(case, role: int, places: np.ndarray, params: network.Params) -> contexts.Context:
+    chosen = case.arrangement.roles[role]
+    near = contexts.neighbours(case.arrangement, chosen, places)
+    if not case.model.lags:
+        return contexts.contexts(case.arrangement, chosen, case.work[near])
+
+    def base(at: np.ndarray) -> np.ndarray:
+        before = prediction.before(case.arrangement, at, case.model.lags)
+        return prediction.predict(case.work[before], params[network.LAGS], case.model.outside, case.model.levels)
+
+    errors = np.zeros(case.arrangement.size + 1)
+    order = case.arrangement.order()
+    errors[order.places] = case.work[order.places] - base(order.places)  # one channel: all have the same weights
+    return contexts.contexts(case.arrangement, chosen, errors[near], base(places))
+
+
+def _batches_by_hand(case, size: int) -> tuple[list, list]:
+    """What the coder is told, with steps at the ends of groups of at most so many samples; and the groups."""
+    order = case.arrangement.order()
+    params = [dict(p) for p in case.model.networks]
+    steppers = {}
+    found = []
+    groups = [[0, 0]]
+    seen: dict[int, list[np.ndarray]] = {}
+    for i, role in enumerate(order.roles.tolist()):
+        places = order.places[order.bounds[i] : order.bounds[i + 1]]
+        if order.bounds[i + 1] - order.bounds[groups[-1][0]] > size and groups[-1][1] > groups[-1][0]:
+            groups.append([i, i])
+            for each in seen if case.model.kind == "adaptive" else ():
+                at = np.concatenate(seen[each])[: dyadic.MOST_SAMPLES]
+                context = _context(case, each, at, params[each])
+                wanted = mixture.targets(context, case.work[at])
+                if each not in steppers:
+                    steppers[each] = dyadic.Stepper({name: params[each][name] for name in network.UNITS})
+                steppers[each].step(
+                    dyadic.gradients(params[each], context.inputs, context.linear, wanted, case.model.levels), 2.0**-9
+                )
+                params[each] |= network.from_units(network.to_units(steppers[each].params))
+            seen = {}
+        groups[-1][1] = i + 1
+        seen.setdefault(role, []).append(places)
+        context = _context(case, role, places, params[role])
+        samples = case.work[places]
+        if case.model.kind == "planes":
+            found += bits.bits(params[role], context, case.model.levels).write(samples)
+        else:
+            z, s = network.evaluate(params[role], context.inputs, context.linear)
+            given_ = mixture.distribution(z, s, context.base, context.scale, case.model.levels)
+            found += symbols.write(given_, samples, case.model.levels)
+    return found, [tuple(group) for group in groups]
+
+
+@pytest.mark.parametrize("size", [1, 9, 50])
+@pytest.mark.parametrize(
+    ("shape", "channels", "top", "kind", "lags"),
+    [
+        ((6, 7), False, 255, "mixture", 0),
+        ((4, 5, 3), True, 99, "adaptive", 0),
+        ((3, 4, 5), False, 2**20, "adaptive", 0),
+        ((3, 4, 2), False, 30, "planes", 0),
+        ((80,), False, 255, "adaptive", 5),
+        ((80,), False, 255, "mixture", 5),
+    ],
+)
+def test_the_coder_is_told_what_is_computed_by_hand(monkeypatch, shape, channels, top, kind, lags, size):
+    monkeypatch.setattr(stream, "CHUNK", size)
+    monkeypatch.setattr(stream, "ADAPTED", size)
+    monkeypatch.setattr(dyadic, "MOST_SAMPLES", 6)
+    given_ = case(shape, channels, top, 3, 30, seed=4, kind=kind, lags=lags)
+    expected, groups = _batches_by_hand(given_, size)
+    assert list(stream._groups(given_.arrangement.order(), given_.model)) == groups
+    found = stream.batches(given_.arrangement, given_.model, given_.work)
+    assert len(found) == len(expected)
+    for (start, frequency), (first, second) in zip(found, expected, strict=True):
+        assert_equal_exact(start, first)
+        assert_equal_exact(frequency, second)
+    content = rans.encode(found, 3)
+    back = stream.decode(given_.arrangement, given_.model, content, 3)
+    assert_equal_exact(given_.arrangement.samples(back), given_.levels.astype(np.float64))
+
+
+@pytest.mark.parametrize("kind", ["mixture", "planes", "adaptive"])
+@pytest.mark.parametrize("chunk", [7, 1 << 14])
+def test_what_networks_are_trained_on(monkeypatch, kind, chunk):
+    monkeypatch.setattr(stream, "CHUNK", chunk)
+    given_ = case((8, 9, 2), True, 99, 3, 30, seed=4, kind=kind)
+    predictor = stream.Predictor(given_.arrangement, given_.model, given_.work)
+    for role, places in enumerate(stream.places_of_roles(given_.arrangement.order(), 2)):
+        chosen = places[::-2]
+        found = stream.data(predictor, role, chosen)
+        context = _context(given_, role, chosen, {})
+        targets = (bits if kind == "planes" else mixture).targets(context, given_.work[chosen])
+        assert_equal_exact(found.inputs, context.inputs.astype(np.float32))
+        assert_equal_exact(found.linear, context.linear.astype(np.float32))
+        assert type(found.targets) is type(targets)
+        assert found.levels == 100
+        for a, b in zip(found.targets, targets, strict=True):
+            assert_equal_exact(a, b if kind == "planes" else b.astype(np.float32))
+
+
+def test_samples_of_a_role_without_a_network_are_refused():
+    given_ = case((3, 4, 5), False, 99, 3, 30, seed=4)
+    model = given_.model._replace(networks=[given_.model.networks[0], None])
+    with pytest.raises(ValueError, match="no network for samples of role 1"):
+        stream.batches(given_.arrangement, model, given_.work)
