@@ -25,8 +25,9 @@ UNTRIED = (
         "trained networks of others, cited only",
     ),
     Untried(
-        "Table 7", "(Its text and numbers were not at hand.)",
-        "nothing that could be tried",
+        "Table 7", "Coded by RECOMBINER, networks on bits are exact with 2.58 bits for a pixel of MNIST, with 6.11 for "
+        "one of Fashion-MNIST.",
+        "its code is learned from thousands of images; here each network is stored by itself",
     ),
     Untried(
         "Table 5", "ABCD, trained for the task, is 3.4 dB better than the ideal gain.",

@@ -28,4 +28,5 @@ NAMES = (
     "expansion",
     "compression",
     "digits",
+    "digit_networks",
 )

@@ -87,7 +87,8 @@ def plot(data: dict[str, Any]) -> dict[str, Any]:
             for bits in _bits(data, name, "one image", n):
                 axes.plot(bits, index, look["marker"], color=look["color"], markersize=5)
             if name != OURS:
-                axes.plot(*_bits(data, name, "a file each", n), index, look["marker"], color=look["color"], mfc="white")
+                (bits,) = _bits(data, name, "a file each", n)
+                axes.plot(bits, index, look["marker"], color=look["color"], mfc="white", mew=0.8, markersize=6)
         axes.axvline(PAPER["networks on bits"], color="gray", linestyle=":", linewidth=0.9)
         style.rows_of(axes, list(map(_label, names)), "bits a pixel", [1.5, 2, 3, 4, 6])
         axes.set_title(f"{n:,} digits of 28 x 28 pixels")

@@ -38,7 +38,7 @@ PRESETS: dict[str, dict[str, Any]] = {
     "paper": {"volumes": ["phantom", "head"], "shape": [64, 64, 16], "edges": [16, 8, 4, 2], "cells": 7, "steps": 600,
               "sweep": 7, "seeds": 3},
 }  # fmt: skip
-HEAD = (16, 32, 4)
+HEAD = (24, 24, 4)
 """Where the piece of the head begins."""
 WIDTH = 16
 HIDDEN = 32
