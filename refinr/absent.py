@@ -14,6 +14,7 @@ from typing import Any, ClassVar
 
 import numpy as np
 
+from refinr.decompositions import Place
 from refinr.files import storing
 from refinr.mlp import Params
 
@@ -39,37 +40,17 @@ class Absent:
         """-1 for every one."""
         return lambda networks, extent: np.full((len(networks), math.prod(cut.axes(extent)), 1), -1.0, np.float32)
 
-    def at(
-        self,
-        params: Params,
-        networks: range,
-        extent: tuple[int, ...],
-        points: np.ndarray,
-        cut: Any,
-        tile: tuple[int, ...],
-        xp: ModuleType,
-    ) -> np.ndarray:
+    def at(self, params: Params, place: Place, points: np.ndarray, xp: ModuleType) -> np.ndarray:
         """-1 between samples, too."""
-        each = math.prod(cut.axes(tile)) // math.prod(tile)
-        return np.full((len(networks), len(points) * each, 1), -1.0, np.float32)
+        each = math.prod(place.cut.axes(place.tile)) // math.prod(place.tile)
+        return np.full((len(place.networks), len(points) * each, 1), -1.0, np.float32)
 
-    def enclosed(
-        self,
-        on: Any,
-        params: Params,
-        networks: range,
-        extent: tuple[int, ...],
-        cut: Any,
-        tile: tuple[int, ...],
-        which: Any = ...,
-    ) -> Iterator[Any]:
+    def enclosed(self, on: Any, params: Params, place: Place, which: Any = ...) -> Iterator[Any]:
         """A whole number, which every type holds."""
-        z = self.evaluator(params, cut, tile, np)(networks, extent).astype(np.float64)
-        yield on.some(on.whole(z, np.ones((len(networks), 1, 1))), which)
+        z = self.evaluator(params, place.cut, place.tile, np)(place.networks, place.extent).astype(np.float64)
+        yield on.some(on.whole(z, np.ones((len(z), 1, 1))), which)
 
-    def apart(
-        self, params: Params, networks: range, extent: tuple[int, ...], cut: Any, tile: tuple[int, ...], z: np.ndarray
-    ) -> float:
+    def apart(self, params: Params, place: Place, z: np.ndarray) -> float:
         """Not at all."""
         return 0.0
 

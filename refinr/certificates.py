@@ -20,7 +20,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from refinr import cpu, decoding, perceptrons, tiling, undecided
+from refinr import cpu, decoding, perceptrons, undecided
 from refinr import limits as limits_of
 from refinr.balls import Ball, Machines, joined
 from refinr.files.floats import FLOAT_TYPES
@@ -178,10 +178,8 @@ def certify(
     on = Machines(names)
 
     def of_tile(index: int, kept: np.ndarray | None) -> tuple[Any, ...]:
-        extent = tiling.extent(layout.tiles[index])
         with np.errstate(all="ignore"):  # infinities and NaN end as infinite radii
-            parts = layout.network.enclosed(on, inr.params, layout.networks_of(index), extent, layout.cut, layout.tile)
-            z = joined(parts)
+            z = joined(layout.network.enclosed(on, inr.params, layout.place(index)))
             distances = undecided.distances(layout.cut, z.mid, kept)  # (N, C, P)
             rad = np.stack([layout.cut.by_sample(a) for a in z.rad])  # (T, N, C, P)
             settled = np.isinf(distances) & np.isfinite(layout.cut.by_sample(z.mid))

@@ -33,7 +33,7 @@ from __future__ import annotations
 import math
 from abc import ABC, abstractmethod
 from dataclasses import dataclass
-from typing import Any, ClassVar, Self
+from typing import Any, ClassVar, NamedTuple, Self
 
 import numpy as np
 
@@ -367,6 +367,27 @@ class Integers(Values):
 
 
 Decomposition = Planes | Direct | Integers  # BitCoordinate is a Planes
+
+
+class Place(NamedTuple):
+    """What some networks of an array answer for.
+
+    Parameters
+    ----------
+    networks : range
+        Their numbers.
+    extent : tuple of ints
+        Of their tiles, which may be smaller at the array's edges.
+    cut : Planes, Direct or Integers
+    tile : tuple of ints
+        Of full tiles.
+    """
+
+    networks: range
+    extent: tuple[int, ...]
+    cut: Decomposition
+    tile: tuple[int, ...]
+
 
 DECOMPOSITIONS: dict[str, Any] = {"planes": Planes, "bit-coordinate": BitCoordinate, "none": Direct}
 """What networks can be trained for: the choices of `refinr.fit`."""

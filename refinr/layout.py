@@ -22,7 +22,7 @@ import numpy as np
 
 from refinr import cpu, decompositions, planes, tiling
 from refinr.absent import Absent
-from refinr.decompositions import Decomposition
+from refinr.decompositions import Decomposition, Place
 from refinr.encodings import Encoding
 from refinr.mlp import MLP
 from refinr.perceptrons import Perceptrons
@@ -113,6 +113,10 @@ class Layout:
         """The numbers of the networks of so many tiles from that one on."""
         return range(first * self.networks_each, (first + tiles) * self.networks_each)
 
+    def place(self, first: int, tiles: int = 1) -> Place:
+        """What they answer for; the tiles are alike."""
+        return Place(self.networks_of(first, tiles), tiling.extent(self.tiles[first]), self.cut, self.tile)
+
     @property
     def outputs_of_networks(self) -> np.ndarray:
         """Values that each network has to compute, int64 (networks,)."""
@@ -175,10 +179,8 @@ class Layout:
             for which in np.split(order, np.flatnonzero(np.diff(tiles[order])) + 1):
                 if len(which):
                     index = int(tiles[which[0]])
-                    extent = tiling.extent(self.tiles[index])
                     inside = points[which] - places[which] * np.asarray(self.tile)
-                    networks = self.networks_of(index)
-                    yield which, self.network.at(params, networks, extent, inside, self.cut, self.tile, xp)
+                    yield which, self.network.at(params, self.place(index), inside, xp)
 
     def outputs(
         self,

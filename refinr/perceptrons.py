@@ -11,11 +11,12 @@ of `refinr.readouts.networks`, which are solved.  Each is a frozen dataclass tha
 - ``together``, of the class: how many outputs are evaluated side by side, at least those of one tile;
 - ``evaluator(params, cut, tile, xp)``: a function of networks, a range, and the extent of their tiles, that gives their
   outputs at all samples, on the host (networks, samples, 1);
-- ``at(params, networks, extent, points, cut, tile, xp)``: their outputs at points (n, d) of one tile, in samples;
-- ``enclosed(on, params, networks, extent, cut, tile, which)``: their outputs as balls, some samples after others; all
-  of them, or those whose numbers are given;
-- ``apart(params, networks, extent, cut, tile, z)``: how far two machines' outputs may be apart, (networks, 1, 1) or one
-  number, found in few operations; `z` are those of one of them; None where nothing is known about rounding;
+- ``at(params, place, points, xp)``: outputs at points (n, d) of one tile, in samples, of the networks of a place
+  (`refinr.decompositions.Place`);
+- ``enclosed(on, params, place, which)``: their outputs as balls, some samples after others; all of them, or those whose
+  numbers are given;
+- ``apart(params, place, z)``: how far two machines' outputs may be apart, (networks, 1, 1) or one number, found in few
+  operations; `z` are those of one of them; None where nothing is known about rounding;
 - ``cast(params)``: those arrays that machines cast to the type that they compute in;
 - ``stores``: what files can hold parameters in, by name;
 - ``count(params, samples)``: how many parameters they have, of networks with so many samples each;
@@ -39,7 +40,7 @@ import numpy as np
 
 from refinr import activations, encodings, mlp
 from refinr.chunks import evaluate
-from refinr.decompositions import Decomposition
+from refinr.decompositions import Decomposition, Place
 from refinr.encodings import Encoding
 from refinr.envelopes import Envelope
 from refinr.files import storing
@@ -97,56 +98,30 @@ class Perceptrons:
 
         return outputs
 
-    def at(
-        self,
-        params: Params,
-        networks: range,
-        extent: tuple[int, ...],
-        points: np.ndarray,
-        cut: Decomposition,
-        tile: tuple[int, ...],
-        xp: ModuleType,
-    ) -> np.ndarray:
+    def at(self, params: Params, place: Place, points: np.ndarray, xp: ModuleType) -> np.ndarray:
         """Outputs at points (n, d) of a tile, in samples from its corner; one row for each output (n P, I)."""
-        axes = cut.axes(tile)
-        for length in axes[len(tile) :]:  # an axis that the decomposition adds runs through all its samples
+        axes = place.cut.axes(place.tile)
+        for length in axes[len(place.tile) :]:  # an axis that the decomposition adds runs through all its samples
             last = np.tile(np.arange(float(length)), len(points))[:, None]
             points = np.concatenate([np.repeat(points, length, axis=0), last], axis=1)
-        x = (self.encoding or cut).inputs_at(points, axes)
-        return self._outputs(params, networks, xp.asarray(x))
+        x = (self.encoding or place.cut).inputs_at(points, axes)
+        return self._outputs(params, place.networks, xp.asarray(x))
 
     def _outputs(self, params: Params, networks: range, x: Array) -> np.ndarray:
         rows = {name: asarray_like(p[networks.start : networks.stop], x) for name, p in params.items()}
         return to_host(evaluate(self.spec, rows, x))
 
-    def enclosed(
-        self,
-        on: Any,
-        params: Params,
-        networks: range,
-        extent: tuple[int, ...],
-        cut: Decomposition,
-        tile: tuple[int, ...],
-        which: Any = ...,
-    ) -> Iterator[Any]:
+    def enclosed(self, on: Any, params: Params, place: Place, which: Any = ...) -> Iterator[Any]:
         """Outputs as balls of the arithmetic `on`, a few samples at a time."""
-        rows = {name: p[networks.start : networks.stop] for name, p in params.items()}
-        same = self.encoding is None or self.encoding.whole
-        return enclosed(on, self.spec, rows, self.inputs(extent, cut, tile)[which], same=same)
+        rows = {name: p[place.networks.start : place.networks.stop] for name, p in params.items()}
+        x = self.inputs(place.extent, place.cut, place.tile)[which]
+        return enclosed(on, self.spec, rows, x, same=self.encoding is None or self.encoding.whole)
 
-    def apart(
-        self,
-        params: Params,
-        networks: range,
-        extent: tuple[int, ...],
-        cut: Decomposition,
-        tile: tuple[int, ...],
-        z: np.ndarray,
-    ) -> np.ndarray | None:
+    def apart(self, params: Params, place: Place, z: np.ndarray) -> np.ndarray | None:
         """How far two machines' outputs may be apart: either is within the radius of an envelope."""
         if mlp.get_layer(self.spec.layer).enclosure is None or activations.get(self.spec.activation).enclosure is None:
             return None
-        (found,) = self.enclosed(Envelope(["float32"]), params, networks, extent, cut, tile)
+        (found,) = self.enclosed(Envelope(["float32"]), params, place)
         return 2.0 * found.rad[0] if np.isfinite(found.rad).any() else None
 
     # --- parameters --------------------------------------------------------------------------------------------------

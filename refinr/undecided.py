@@ -15,7 +15,7 @@ from typing import Any
 
 import numpy as np
 
-from refinr import decisions, planes, tiling
+from refinr import decisions, planes
 from refinr.balls import Machines, joined
 from refinr.decompositions import Decomposition, Direct, Integers, Planes
 from refinr.files import residual
@@ -45,9 +45,9 @@ def undecided(layout: Layout, params: dict[str, np.ndarray], run: list[int], z: 
     cut = layout.cut
     if isinstance(cut, Integers):  # written down, in whole numbers that float32 holds: see `refinr.constructive`
         return np.zeros_like(cut.codes(z))
-    where = (params, layout.networks_of(run[0], len(run)), tiling.extent(layout.tiles[run[0]]), cut, layout.tile)
+    place = layout.place(run[0], len(run))
     with np.errstate(all="ignore"):  # infinities and NaN are undecided
-        apart = layout.network.apart(*where, z)
+        apart = layout.network.apart(params, place, z)
         if apart is None:
             return None
         bits = np.zeros_like(cut.codes(z))
@@ -58,7 +58,7 @@ def undecided(layout: Layout, params: dict[str, np.ndarray], run: list[int], z: 
         near = np.flatnonzero(bits.any(axis=1))
         outputs = z.shape[1] // len(bits)  # of a sample
         which = (near[:, None] * outputs + np.arange(outputs)).ravel()
-        ball = joined(layout.network.enclosed(Machines(["float32"]), *where, which))
+        ball = joined(layout.network.enclosed(Machines(["float32"]), params, place, which))
         bits = np.zeros_like(bits)
         bits[near] = changing(cut, ball.mid, ball.rad[0])
     return bits

@@ -18,6 +18,7 @@ from hypothesis import strategies as st
 
 import refinr
 from refinr import units
+from refinr.decompositions import Place
 from refinr.files import container
 from refinr.files.streams import COMPRESSIONS
 from refinr.readouts import choosing, finding
@@ -467,7 +468,7 @@ def test_a_certain_margin_is_beyond_rounding(extent, seed):
     params = network.params(counts, weights, np.zeros((0, raw_bytes(N)), np.uint8), N)
     from refinr.balls import Machines
 
-    (z,) = network.enclosed(Machines(["float32"]), params, range(3), tuple(extent), None, tuple(extent))
+    (z,) = network.enclosed(Machines(["float32"]), params, Place(range(3), tuple(extent), None, tuple(extent)))
     rms = np.sqrt(np.mean(z.mid**2, axis=1, keepdims=True))
     assert (z.rad[0] <= 0.5 * certain(tuple(extent)) * rms).all()
 

@@ -189,14 +189,13 @@ def test_many_bits_are_undecided_and_all_comes_back(near, tmp_path):
 
 
 def _pieces(inr: refinr.INR) -> list[tuple]:
-    """Tiles with their networks' numbers, what is kept of them, and their inputs."""
+    """Tiles with their networks, what is kept of them, and their inputs."""
     layout = inr.layout
     kept = zip(decoding.kept(layout, inr.residual), decoding.kept(layout, inr.residual.undecided), strict=True)
     found = []
     for index, (flip, clear) in enumerate(kept):
         tile = layout.tiles[index]
-        extent = tuple(axis.stop - axis.start for axis in tile)
-        found.append((tile, extent, layout.networks_of(index), flip, clear))
+        found.append((tile, layout.place(index), flip, clear))
     return found
 
 
@@ -206,8 +205,8 @@ def test_rounding_within_the_bound_changes_no_sample(near, monkeypatch):
     layout, cut = inr.layout, inr.layout.cut
     _coarsen(monkeypatch)
     touched = 0
-    for tile, extent, networks, flip, clear in _pieces(inr):
-        z = joined(layout.network.enclosed(Machines(["float32"]), inr.params, networks, extent, cut, layout.tile))
+    for tile, place, flip, clear in _pieces(inr):
+        z = joined(layout.network.enclosed(Machines(["float32"]), inr.params, place))
         for push in (-1.0, 1.0, *RNG.choice([-1.0, 1.0], (4, *z.mid.shape)), *RNG.uniform(-1, 1, (2, *z.mid.shape))):
             codes = cut.codes(z.mid + push * z.rad[0])
             touched += int((codes != cut.codes(z.mid)).sum())
@@ -245,10 +244,10 @@ def test_other_libraries_decode_the_same(name, library):
         "torch": (torch.tensor, torch.sin, lambda z: z.numpy()),
         "jax": (jnp.asarray, jnp.sin, np.asarray),
     }[library]
-    for tile, extent, networks, flip, clear in _pieces(inr)[:2]:
-        h = array(inr.layout.inputs(extent))[None]
+    for tile, place, flip, clear in _pieces(inr)[:2]:
+        h = array(inr.layout.inputs(place.extent))[None]
         for i in range(spec.depth):
-            w, b = (array(inr.params[f"{kind}{i}"][networks.start : networks.stop]) for kind in "wb")
+            w, b = (array(inr.params[f"{kind}{i}"][place.networks.start : place.networks.stop]) for kind in "wb")
             z = h @ w + b
             h = sin(spec.omega * z)
         codes = decoding.corrected(inr.layout.cut.codes(host(z)), flip, clear)

@@ -20,6 +20,7 @@ from typing import Any, ClassVar, Self
 
 import numpy as np
 
+from refinr.decompositions import Place
 from refinr.files.floats import FLOAT_TYPES
 from refinr.readouts import packing, streaming
 from refinr.readouts.features import Cosines
@@ -238,55 +239,36 @@ class Readouts(Solved):
         basis = self.basis(extent)
         return to_host(basis.synthesis(xp.asarray(_in_rows(basis, ragged, networks))))
 
-    def at(
-        self,
-        params: Params,
-        networks: range,
-        extent: tuple[int, ...],
-        points: np.ndarray,
-        cut: Any,
-        tile: tuple[int, ...],
-        xp: ModuleType,
-    ) -> np.ndarray:
+    def at(self, params: Params, place: Place, points: np.ndarray, xp: ModuleType) -> np.ndarray:
         """Outputs at points (n, d) of a tile: cosines are at home between samples, raw bits are the nearest ones."""
-        basis = self.basis(extent)
+        basis = self.basis(place.extent)
         ragged = self.ragged(params)
-        w = xp.asarray(_in_rows(basis, ragged, networks))
+        w = xp.asarray(_in_rows(basis, ragged, place.networks))
         z = to_host(xp.matmul(asarray_like(basis.at(points), w), w)).T  # (E, n)
-        raw = ragged.is_raw(networks)
+        raw = ragged.is_raw(place.networks)
         if raw.any():
             z = np.array(z)
-            nearest = np.minimum(np.rint(points).astype(np.int64), np.asarray(extent) - 1)
-            z[raw] = ragged.signs(networks, basis.samples)[:, np.ravel_multi_index(tuple(nearest.T), extent)]
+            nearest = np.minimum(np.rint(points).astype(np.int64), np.asarray(place.extent) - 1)
+            samples = np.ravel_multi_index(tuple(nearest.T), place.extent)
+            z[raw] = ragged.signs(place.networks, basis.samples)[:, samples]
         return z[:, :, None]
 
-    def enclosed(
-        self,
-        on: Any,
-        params: Params,
-        networks: range,
-        extent: tuple[int, ...],
-        cut: Any,
-        tile: tuple[int, ...],
-        which: Any = ...,
-    ) -> Iterator[Any]:
+    def enclosed(self, on: Any, params: Params, place: Place, which: Any = ...) -> Iterator[Any]:
         """Outputs as a ball of the arithmetic `on`: of the separable transform, with sums in any order."""
-        basis = self.basis(extent)
+        basis = self.basis(place.extent)
         ragged = self.ragged(params)
-        z = on.data(_in_rows(basis, ragged, networks)[None])  # (1, N, E)
+        z = on.data(_in_rows(basis, ragged, place.networks)[None])  # (1, N, E)
         before = 1
         for n, waves in zip(basis.tile, basis.waves, strict=True):
             z = on.transform(waves.T, on.reshaped(z, (before, n, -1)))
             before *= n
         z = on.reshaped(z, (basis.samples, -1, 1)).turned()
-        z = on.known(z, ragged.is_raw(networks), ragged.signs(networks, basis.samples)[:, :, None])
+        z = on.known(z, ragged.is_raw(place.networks), ragged.signs(place.networks, basis.samples)[:, :, None])
         yield on.some(z, which)
 
-    def apart(
-        self, params: Params, networks: range, extent: tuple[int, ...], cut: Any, tile: tuple[int, ...], z: np.ndarray
-    ) -> np.ndarray:
+    def apart(self, params: Params, place: Place, z: np.ndarray) -> np.ndarray:
         """How far two machines' outputs may be apart, see `certain`."""
-        return certain(extent) * np.sqrt((z.astype(np.float64) ** 2).mean(axis=1, keepdims=True))
+        return certain(place.extent) * np.sqrt((z.astype(np.float64) ** 2).mean(axis=1, keepdims=True))
 
     def to_json(self) -> dict[str, Any]:
         """As JSON values."""

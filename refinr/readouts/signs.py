@@ -13,6 +13,7 @@ from typing import Any, ClassVar
 
 import numpy as np
 
+from refinr.decompositions import Place
 from refinr.readouts.choosing import INTEGER, legendre
 from refinr.readouts.networks import Params, Solved, numbers_dtype
 from refinr.readouts.packing import LEVELS, Packing
@@ -107,41 +108,21 @@ class SignReadouts(Solved):
         """The features that networks of so many have, as columns, int8 (samples, count)."""
         return legendre(self.samples, count, self.scrambled).matrix()
 
-    def at(
-        self,
-        params: Params,
-        networks: range,
-        extent: tuple[int, ...],
-        points: np.ndarray,
-        cut: Any,
-        tile: tuple[int, ...],
-        xp: ModuleType,
-    ) -> np.ndarray:
+    def at(self, params: Params, place: Place, points: np.ndarray, xp: ModuleType) -> np.ndarray:
         """Outputs at points (n, d) of a tile, which must be samples: signs are not defined between them."""
         places = points.astype(np.int64)
         if (places != points).any():
             raise ValueError("points: expected samples, because features of signs are not defined between them")
-        z = self.evaluator(params, cut, tile, xp)(networks, extent)
-        return z[:, np.ravel_multi_index(tuple(places.T), extent)]
+        z = self.evaluator(params, place.cut, place.tile, xp)(place.networks, place.extent)
+        return z[:, np.ravel_multi_index(tuple(places.T), place.extent)]
 
-    def enclosed(
-        self,
-        on: Any,
-        params: Params,
-        networks: range,
-        extent: tuple[int, ...],
-        cut: Any,
-        tile: tuple[int, ...],
-        which: Any = ...,
-    ) -> Iterator[Any]:
+    def enclosed(self, on: Any, params: Params, place: Place, which: Any = ...) -> Iterator[Any]:
         """Outputs as a ball of the arithmetic `on`: exact while a type holds all whole numbers up to D."""
-        z = self.evaluator(params, cut, tile, np)(networks, extent)
-        counts = self.ragged(params).counts[networks.start : networks.stop]
+        z = self.evaluator(params, place.cut, place.tile, np)(place.networks, place.extent)
+        counts = self.ragged(params).counts[place.networks.start : place.networks.stop]
         yield on.some(on.whole(z.astype(np.float64), counts[:, None, None]), which)
 
-    def apart(
-        self, params: Params, networks: range, extent: tuple[int, ...], cut: Any, tile: tuple[int, ...], z: np.ndarray
-    ) -> float:
+    def apart(self, params: Params, place: Place, z: np.ndarray) -> float:
         """Not at all: float32 has all whole numbers up to 2 `MOST_SAMPLES` + 16."""
         return 0.0
 
