@@ -3,9 +3,10 @@
 With this you can run ``python -m benchmarks.solve``.
 
 Every row is a call of `refinr.solve` or `refinr.fit` to the finished INR, checked by decoding.  "p/b" are parameters
-per bit, "bits/bit" is the whole file over the bits of the samples' codes, "Mbit/s" those bits over the processor time
-of all threads; raw planes are networks for which the bits themselves are the readout.  Noise is independent random
-bits.  The trained rows are refinr's own default and its preset of half as many parameters, of 32-bit weights.
+per bit, "bits/bit" is the whole file over the bits of the samples' codes; "Mbit/s" those bits over the time on the
+clock, "Mbit/s, processor" over the processor time of all threads, both of the fastest of three calls, or of one that
+takes longer than a second; raw planes are networks for which the bits themselves are the readout.  Noise is independent
+random bits.  The trained rows are refinr's own default and its preset of half as many parameters, of 32-bit weights.
 What else one might pick stands in `benchmarks.rivals`.
 """
 
@@ -38,12 +39,23 @@ SOLVED: dict[str, dict[str, Any]] = {
 TRAINED: dict[str, dict[str, Any]] = {"trained, default": {}, "trained, small": {"preset": "small"}}
 """Ways to train."""
 
+TRIALS = 3
+"""Calls of which the fastest is told."""
+
+SECONDS = 1.0
+"""From which on one call is enough."""
+
 SLOW = 64
 """Samples on a side of the corner of images that slow ways get: their time is proportional to the signal."""
 
 LIMITS = {"real in 0.7": 0.7, "real in 0.55": 0.585}
 """Parameters per bit of noise, at most; the second with what undecided networks get on top."""
 
+SECONDS_OF_NOISE = {"real in 0.7": 0.15, "real in 0.55": 0.8}
+"""On the clock of two cores, at most."""
+
+SPEEDS_OF_NOISE = {"ternary, fast": 2.0, "binary, fast": 0.03}
+"""Megabits a second on two cores, at least."""
 
 STORED = {"ternary, fast": 2.05, "ternary, small": 1.43, "binary, fast": 1.29, "binary, small": 1.22}
 """Bits of the file per bit of noise, at most."""
@@ -87,11 +99,10 @@ def _fmri() -> np.ndarray:
 def measure(signal: str, samples: np.ndarray, way: str, call: Callable[..., Any], settings: dict[str, Any]) -> Any:
     """One row: solve or train, check, save, count."""
     report.log(f"{signal}, {way}")
-    wall = time.perf_counter()
-    processor = time.process_time()
-    inr = call(samples, **settings)
-    processor = time.process_time() - processor
-    wall = time.perf_counter() - wall
+    trials = [timed(call, samples, settings)]
+    while len(trials) < TRIALS and trials[0][0] < SECONDS:
+        trials.append(timed(call, samples, settings))
+    wall, processor, inr = min(trials, key=lambda trial: trial[0])
     with TemporaryDirectory() as folder:
         inr.save(Path(folder) / "a.inr")
         size = (Path(folder) / "a.inr").stat().st_size
@@ -106,10 +117,20 @@ def measure(signal: str, samples: np.ndarray, way: str, call: Callable[..., Any]
         "raw planes": len(inr.params.get("raw", ())) / inr.report.networks,
         "wall s": wall,
         "processor s": processor,
-        "Mbit/s": bits / 1e6 / processor,
+        "Mbit/s": bits / 1e6 / wall,
+        "Mbit/s, processor": bits / 1e6 / processor,
         "margin": inr.report.margin,
         "exact": inr.lossless and inr.decode().tobytes() == samples.tobytes(),
     }
+
+
+def timed(call: Callable[..., Any], samples: np.ndarray, settings: dict[str, Any]) -> tuple[float, float, Any]:
+    """Seconds on the clock and of the processor, and the INR."""
+    wall = time.perf_counter()
+    processor = time.process_time()
+    inr = call(samples, **settings)
+    processor = time.process_time() - processor
+    return time.perf_counter() - wall, processor, inr
 
 
 def main() -> None:
@@ -120,8 +141,7 @@ def main() -> None:
     noise = chosen["noise"]
     rows = []
     for name, share in (("real in 0.7", 0.7), ("real in 0.55", 0.55)):
-        trials = [measure("noise", noise, name, refinr.solve, {"share": share}) for _ in range(1 if run.quick else 5)]
-        rows.append(min(trials, key=lambda row: row["processor s"]))
+        rows.append(measure("noise", noise, name, refinr.solve, {"share": share}))
     for name, samples in chosen.items():
         for way, settings in SOLVED.items():
             if "weights" not in settings:
@@ -136,18 +156,17 @@ def main() -> None:
     targets = [report.Target("signals that are not exact", sum(not row["exact"] for row in rows), "<=", 0)]
     wanted = [("noise", way, "p/b", limit) for way, limit in LIMITS.items()]
     wanted += [("noise", way, "bits/bit", limit) for way, limit in STORED.items()]
-    speeds = {"real in 0.7": 7.0, "ternary, fast": 2.0, "binary, fast": 0.03}
-    for way, least in speeds.items():
-        found = by_way["noise", way]["Mbit/s"]
-        targets.append(report.Target(f"Mbit/s of processor time, noise, {way}", found, ">=", least))
+    for way, most in SECONDS_OF_NOISE.items():
+        targets.append(report.Target(f"wall s, noise, {way}", by_way["noise", way]["wall s"], "<=", most))
+    for way, least in SPEEDS_OF_NOISE.items():
+        targets.append(report.Target(f"Mbit/s, noise, {way}", by_way["noise", way]["Mbit/s"], ">=", least))
     images = [name for name in ("elevation", "camera", "coffee") if name in chosen]
     wanted += [(name, "real, fast", "p/b", 0.36) for name in images]
     wanted += [(name, "real, small", "p/b", 0.31) for name in images]
     wanted += [(name, "real or raw, smallest", "bits/bit", 0.8) for name in images]
     for name in images:
         for way, least in (("real, fast", 2.0), ("real, small", 0.7)):
-            found = by_way[name, way]["Mbit/s"]
-            targets.append(report.Target(f"Mbit/s of processor time, {name}, {way}", found, ">=", least))
+            targets.append(report.Target(f"Mbit/s, {name}, {way}", by_way[name, way]["Mbit/s"], ">=", least))
     for name, way, what, limit in wanted:
         targets.append(report.Target(f"{what}, {name}, {way}", by_way[name, way][what], "<=", limit))
     ratio = by_way["noise", "real in 0.7"]["Mbit/s"] / by_way["noise", "trained, default"]["Mbit/s"]
