@@ -86,7 +86,7 @@ class Layout:
     @property
     def networks(self) -> int:
         """Number of networks, numbered tile after tile."""
-        return tiling.tile_count(self.grid, self.tile) * self.cut.networks(self.channels)
+        return tiling.tile_count(self.grid, self.tile) * self.networks_each
 
     @property
     def outputs_each(self) -> int:
@@ -172,15 +172,15 @@ class Layout:
         """The networks' outputs at points (N, d) of the grid, in samples, tile by tile: ``(which points, z)``."""
         xp = get(xp)
         places = (points // np.asarray(self.tile)).astype(np.int64)  # (N, d)
-        counts = [-(-n // t) for n, t in zip(self.grid, self.tile, strict=True)]
-        tiles = np.ravel_multi_index(tuple(places.T), counts)  # (N,)
+        tiles = np.ravel_multi_index(
+            tuple(places.T), [-(-n // t) for n, t in zip(self.grid, self.tile, strict=True)]
+        )  # (N,)
         order = np.argsort(tiles, kind="stable")
         with cpu.single_threaded_blas():
             for which in np.split(order, np.flatnonzero(np.diff(tiles[order])) + 1):
                 if len(which):
-                    index = int(tiles[which[0]])
                     inside = points[which] - places[which] * np.asarray(self.tile)
-                    yield which, self.network.at(params, self.place(index), inside, xp)
+                    yield which, self.network.at(params, self.place(int(tiles[which[0]])), inside, xp)
 
     def outputs(
         self,

@@ -18,7 +18,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from refinr import cpu
+from refinr import cpu, tiling
 from refinr.absent import Absent
 from refinr.balls import Machines
 from refinr.chunks import chunk_length
@@ -158,7 +158,7 @@ class Job(NamedTuple):
 
 
 def _job(layout: Layout, threads: int | None) -> Job:
-    tiles = math.prod(-(-n // t) for n, t in zip(layout.grid, layout.tile, strict=True))
+    tiles = tiling.tile_count(layout.grid, layout.tile)
     ragged = sum(n % t > 0 for n, t in zip(layout.grid, layout.tile, strict=True))
     at_once = min(threads or cpu.workers(), tiles)  # no more are under way than there are
     return Job(layout.cut.axes(layout.tile), layout.networks_each, tiles, min(tiles, 2**ragged), at_once)

@@ -104,8 +104,8 @@ class Perceptrons:
         for length in axes[len(place.tile) :]:  # an axis that the decomposition adds runs through all its samples
             last = np.tile(np.arange(float(length)), len(points))[:, None]
             points = np.concatenate([np.repeat(points, length, axis=0), last], axis=1)
-        x = (self.encoding or place.cut).inputs_at(points, axes)
-        return self._outputs(params, place.networks, xp.asarray(x))
+        inputs = self.encoding or place.cut
+        return self._outputs(params, place.networks, xp.asarray(inputs.inputs_at(points, axes)))
 
     def _outputs(self, params: Params, networks: range, x: Array) -> np.ndarray:
         rows = {name: asarray_like(p[networks.start : networks.stop], x) for name, p in params.items()}
