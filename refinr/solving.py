@@ -8,7 +8,6 @@ takes minutes.
 
 from __future__ import annotations
 
-import math
 import os
 import time
 from collections.abc import Callable, Sequence
@@ -34,7 +33,7 @@ from refinr.readouts import choosing, packing
 from refinr.readouts.finding import SMALLEST, Found, Search, Task, find
 from refinr.readouts.networks import Readouts
 from refinr.readouts.ragged import raw_bytes
-from refinr.readouts.signs import MOST_SAMPLES, SignReadouts
+from refinr.readouts.signs import SignReadouts, signs_for
 from refinr.tables import look_up
 from refinr.tiled import Tiled
 from refinr.units import Journalled, Kept, Unit, assembled, batches, units_of
@@ -220,16 +219,12 @@ def _plan(
 ) -> tuple[Layout, Readouts | SignReadouts]:
     """The layout for an array whose planes are readouts of fixed features, and these."""
     signal = signal_of(samples, "planes", bits, 1, gray, channels, tile)
-    *_, shape, _ = signal
+    _, whole, _, _, shape, _ = signal
     network: Readouts | SignReadouts
     if weights == "real":
         network = Readouts(order=1.0 if len(shape) == 1 else 2.0, seed=seed)
     else:
-        samples_each = math.prod(shape)
-        if samples_each > MOST_SAMPLES:
-            raise ValueError(f"tile: expected at most {MOST_SAMPLES} samples, with {weights} weights, got {shape}")
-        first, _ = choosing.INTEGER[weights]["fast" if effort == "fast" else "small"]
-        network = SignReadouts(weights, samples_each, tuple(choosing.ladder(samples_each, first).tolist()), True)
+        network = signs_for(whole[: len(shape)], shape, weights, effort)
     network.check(shape)
     return Layout(*signal, network), network
 

@@ -26,6 +26,7 @@ from refinr.readouts.networks import LONGEST, Readouts, certain
 from refinr.readouts.ragged import raw_bytes
 from refinr.solving import STORES
 from refinr.units import units_of
+from tests.helpers import assert_equal_exact
 
 DTYPES = ["?", "<u1", "<i1", ">u2", "<i2", "<u4", "<i8", "<f2", ">f4", "<f8"]
 FEW = settings(max_examples=25)
@@ -253,6 +254,18 @@ def test_weights_of_few_levels_are_the_same_numbers_in_every_arithmetic(tmp_path
             z = F @ ragged.dense(range(number, number + 1), D)[0, columns].astype(kind)
             assert (z == expected).all()
             assert (z != 0).all()
+
+
+@pytest.mark.parametrize(("weights", "effort"), [("binary", "fast"), ("ternary", "fast"), ("ternary", "small")])
+def test_tiles_at_edges_take_the_features_that_their_samples_need(weights, effort):
+    samples = noise("<u1", (20, 24))
+    with_edges, without = (refinr.solve(x, tile=8, weights=weights, effort=effort) for x in (samples, samples[:16]))
+    sizes, whole = (inr.layout.network.sizes(inr.params["rungs"]) for inr in (with_edges, without))
+    assert_equal_exact(sizes[: whole.size], whole)
+    assert_equal_exact(with_edges.params["weights"][: whole.sum()], without.params["weights"])
+    at_edges = sizes[whole.size :]
+    assert 32 * (0.9 if effort == "small" else 1.3) < at_edges.min() <= at_edges.max() < whole.min()
+    assert with_edges.decode().tobytes() == samples.tobytes()
 
 
 def test_signs_are_not_defined_between_samples():

@@ -11,7 +11,7 @@ network, and everything above will do; at D = N every network interpolates.  On 
 from __future__ import annotations
 
 import functools
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
 from typing import NamedTuple
 
 import numpy as np
@@ -246,6 +246,15 @@ INTEGER: dict[str, dict[str, tuple[float, Callable[..., integer.Readout]]]] = {
 MOST = 2.0
 """Features a sample at the last rung; what is not solved there stays raw."""
 
+SMALLER = 1.15
+"""Tiles of fewer samples have a part of the features' rows, which are less orthogonal: they begin with more of them."""
+
+SIZES = 6
+"""For each number of samples that such tiles have; then those of larger ones follow."""
+
+MOST_SIZES = 255
+"""In a ladder: a byte a network says which."""
+
 
 def legendre(samples: int, features: int, scrambled: bool = False) -> Legendre:
     """The features of integer readouts of that many samples: of the smallest prime that has as many of both.
@@ -259,23 +268,45 @@ def legendre(samples: int, features: int, scrambled: bool = False) -> Legendre:
     return Legendre(samples, primes(size, 2 * size + 3)[0], features, scrambled)
 
 
-def ladder(samples: int, first: float) -> np.ndarray:
+def ladder(samples: int, first: float, smaller: Collection[int] = ()) -> np.ndarray:
     """Odd sizes from `first` a sample to `MOST` a sample and a little more: 3 per cent apart, then all primes.
+
+    Below them stand a few sizes for each of the numbers of samples that `smaller` tiles have, 5 per cent apart.
 
     Examples
     --------
     >>> ladder(256, 0.9)[:8].tolist(), ladder(256, 1.29)[:4].tolist(), ladder(1, 1.29).tolist()
     ([231, 239, 247, 255, 263, 271, 283, 307], [331, 347, 359, 367], [3, 7, 11])
+    >>> ladder(256, 1.29, [64])[:9].tolist()
+    [95, 101, 107, 113, 119, 125, 331, 347, 359]
     """
     lowest = round(first * samples) | 1
-    sizes = []
+    below = set()
+    for fewer in smaller:
+        size = round(SMALLER * first * fewer) | 1
+        for _ in range(SIZES):
+            below.add(size)
+            size = _above(size, 1.05)
+    sizes = sorted(size for size in below if size < lowest)
     while lowest < samples:
         sizes.append(lowest)
-        lowest = max(round(1.03 * lowest) | 1, lowest + 2)
-    return np.array(sizes + primes(lowest, round(MOST * samples) + 10))
+        lowest = _above(lowest, 1.03)
+    return np.array(sizes + primes(lowest, round(MOST * samples) + 10))[-MOST_SIZES:]
 
 
-def integer_readouts(signs: Array, weights: str = "binary", effort: str = "fast", *, tile: int | None = None) -> Choice:
+def _above(size: int, growth: float) -> int:
+    """The next odd size."""
+    return max(round(growth * size) | 1, size + 2)
+
+
+def integer_readouts(
+    signs: Array,
+    weights: str = "binary",
+    effort: str = "fast",
+    *,
+    tile: int | None = None,
+    sizes: np.ndarray | None = None,
+) -> Choice:
     """Weights of a few levels for all networks, on scrambled Legendre features.
 
     Parameters
@@ -286,7 +317,10 @@ def integer_readouts(signs: Array, weights: str = "binary", effort: str = "fast"
         Binary weights come from messages, climbing from a size that mostly does or from one that sometimes does.
         Ternary ones come from straight-through steps, which take more features, or from messages.
     tile : int, optional
-        Samples of a full tile, of which these N are some: its features and sizes are taken.  N by default.
+        Samples of a full tile, of which these N are some: its features are taken.  N by default.
+    sizes : int array, optional
+        Numbers of features there are, ascending; networks begin with those that N samples need.  The ladder of a full
+        tile by default.
 
     Returns
     -------
@@ -306,7 +340,7 @@ def integer_readouts(signs: Array, weights: str = "binary", effort: str = "fast"
     first, solver = look_up(INTEGER, weights, "weights")["fast" if effort == "fast" else "small"]
     N, networks = signs.shape
     full = N if tile is None else tile
-    sizes = ladder(full, first)
+    sizes = ladder(full, first) if sizes is None else sizes
     taken = np.zeros(networks, np.int64)
 
     def attempt(which: np.ndarray, features: np.ndarray) -> tuple[Array, np.ndarray]:
@@ -317,7 +351,8 @@ def integer_readouts(signs: Array, weights: str = "binary", effort: str = "fast"
         none = xp.zeros_like(xp.broadcast_to(found.weights[:1, :], (int(sizes[-1]) - D, which.size)))
         return xp.concat([found.weights, none], axis=0), found.solved
 
-    return climb(attempt, np.zeros(networks), sizes)._replace(steps=taken)
+    lowest = round(first * N if full == N else SMALLER * first * N) | 1
+    return climb(attempt, np.full(networks, lowest), sizes)._replace(steps=taken)
 
 
 # --- what is smallest ------------------------------------------------------------------------------------------------

@@ -115,7 +115,8 @@ def find(task: Task, search: Search, xp: str = "numpy") -> Found:
 
 def _integer(network: SignReadouts, S: Array, search: Search) -> tuple[np.ndarray, ...]:
     """Weights (E, D), features, steps, who is undecided, and for whom there is a proof."""
-    choice = choosing.integer_readouts(S, network.weights, search.effort, tile=network.samples)
+    sizes = np.array(network.ladder)
+    choice = choosing.integer_readouts(S, network.weights, search.effort, tile=network.samples, sizes=sizes)
     none = np.zeros(choice.features.size, bool)
     return to_host(choice.weights).T, choice.features, choice.steps, none, none
 

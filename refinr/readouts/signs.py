@@ -1,6 +1,7 @@
 """Readouts of signs as the networks of an array: weights of one bit or one trit, and whole numbers all the way.
 
-With this you can evaluate, bound, count, pack and describe them (`SignReadouts`).
+With this you can evaluate, bound, count, pack and describe them (`SignReadouts`), and say which of them an array is
+solved with (`signs_for`).
 """
 
 from __future__ import annotations
@@ -14,7 +15,7 @@ from typing import Any, ClassVar
 import numpy as np
 
 from refinr.decompositions import Place
-from refinr.readouts.choosing import INTEGER, legendre
+from refinr.readouts.choosing import INTEGER, ladder, legendre
 from refinr.readouts.networks import Params, Solved, numbers_dtype
 from refinr.readouts.packing import LEVELS, Packing
 from refinr.readouts.ragged import Ragged
@@ -129,3 +130,23 @@ class SignReadouts(Solved):
     def to_json(self) -> dict[str, Any]:
         """As JSON values."""
         return {"signs": asdict(self)}
+
+
+def signs_for(grid: tuple[int, ...], tile: tuple[int, ...], weights: str, effort: str) -> SignReadouts:
+    """The networks that a grid of tiles is solved with: a ladder for full ones, and below it for those at the edges.
+
+    Examples
+    --------
+    >>> signs_for((8, 8), (8, 8), "binary", "fast").ladder[:3]
+    (79, 83, 103)
+    >>> signs_for((8, 12), (8, 8), "binary", "fast").ladder[:3]
+    (45, 47, 49)
+    """
+    samples = math.prod(tile)
+    if samples > MOST_SAMPLES:
+        raise ValueError(f"tile: expected at most {MOST_SAMPLES} samples, with {weights} weights, got {tile}")
+    first, _ = INTEGER[weights]["fast" if effort == "fast" else "small"]
+    sizes = {1}
+    for n, t in zip(grid, tile, strict=True):
+        sizes = {size * length for size in sizes for length in (t, n % t or t)}  # the last one's is the rest
+    return SignReadouts(weights, samples, tuple(ladder(samples, first, sizes - {samples}).tolist()), True)

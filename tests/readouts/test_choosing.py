@@ -86,6 +86,26 @@ def test_the_ladder_has_odd_sizes_that_all_have_features(samples, first):
         assert signs.prime == min(p for p in choosing.primes(0, signs.prime) if p >= max(samples, D))
 
 
+@given(st.integers(1, 700), st.sets(st.integers(1, 700), max_size=12), st.sampled_from([0.82, 1.1, 1.29]))
+def test_smaller_tiles_have_sizes_below_those_of_a_full_one(samples, smaller, first):
+    whole = choosing.ladder(samples, first)
+    smaller = {fewer for fewer in smaller if fewer < samples}
+    sizes = choosing.ladder(samples, first, smaller)
+    assert_equal_exact(sizes[-whole.size :], whole)
+    assert (sizes % 2 == 1).all()
+    assert (np.diff(sizes) > 0).all()
+    assert sizes.size <= min(255, whole.size + choosing.SIZES * len(smaller))
+    for fewer in smaller if sizes.size < 255 else ():
+        lowest = choosing.SMALLER * first * fewer
+        found = sizes[np.searchsorted(sizes, lowest - 1) :]
+        assert found[0] >= whole[0] or found[0] <= lowest + 2
+        assert found[3] >= whole[0] or (found[1:4] <= np.maximum(1.05 * found[:3] + 1.5, found[:3] + 2)).all()
+
+
+def test_the_largest_ladder_still_fits_into_a_byte():
+    assert choosing.ladder(4096, 0.82, range(1, 4096)).size == 255
+
+
 @given(bases, seeds, st.floats(0.05, 0.95))
 def test_energy_vs_a_sum(basis, seed, share):
     signs = _signs(basis.samples, 4, seed)
