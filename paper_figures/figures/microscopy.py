@@ -41,7 +41,7 @@ PRESETS: dict[str, dict[str, Any]] = {
     },
     "paper": {
         "channels": [1], "size": 256, "tile": 32, "hidden": [64] * 3, "planes": [16] * 4, "steps": 300, "sweep": 7,
-        "seeds": 3,
+        "seeds": 2,
         "whole": [[32, [64] * 3], [64, [128] * 3], [128, [256] * 4], [256, [512] * 6]],
     },
 }  # fmt: skip
