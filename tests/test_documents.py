@@ -72,6 +72,15 @@ def test_readme_says_how_small_files_are():
     assert min(row["both"] for row in alone) > before["both"]  # "predicts worse than the sample before"
 
 
+def test_readme_says_how_long_the_figures_take():
+    (minutes,) = re.findall(
+        r"small images and networks: about (\d+) minutes on two cores", (ROOT / "README.md").read_text()
+    )
+    results = (ROOT / "paper_figures" / "results" / "small").glob("*.json")
+    spent = sum(json.loads(path.read_text())["provenance"]["processor seconds"] for path in results) / 60
+    assert spent / 2 < int(minutes) < 1.5 * spent  # between both cores always busy, and one
+
+
 def test_readme_has_an_example_and_fits_a_few_screens():
     assert ROOT / "README.md" in WITH_EXAMPLES
     assert len((ROOT / "README.md").read_text().splitlines()) <= 150
