@@ -6,6 +6,7 @@ With this you can find a figure (`find`), tell the state of its results (`state`
 from __future__ import annotations
 
 import importlib
+import warnings
 import zlib
 from pathlib import Path
 
@@ -14,6 +15,7 @@ import numpy as np
 from paper_figures import datafiles, figures, machine, provenance, resume, signals, style
 from paper_figures.claims import Untried
 from paper_figures.figure import Figure
+from refinr.advice import NotExactWarning
 
 UNTRIED = (
     Untried(
@@ -104,7 +106,9 @@ def _compute(name: str, preset: str, folder: Path, seed: int) -> float:
     source = provenance.digest(figure, preset, signals.listing())
     rng = np.random.default_rng([seed, zlib.crc32(name.encode())])  # other figures have other streams
     watch = machine.Watch()
-    with resume.kept_in(folder / f"{name}.partial", f"{source} {provenance.refinr_digest()} {seed}"):
+    kept = resume.kept_in(folder / f"{name}.partial", f"{source} {provenance.refinr_digest()} {seed}")
+    with kept, warnings.catch_warnings():
+        warnings.simplefilter("ignore", NotExactWarning)  # what is not exact is a figure's result, in its table
         data = figure.compute(preset, rng)
     spent = watch.spent()
     datafiles.write(data_path(folder, name), data, provenance.about(name, preset, seed, source, spent))
