@@ -19,7 +19,9 @@ import signal
 import subprocess
 import sys
 import tempfile
+import textwrap
 import time
+from collections import Counter
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -27,6 +29,7 @@ from typing import Any
 import numpy as np
 
 from benchmarks import report
+from refinr import cpu
 from refinr.cli import demo
 
 ROOT = Path(__file__).parent.parent
@@ -37,7 +40,7 @@ GRACE = 5.0
 SIGNALS = ("SIGINT", "SIGTERM", "SIGHUP", "SIGKILL", "SIGSTOP")
 _FIT = ["fit", "image.npy", "OUT", "--resume", "--tile", "8"]
 _SOLVE = ["solve", "image.npy", "OUT", "--resume", "--effort", "small", "--tile", "8"]
-_COMPRESS = ["compress", "image.npy", "OUT"]
+_COMPRESS = ["compress", "image.npy", "OUT", "--resume"]
 _PROCESSES = ["--executor", "processes", "--workers", "2"]
 _DASK = ["--executor", "dask", "--address", "ADDRESS"]
 COMMANDS: dict[str, list[str]] = {
@@ -62,6 +65,7 @@ class Command:
         self.folder = folder
         self.name = name
         self.output = folder / ("out.npy" if name == "decode" else "out.rinr" if "compress" in name else "out.inr")
+        self.journal = self.output.with_name(f"{self.output.name}.part")
         places = {"OUT": self.output.name, "ADDRESS": address}
         quiet = [] if name == "decode" else ["--quiet"] if "compress" not in name else []
         arguments = [places.get(word, word) for word in COMMANDS[name]]
@@ -121,6 +125,8 @@ def kill(command: Command, name: str, moment: float) -> dict[str, Any]:
         "processes left": left,
         "traceback": "Traceback" in said,
         "temporaries": len(list(command.folder.glob(".*.part"))) if name != "SIGKILL" else 0,
+        "journal": command.journal.exists(),
+        "load": os.getloadavg()[0],
     }
     if row["traceback"]:
         report.log(said)
@@ -192,6 +198,23 @@ def _summed(key: str, name: str, found: list[dict[str, Any]]) -> dict[str, Any]:
     }
 
 
+def _words(found: list[dict[str, Any]]) -> str:
+    """What came of all of them, in sentences."""
+    count = len(found)
+    each = Counter(row["signal"] for row in found)
+    loads = [row["load"] for row in found]
+    text = (
+        f"{count} kills: {max(each.values())} by every signal, of every command in turn. "
+        f"{sum(row['old or whole'] for row in found)} outputs were the old one or all of the new one; "
+        f"{sum(row['same bytes'] for row in found)} commands gave the same bytes when they were run once more, "
+        f"{sum(row['journal'] for row in found)} of them from a journal; after {GRACE:.0f} s "
+        f"{sum(row['processes left'] for row in found)} processes were left; "
+        f"{sum(row['traceback'] for row in found)} were answered by a traceback. "
+        f"Between {min(loads):.1f} and {max(loads):.1f} processes wanted to run meanwhile, on {cpu.cores()} cores."
+    )
+    return textwrap.fill(text, 120)
+
+
 def main() -> None:
     """Kill, compare, print and keep."""
     run = report.Run("kills", __doc__, timed=False)
@@ -209,7 +232,8 @@ def main() -> None:
         report.Target("tracebacks", sum(row["traceback"] for row in found), "<=", 0),
         report.Target("files left behind", sum(r["temporaries"] + r["journals left"] for r in found), "<=", 0),
     ]
-    run.publish("Killed at random moments", {"Commands": commands, "Signals": signals, "Every kill": found}, targets)
+    tables = {"Commands": commands, "Signals": signals, "Every kill": found}
+    run.publish("Killed at random moments", tables, targets, _words(found))
 
 
 if __name__ == "__main__":

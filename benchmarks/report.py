@@ -92,15 +92,17 @@ class Run:
         self.quick = bool(parser.parse_args().quick)
         self._watch = machine.Watch() if timed else None
 
-    def publish(self, title: str, tables: Mapping[str, Sequence[Row]], targets: Sequence[Target]) -> None:
-        """Print tables, targets and machine; unless quick, write them to ``results/NAME.json`` and ``NAME.md``."""
+    def publish(
+        self, title: str, tables: Mapping[str, Sequence[Row]], targets: Sequence[Target], words: str = ""
+    ) -> None:
+        """Print words, tables, targets, machine; unless quick, write them to ``results/NAME.json`` and ``NAME.md``."""
         others = self._watch.spent().cores_of_others if self._watch else math.nan
         if not math.isnan(others):
             targets = [*targets, Target("cores busy with other processes", others, "<", _BUSY)]
         facts = machine.facts()
         date = datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds")
         checks = [t._asdict() | {"met": t.met} for t in targets]
-        parts = [f"# {title}"]
+        parts = [f"# {title}"] + ([words] if words else [])
         parts += [f"## {heading}\n\n{table(rows)}" for heading, rows in {**tables, "Targets": checks}.items()]
         parts.append(f"{date}; " + "; ".join(f"{key} {value}" for key, value in facts.items()))
         text = "\n\n".join(parts) + "\n"

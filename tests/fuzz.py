@@ -38,6 +38,7 @@ import numpy as np
 
 import refinr
 from refinr import cpu
+from refinr.codec import header
 from refinr.files import signals
 from refinr.files.budget import COPIES, Budget
 from tests import forging, forging_inr, forging_rinr
@@ -49,6 +50,7 @@ STARTING, MAKING, READING = range(3)
 PATIENCE = 180
 """Seconds without a word, on a machine that others may keep busy."""
 
+OURS = (".inr", ".rinr")
 BAD = ("wrong", "crash", "hang", "memory")
 
 
@@ -153,7 +155,6 @@ def reader_seeds() -> list[Seed]:
 def other_seeds() -> list[Seed]:
     """A few of the formats that were added later; of what refinr does not write, the samples that it reads."""
     import h5py
-    from astropy.io import fits
     from PIL import Image
 
     rng = np.random.default_rng(0)
@@ -170,11 +171,20 @@ def other_seeds() -> list[Seed]:
             Image.fromarray(colour).quantize(16).save(f"{folder}/{name}")
         with h5py.File(f"{folder}/g.h5", "w") as file:
             file.create_dataset("x/a", data=colour, chunks=(2, 3, 3), compression="gzip", shuffle=True)
-        for name in ("RICE_1", "GZIP_2", "HCOMPRESS_1"):
-            image = fits.CompImageHDU(np.outer(range(16), range(16)).astype("i4"), compression_type=name)
-            fits.HDUList([fits.PrimaryHDU(), image]).writeto(f"{folder}/h{name}.fits")
         seeds = [Seed(p.suffix, p.read_bytes(), signals.read(p).samples) for p in sorted(Path(folder).iterdir())]
-    return seeds + paged_seeds() + several_seeds()
+    return seeds + image_seeds() + paged_seeds() + several_seeds()
+
+
+def image_seeds() -> list[Seed]:
+    """Compressed FITS images."""
+    from astropy.io import fits
+
+    seeds = list[Seed]()
+    samples = np.outer(range(16), range(16)).astype("i4")
+    for name in ("GZIP_2", "HCOMPRESS_1", "RICE_1"):
+        image = fits.HDUList([fits.PrimaryHDU(), fits.CompImageHDU(samples, compression_type=name)])
+        seeds.append(_written(".fits", samples, image.writeto))
+    return seeds
 
 
 def paged_seeds() -> list[Seed]:
@@ -286,7 +296,11 @@ def judge(kind: str, original: Seed, content: bytes, path: Path) -> tuple[str, s
             if not inr.lossless:
                 return "no promise", ""
         elif original.suffix == ".rinr":
-            samples = refinr.decompress(path.read_bytes(), limits=forging_rinr.LIMITS)
+            header.read(content)
+            try:
+                samples = refinr.decompress(content, limits=forging_rinr.LIMITS)
+            except (ValueError, refinr.LosslessError):
+                return "refused", LOADED
         else:
             samples, _ = signals.read(f"{path}::{original.name}" if original.name else path)
     except (ValueError, refinr.LosslessError) as error:
@@ -421,8 +435,8 @@ def table(kept: Iterable[dict[str, Any]]) -> Iterator[str]:
         yield f"| {kind} |" + "".join(f" {found[name]:,} |" for name in outcomes)
     yield ""
     yield f"{sum(total[name] for name in outcomes):,} files; {total[STOPPED]} refused {STOPPED}"
-    if ours := sum(sum(n[name] for name in outcomes) for kind, n in counts.items() if kind.endswith(".inr")):
-        yield f"{total[LOADED]:,} of {ours:,} .inr files were loaded: {total[LOADED] / ours:.0%}"
+    if ours := sum(sum(n[name] for name in outcomes) for kind, n in counts.items() if kind.endswith(OURS)):
+        yield f"{total[LOADED]:,} of {ours:,} .inr and .rinr files were loaded: {total[LOADED] / ours:.0%}"
 
 
 def main() -> int:
@@ -436,24 +450,27 @@ def main() -> int:
     parser.add_argument("--rinr", action="store_true", help="of .rinr files alone")
     parser.add_argument("--readers", action="store_true", help="of formats that refinr reads by code of its own")
     parser.add_argument("--others", action="store_true", help="of the formats that other libraries read, mostly")
+    parser.add_argument("--images", action="store_true", help="of compressed FITS images alone")
     parser.add_argument(
         "--keep", type=Path, help="add what came of it to this file, a line of JSON, and print all of it"
     )
     options = parser.parse_args()
     makers = {"others": other_seeds, "readers": reader_seeds, "inr": inr_seeds, "rinr": rinr_seeds}
-    make = next((makers[name] for name in makers if getattr(options, name)), make_seeds)
+    makers |= {"images": image_seeds}
+    name = next((name for name in makers if getattr(options, name)), "")
+    make = makers.get(name, make_seeds)
     kinds: dict[str, Counter[str]] = {}
     bad = count = 0
     for found in campaign(options.files, seed=options.seed, seconds=options.seconds, first=options.first, make=make):
         counter = kinds.setdefault(found.kind, Counter())
         counter[found.outcome] += 1
         counter[STOPPED] += found.detail == STOPPED
-        counter[LOADED] += found.kind.endswith(".inr") and (found.detail == LOADED or found.outcome != "refused")
+        counter[LOADED] += found.kind.endswith(OURS) and (found.detail == LOADED or found.outcome != "refused")
         count += 1
         if found.outcome in BAD:
             bad += 1
             print(f"file {found.index}, {found.kind}: {found.outcome}\n{found.detail}", file=sys.stderr, flush=True)
-    rows = [{"seed": options.seed, "first": options.first, "files": count, "kinds": kinds}]
+    rows = [{"of": name, "seed": options.seed, "first": options.first, "files": count, "kinds": kinds}]
     if options.keep is not None:
         with options.keep.open("a") as file:
             file.write(json.dumps(rows[0]) + "\n")

@@ -10,7 +10,6 @@ import sys
 import jax.numpy as jnp
 import numpy as np
 import pytest
-import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -22,6 +21,7 @@ from refinr.envelopes import Envelope
 from refinr.files import container
 from refinr.files.floats import FLOAT_TYPES
 from refinr.mlp import MLP
+from tests import present
 from tests.helpers import assert_equal_exact
 from tests.machines import Machine
 from tests.strategies import net, seeds
@@ -235,15 +235,19 @@ def test_other_machines_decode_the_same(name):
         assert_equal_exact(decoded.reshape(samples[tile].shape), samples[tile])
 
 
-@pytest.mark.parametrize("library", ["torch", "jax"])
+LIBRARIES = {"jax": (jnp.asarray, jnp.sin, np.asarray)}
+if present.is_there("torch"):
+    import torch
+
+    LIBRARIES["torch"] = (torch.tensor, torch.sin, lambda z: z.numpy())
+
+
+@pytest.mark.parametrize("library", LIBRARIES)
 @pytest.mark.parametrize("name", ["planes", "deep"])
 def test_other_libraries_decode_the_same(name, library):
     samples, inr = FITS[name][0], _near_by(name)
     spec = inr.layout.spec
-    array, sin, host = {
-        "torch": (torch.tensor, torch.sin, lambda z: z.numpy()),
-        "jax": (jnp.asarray, jnp.sin, np.asarray),
-    }[library]
+    array, sin, host = LIBRARIES[library]
     for tile, place, flip, clear in _pieces(inr)[:2]:
         h = array(inr.layout.inputs(place.extent))[None]
         for i in range(spec.depth):
