@@ -218,6 +218,8 @@ def _words(found: list[dict[str, Any]]) -> str:
 def main() -> None:
     """Kill, compare, print and keep."""
     run = report.Run("kills", __doc__, timed=False)
+    for number in (signal.SIGINT, signal.SIGHUP):
+        signal.signal(number, signal.default_int_handler)  # what is ignored here would be ignored there
     rows = Path(tempfile.gettempdir()) / f"refinr-kills-{os.getuid()}{'-quick' if run.quick else ''}.jsonl"
     with tempfile.TemporaryDirectory() as folder:
         found = race(Path(folder), 3 if run.quick else KILLS, rows, size=16)
