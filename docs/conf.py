@@ -127,6 +127,7 @@ docs/api/index
 ARCHITECTURE
 CONTRIBUTING
 SECURITY
+docs/holds
 CHANGELOG
 ```
 """

@@ -99,6 +99,15 @@ def test_links_lead_somewhere(document):
     assert not missing
 
 
+@each
+def test_tests_that_are_named_exist(document):
+    """In tables that say which test holds what; "and of ..." is the test of the same name elsewhere."""
+    for name, file in re.findall(r"\[(test_\w+)\]\(([^)#]+\.py)\)", document.read_text()):
+        assert f"\ndef {name}(" in (document.parent / file).read_text(), name
+    for name, other in re.findall(r"\[(test_\w+)\]\([^)]+\), \[and of [.\w]+\]\(([^)]+)\)", document.read_text()):
+        assert f"\ndef {name}(" in (document.parent / other).read_text(), (name, other)
+
+
 QUOTED = ["time_to_lossless", "scaling", "large", "step_time", "rivals", "large_solved", "codec"]
 
 

@@ -14,7 +14,7 @@ import pytest
 import refinr
 from benchmarks import memory
 from benchmarks.memory import layout_of, networks, ones_for, waves
-from refinr import cli, limits
+from refinr import cli, decoding, limits
 from refinr.decompositions import Planes
 from refinr.encodings import Octaves
 from refinr.files import signals
@@ -42,6 +42,17 @@ def test_no_more_memory_than_predicted_with_a_residual(name):
     predicted = limits.cost(layout).memory
     assert found <= predicted
     assert predicted <= MOST * found + 200_000
+
+
+@pytest.mark.parametrize("name", memory.SHAPES)
+def test_not_much_more_time_than_predicted(name):
+    """An operation is a nanosecond, or a few of a slow machine's."""
+    layout = memory.SHAPES[name]()
+    params = memory.ones_for(layout)
+    start = time.process_time()
+    for _ in decoding.decode(layout, params, None, range(len(layout.tiles))):
+        pass
+    assert time.process_time() - start <= 4e-9 * limits.cost(layout).operations + 0.1
 
 
 @pytest.mark.parametrize("name", [name for name in memory.SHAPES if name not in memory.UNCERTIFIED])

@@ -101,6 +101,13 @@ def test_the_suite_is_collected_without_jax_cupy_and_pytorch(tmp_path):
     assert "test_network.py::" not in done.stdout
 
 
+def test_every_system_and_every_python_is_tried():
+    text = (ROOT / ".github" / "workflows" / "test.yml").read_text()
+    assert text.count('python: ["3.11", "3.12", "3.13", "3.14"]') == 2
+    assert "runs-on: ubuntu-latest" in text
+    assert "os: [macos-latest, windows-latest]" in text
+
+
 def test_workflows_only_read():
     for path in (ROOT / ".github" / "workflows").glob("*.yml"):
         text = path.read_text()

@@ -64,6 +64,18 @@ def test_what_a_file_says_reaches_errors_as_text(path, capsys):
     assert said.strip("\n").isprintable()
 
 
+def test_what_compressed_files_and_names_of_arrays_say_reaches_the_terminal_as_text(tmp_path, capsys):
+    samples = np.eye(5, dtype="uint8")
+    (tmp_path / "a.rinr").write_bytes(refinr.compress(samples, steps=0, info={"title": "\x1b[2J\u202e"}))
+    np.savez(tmp_path / "a.npz", **{"\x1b[2Ja": samples, "\u202eb": samples})
+    assert cli.main(["info", str(tmp_path / "a.rinr")]) == 0
+    assert cli.main(["fit", str(tmp_path / "a.npz"), str(tmp_path / "a.inr")]) == 2
+    out, err = capsys.readouterr()
+    assert r"title \x1b[2J\u202e" in out
+    assert r"\x1b[2Ja" in err
+    assert all(line.isprintable() for line in (out + err).split("\n"))
+
+
 def test_text_stays_as_it_is():
     assert printable("Größe 3 – naïve 漢字") == "Größe 3 – naïve 漢字"
     assert printable("\ud800") == r"\ud800"
