@@ -92,6 +92,7 @@ def decode(parser: argparse.ArgumentParser) -> None:
     """``FILE.inr BACK``."""
     parser.add_argument("input", metavar="FILE.inr")
     parser.add_argument("output", metavar="BACK", help=f"signal to write: {options.known()}")
+    options.region(parser, "tiles")
     options.force(parser)
     options.trusted(parser)
 
@@ -122,8 +123,7 @@ def decompress(parser: argparse.ArgumentParser) -> None:
     """``FILE.rinr BACK``."""
     parser.add_argument("input", metavar="FILE.rinr")
     parser.add_argument("output", metavar="BACK", help=f"signal to write: {options.known()}")
-    text = "a part of every axis, as in NumPy: only slabs that it touches are decoded"
-    parser.add_argument("--region", type=values.region, metavar="0:64,128:", help=text)
+    options.region(parser, "slabs")
     options.executor(parser)
     options.trusted(parser)
     options.force(parser)

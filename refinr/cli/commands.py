@@ -99,12 +99,24 @@ def decode(options: argparse.Namespace) -> int:
     """Write the signal that a file stands for."""
     outputs.claim_signal(options.output, options.input, force=options.force)
     inr = load(options.input, trusted=options.trusted)
-    estimates.announce_decoding(inr)
-    signals.write(options.output, inr.decode(), inr.info)
-    outputs.say_left_behind(options.output, inr.info)
+    if options.region is None:
+        estimates.announce_decoding(inr)
+        samples = inr.decode()
+        info = inr.info
+    else:
+        samples = _region(options, inr)
+        info = outputs.of_a_region(options.output, inr.info)
+    signals.write(options.output, samples, info)
+    outputs.say_left_behind(options.output, info)
     if not inr.lossless:
         print(f"refinr: not exact, bit error rate {inr.report.ber:.3g}", file=sys.stderr)
     return 0
+
+
+def _region(options: argparse.Namespace, inr: INR) -> np.ndarray:
+    if len(options.region) != len(inr.shape):
+        raise ValueError(f"{options.input}: region: expected {len(inr.shape)} slices, got {len(options.region)}")
+    return inr.region(options.region)
 
 
 def verify(options: argparse.Namespace) -> int:

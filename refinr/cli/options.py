@@ -20,6 +20,12 @@ def page(parser: argparse.ArgumentParser, of: str = "IN") -> None:
     parser.add_argument("--page", "--frame", type=values.whole, metavar="N", help=text)
 
 
+def region(parser: argparse.ArgumentParser, pieces: str) -> None:
+    """``--region``; a file is decoded in such pieces."""
+    text = f"a part of every axis, as in NumPy: only {pieces} that it touches are decoded"
+    parser.add_argument("--region", type=values.region, metavar="0:64,128:", help=text)
+
+
 def machine(parser: argparse.ArgumentParser) -> None:
     """Who trains or solves, and how a file is made."""
     text = "keep networks as they are done in OUT.inr.part, and go on from there if it is there"

@@ -16,6 +16,8 @@ import pytest
 
 import refinr
 from refinr import cli
+from refinr.cli import values
+from refinr.files import signals
 from tests.cli.contents import content
 from tests.helpers import assert_equal_exact
 
@@ -63,6 +65,18 @@ def test_there_and_back(folder, capsys, name):
     capsys.readouterr()
     assert cli.main(["info", "out.inr"]) == 0
     assert "lossless" in capsys.readouterr().out
+
+
+@pytest.mark.parametrize("region", ["3:9,-7:,:", ":,:4,1:"])
+def test_a_region_is_written_alone(folder, capsys, region):
+    assert cli.main(["fit", "colour.png", "out.inr", *SMALL]) == 0
+    assert cli.main(["decode", "out.inr", "back.npy", f"--region={region}"]) == 0
+    expected = signals.read("colour.png").samples[values.region(region)]
+    assert_equal_exact(np.load("back.npy"), expected)
+    assert "region" not in capsys.readouterr().err
+    assert cli.main(["decode", "out.inr", "back.npy", "--region", "0:2", "--force"]) == 2
+    assert "out.inr: region: expected 3 slices, got 1" in capsys.readouterr().err
+    assert_equal_exact(np.load("back.npy"), expected)
 
 
 def test_verify_with_the_file_first_says_how_it_goes(folder, capsys):
