@@ -26,8 +26,8 @@ from refinr.oracle.families import FAMILIES, generate
 KEPT = Path(__file__).parent / "results" / "legitimate.jsonl"
 
 
-DRAWN = tuple(family for family in FAMILIES if family != "hostile")
-"""Families that are counted: hostile files are the same whatever the seed."""
+DRAWN = tuple(family for family in FAMILIES if family not in ("hostile", "counts"))
+"""Families that are counted: hostile files are the same whatever the seed, and no other means change whole counts."""
 RARE = ("training", "container")
 """Families that take half of all time: of every `SELDOM`-th seed."""
 SELDOM = 4

@@ -8,6 +8,7 @@ from __future__ import annotations
 import numpy as np
 
 from examples.backends.planting import Defect, Result, after, before
+from refinr.codec import counts
 from refinr.oracle import operations
 
 
@@ -62,6 +63,28 @@ def _unchecked(content: np.ndarray, ends: np.ndarray, count: int, lanes: int) ->
         return {"symbols": np.zeros(count, np.int64)}
 
 
+def _counted(**other: object) -> dict:
+    """Counts with other numbers in the module."""
+
+    def call(samples: np.ndarray, levels: int, outside: int) -> Result:
+        usual = {name: getattr(counts, name) for name in other}
+        try:
+            for name, value in other.items():
+                setattr(counts, name, value)
+            return operations.codec_counts(samples, levels, outside)
+        finally:
+            for name, value in usual.items():
+                setattr(counts, name, value)
+
+    return {"codec_counts": call}
+
+
+def _other_way(samples: np.ndarray, levels: int, outside: int) -> Result:
+    """Columns for rows."""
+    found = operations.codec_counts(np.ascontiguousarray(samples.T), levels, outside)
+    return {name: np.ascontiguousarray(array.T) for name, array in found.items()}
+
+
 CODEC = [
     Defect("halves to even numbers", "codec", {"codec_network": _rounded_to_even}),
     Defect("a network in float32", "codec", {"codec_network": _single}),
@@ -74,4 +97,10 @@ CODEC = [
     Defect("one lane after the other", "codec", before("codec_encode", _one_lane_after_the_other)),
     Defect("words in the order of writing", "codec", after("codec_encode", _words_backwards)),
     Defect("a coder's last state not looked at", "codec", {"codec_decode": _unchecked}),
+    Defect("a table that is trusted as if it were one sample", "counts", _counted(TRUST=1.0)),
+    Defect("ten neighbours for twelve", "counts", _counted(REACH=(2, 6, 10))),
+    Defect("tables of a thousand rows", "counts", _counted(PLACES=1 << 10)),
+    Defect("levels without end", "counts", _counted(MOST_LEVELS=99)),
+    Defect("nothing outside but zeros", "counts", before("codec_counts", lambda a: {"outside": 0})),
+    Defect("waves from top to bottom", "counts", {"codec_counts": _other_way}),
 ]  # fmt: skip

@@ -1,6 +1,6 @@
 """Cases of lossless compression: contexts, networks in whole numbers, frequencies, and the coder there and back.
 
-With this you can make one family's cases (`codec`).
+With this you can make the cases of two families (`codec`, and `counts`: levels that are counted).
 """
 
 from __future__ import annotations
@@ -58,6 +58,22 @@ def codec(rng: Draw) -> Iterator[Case]:
             ):
                 name = f"codec.codec_decode.{why.split()[-1]}"
                 yield make_refused(name, {"content": damaged, "ends": ends}, why, count=count, lanes=lanes)
+
+
+def counts(rng: Draw) -> Iterator[Case]:
+    """Noise, where nothing comes again, and drawings, where much does; narrow ones; all levels, and one too many."""
+    for rows, columns, levels, block in ((2, 2, 2, 1), (2, 40, 3, 5), (33, 2, 4, 4), (9, 11, 16, 1), (24, 31, 5, 7)):
+        fields = rng.integers(0, levels, (-(-rows // block), -(-columns // block)))
+        drawn = np.repeat(np.repeat(fields, block, axis=0), block, axis=1)[:rows, :columns]
+        spots = rng.integers(0, 40, drawn.shape) == 0
+        samples = np.where(spots, rng.integers(0, levels, drawn.shape), drawn)
+        name = f"counts.codec_counts.{rows}x{columns}-{levels}"
+        yield make(name, {"samples": samples}, levels=levels, outside=levels - 1)
+    y, x = np.mgrid[:40, :36]
+    disc = ((y - 20) ** 2 + (x - 15) ** 2 < 12**2).astype(np.int64)
+    yield make("counts.codec_counts.disc", {"samples": disc}, levels=2, outside=0)
+    name = "counts.codec_counts.seventeen"
+    yield make_refused(name, {"samples": samples}, "more levels than are counted", levels=17, outside=0)
 
 
 def _network(rng: Draw, rows: int, inputs: int, linear: int, hidden: int, most: int) -> dict[str, np.ndarray]:

@@ -2,7 +2,8 @@
 
 With this you can see what each has to compute: from neighbours to a network's inputs (`codec_contexts`), from those
 to its outputs (`codec_network`), from outputs to whole frequencies of samples (`codec_frequencies`), and from
-frequencies to bytes and back (`codec_encode`, `codec_decode`).
+frequencies to bytes and back (`codec_encode`, `codec_decode`); and, of images of few levels, from counts of what came
+before to frequencies (`codec_counts`).
 
 All float arguments and results are float64, whatever dtype is checked.  N samples, L neighbours, H hidden neurons.
 """
@@ -11,7 +12,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from refinr.codec import contexts, mixture, network, rans, symbols
+from refinr.codec import contexts, counts, mixture, network, rans, symbols
 from refinr.codec.arrangement import Arrangement
 from refinr.oracle.leaf_operations import Tensors
 from refinr.xp import Array, to_host
@@ -200,3 +201,52 @@ def codec_decode(content: Array, ends: Array, count: int, lanes: int) -> Tensors
         found.append(chosen)
     decoder.finish()
     return {"symbols": np.concatenate([np.empty(0, np.int64), *found])}
+
+
+def codec_counts(samples: Array, levels: int, outside: int) -> Tensors:
+    """Which of the coder's 2^24 slots the samples of an image own, where levels are counted by what was around them.
+
+    Samples of one ``4 row + column`` are a wave: all that is counted of them is counted after all of them.
+    A sample's neighbours are the first 12 of `codec_contexts`, with rows and columns clipped to the image.  One that
+    then is of no earlier wave is replaced by the sample to the left, in column 0 by the one above, in the first place
+    by `outside`.  With v_i the levels of the neighbours, ``M = 0x9E3779B97F4A7C15``, and h a number of 64 bits::
+
+        h = M
+        h = (h xor (v_i + 1)) M mod 2^64,  then  h = h xor floor(h / 2^29)      for i = 0, ..., 11
+
+    There are four tables of counts, all 0 at first.  The first has one row; of the second, third and fourth, with 2^16
+    rows each, a sample's row is h mod 2^16 after 2, 6 and 12 neighbours.  With n_k(v) the count of the level v in the
+    sample's row of table k, and N_k the sum of that row::
+
+        p_0(v) = 1 / levels
+        p_k(v) = (n_k(v) + 2 p_(k-1)(v)) / (N_k + 2)            for k = 1, ..., 4
+        frequency(v) = floor(p_4(v) (2^24 - levels)) + 1
+
+    and v starts where the levels below it end, the first at 0.  After a wave, 1 is added to n_k(v) for each
+    of its samples, in each of the tables.  Refuse more than 16 levels.
+
+    Parameters
+    ----------
+    samples : array (H, W), int64, H and W at least 2
+        0 to levels - 1.
+    levels : int, 2 to 16
+    outside : int, 0 to levels - 1
+
+    Returns
+    -------
+    starts : array (H, W), int64
+    frequencies : array (H, W), int64
+
+    Examples
+    --------
+    >>> found = codec_counts(np.zeros((2, 2), np.int64), levels=2, outside=0)
+    >>> found["starts"].any(), (found["frequencies"] / 2.0**24).round(3).tolist()
+    (np.False_, [[0.5, 0.901], [0.969, 0.987]])
+    """
+    image = to_host(samples)
+    arrangement = Arrangement(image.shape, (0, 1), False)
+    told = counts.batches(arrangement, levels, arrangement.work(image, outside))
+    found = np.empty((2, image.size), np.int64)
+    found[:, arrangement.order().places] = np.concatenate(told, axis=1)
+    starts, frequencies = found.reshape(2, *image.shape)
+    return {"starts": starts, "frequencies": frequencies}

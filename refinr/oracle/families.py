@@ -47,6 +47,7 @@ FAMILIES: dict[str, Callable[[Draw], Iterator[Case]]] = {
     "codec": codec_cases.codec,
     "refused": file_cases.refused,
     "hostile": hostile_cases.hostile,
+    "counts": codec_cases.counts,
 }
 """By name, what draws a family's cases; the name is the first part of each case's, and of the file they are kept in."""
 

@@ -10,7 +10,7 @@ computes stands in its docstring, in `refinr.oracle.leaf_operations`, `refinr.or
 - **Refuse** by an exception what cannot be answered as it stands: files that are damaged, shapes that do not fit
   together, names that are not known, numbers that are not what the argument says (codes of more than `bits` bits,
   digits beyond the radix, a dtype too narrow for the result).  Never crop, cast, stretch or repeat.  The family
-  `refused` and some cases of `container` and `codec` have such calls; all others are valid.
+  `refused` and some cases of `container`, `codec` and `counts` have such calls; all others are valid.
 - **Results** are a dict of arrays by name, in any order, that NumPy can read (``np.asarray``); numbers are arrays
   without axes.  They must stay as they are when the operation is called again.  Gradients are in the same call as the
   forward.  Whether the same call gives the same bits is only looked at if you ask for it (``--repeat``).
@@ -50,6 +50,7 @@ from refinr.oracle.bounds import (
 from refinr.oracle.case import BITS, BOUNDED, DTYPES, TRAJECTORY
 from refinr.oracle.codec_operations import (
     codec_contexts,
+    codec_counts,
     codec_decode,
     codec_encode,
     codec_frequencies,
@@ -173,5 +174,6 @@ OPERATIONS: dict[str, Operation] = {
     "codec_frequencies": Operation(codec_frequencies, BITS, fixed=True),
     "codec_encode": Operation(codec_encode, BITS, fixed=True),
     "codec_decode": Operation(codec_decode, BITS, fixed=True),
+    "codec_counts": Operation(codec_counts, BITS, fixed=True),
 }
 """Every operation, by its name."""

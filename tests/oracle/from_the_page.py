@@ -513,3 +513,40 @@ def codec_decode(content, ends, count, lanes):
     if place != len(data) or any(state != 2**31 for state in x):
         raise ValueError("not what was written")
     return {"symbols": np.array(symbols, np.int64)}
+
+
+def codec_counts(samples, levels, outside):
+    if levels > 16:
+        raise ValueError("too many levels")
+    multiplier = 0x9E3779B97F4A7C15
+    rows, columns = samples.shape
+    tables = [{}, {}, {}, {}]
+    starts, frequencies = (np.zeros(samples.shape, np.int64) for _ in range(2))
+    for time in range(4 * (rows - 1) + columns):
+        wave = [(r, time - 4 * r) for r in range(rows) if 0 <= time - 4 * r < columns]
+        added = []
+        for r, c in wave:
+            above = samples[r - 1, c] if r else outside
+            nearest = samples[r, c - 1] if c else above
+            h = multiplier
+            keys = [0]
+            for i, (down, right) in enumerate(AWAY[:12]):
+                y, x = max(r + down, 0), min(max(c + right, 0), columns - 1)
+                v = samples[y, x] if 4 * y + x < time else nearest
+                h = (h ^ (int(v) + 1)) * multiplier % 2**64
+                h ^= h >> 29
+                if i + 1 in (2, 6, 12):
+                    keys.append(h % 2**16)
+            p = [1.0 / levels] * levels
+            for table, key in zip(tables, keys, strict=True):
+                n = table.get(key, [0] * levels)
+                p = [(n[v] + 2.0 * p[v]) / (sum(n) + 2.0) for v in range(levels)]
+            owned = [math.floor(p[v] * (2**24 - levels)) + 1 for v in range(levels)]
+            level = int(samples[r, c])
+            starts[r, c] = sum(owned[:level])
+            frequencies[r, c] = owned[level]
+            added.append((keys, level))
+        for keys, level in added:
+            for table, key in zip(tables, keys, strict=True):
+                table.setdefault(key, [0] * levels)[level] += 1
+    return {"starts": starts, "frequencies": frequencies}
