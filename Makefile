@@ -63,7 +63,7 @@ figures: .venv/figures
 report: .venv/figures
 	$(BIN)/python -m paper_figures report --preset small
 
-# Fourteen thousand mutants of refinr, each run against the tests that reach it: some hours on two idle cores.
+# More than ten thousand mutants of refinr, each run against the tests that reach it: some hours on two idle cores.
 # The first line of three makes them, finds out which test reaches which function, and runs one to see that all works.
 mutants: export HYPOTHESIS_PROFILE = mutants
 mutants: .venv/mutants
