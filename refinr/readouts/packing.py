@@ -6,8 +6,8 @@ With this you can turn weights into what a file holds and back (`pack`, `unpack`
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from typing import NamedTuple
+from abc import ABC, abstractmethod
+from dataclasses import dataclass
 
 import numpy as np
 
@@ -18,86 +18,135 @@ PORTION = 2**20
 """Weights turned into bits at a time, a multiple of eight: single bits take a byte each on the way."""
 
 
-class Packing(NamedTuple):
-    """How a file holds weights.
+class Packing(ABC):
+    """How a file holds weights."""
 
-    Parameters
-    ----------
-    dtype : str
-        Of the weights in memory: no wider than need be, for they may be many.
-    pack : callable (array (n,)) -> array
-        Raises ValueError for weights that it cannot hold.
-    unpack : callable (array, n) -> array (n,)
-        The inverse; raises ValueError for what `pack` does not make.
-    bytes : callable (n) -> int
-    """
+    @property
+    @abstractmethod
+    def dtype(self) -> str:
+        """Of the weights in memory: no wider than need be, for they may be many."""
 
-    dtype: str
-    pack: Callable[[np.ndarray], np.ndarray]
-    unpack: Callable[[np.ndarray, int], np.ndarray]
-    bytes: Callable[[int], int]
+    @abstractmethod
+    def pack(self, w: np.ndarray) -> np.ndarray:
+        """Weights (n,) as a file holds them; raises ValueError for those that it cannot hold."""
+
+    @abstractmethod
+    def unpack(self, stored: np.ndarray, n: int) -> np.ndarray:
+        """The inverse; raises ValueError for what `pack` does not make."""
+
+    @abstractmethod
+    def bytes(self, n: int) -> int:
+        """Of n weights."""
 
 
-def _float(store: str) -> Packing:
-    row = storing.STORES[store]
-    native = row.dtype.kind == "f"  # numbers that NumPy knows, and that can stay as they are in a mapped file
-    dtype = row.dtype.newbyteorder("=").name if native else "float32"
+@dataclass(frozen=True)
+class Floats(Packing):
+    """A float type, one of `storing.STORES`; those that NumPy knows stay as they are in a mapped file."""
 
-    def pack(w: np.ndarray) -> np.ndarray:
-        return w.astype(row.dtype, copy=False) if native and w.dtype == dtype else storing.pack(w, store)
+    store: str
 
-    def unpack(stored: np.ndarray, n: int) -> np.ndarray:
-        if native and (stored.dtype, stored.shape) == (row.dtype, (n,)):
+    @property
+    def dtype(self) -> str:
+        """float32 for those that NumPy does not know."""
+        dtype = storing.STORES[self.store].dtype
+        return dtype.newbyteorder("=").name if dtype.kind == "f" else "float32"
+
+    def pack(self, w: np.ndarray) -> np.ndarray:
+        """Rounded before, as `storing.pack` wants them."""
+        dtype = storing.STORES[self.store].dtype
+        return w.astype(dtype, copy=False) if w.dtype == dtype.newbyteorder("=") else storing.pack(w, self.store)
+
+    def unpack(self, stored: np.ndarray, n: int) -> np.ndarray:
+        """The same array where NumPy knows the type."""
+        dtype = storing.STORES[self.store].dtype
+        if dtype.kind == "f" and (stored.dtype, stored.shape) == (dtype, (n,)):
             return stored
-        return storing.unpack(stored, store, (n,), "float32")
+        return storing.unpack(stored, self.store, (n,), "float32")
 
-    return Packing(dtype, pack, unpack, lambda n: n * row.dtype.itemsize)
+    def bytes(self, n: int) -> int:
+        """A whole number each."""
+        return n * storing.STORES[self.store].dtype.itemsize
 
 
-def _bits(bits: int, lowest: int, step: int) -> Packing:
-    """Whole numbers ``lowest + step k`` by k, of so many bits each, the lowest first."""
+@dataclass(frozen=True)
+class WholeNumbers(Packing):
+    """``lowest + step k`` by k, of so many bits each, the lowest bit first."""
 
-    def pack(w: np.ndarray) -> np.ndarray:
-        parts = [pack_some(w[at : at + PORTION]) for at in range(0, w.size, PORTION)]
-        return np.concatenate(parts) if parts else np.zeros(0, np.uint8)
+    bits: int
+    lowest: int
+    step: int
 
-    def pack_some(w: np.ndarray) -> np.ndarray:
-        k = (w.astype(np.int64) - lowest) // step
-        if not np.array_equal(lowest + step * k, w) or (k.size and (k.min() < 0 or k.max() >> bits)):
-            raise ValueError(f"weights: expected whole numbers from {lowest} in steps of {step}, of {bits} bits")
-        each = np.unpackbits(k.astype(np.uint8)[:, None], axis=1, count=bits, bitorder="little")  # (n, bits)
+    @property
+    def dtype(self) -> str:
+        """Whatever the bits."""
+        return "int8"
+
+    def pack(self, w: np.ndarray) -> np.ndarray:
+        """In portions."""
+        parts = [self._packed(w[at : at + PORTION]) for at in range(0, w.size, PORTION)]
+        return np.concatenate([np.zeros(0, np.uint8), *parts])
+
+    def _packed(self, w: np.ndarray) -> np.ndarray:
+        k = (w.astype(np.int64) - self.lowest) // self.step
+        if not np.array_equal(self.lowest + self.step * k, w) or k.min() < 0 or k.max() >> self.bits:
+            raise ValueError(
+                f"weights: expected whole numbers from {self.lowest} in steps of {self.step}, of {self.bits} bits"
+            )
+        each = np.unpackbits(k.astype(np.uint8)[:, None], axis=1, count=self.bits, bitorder="little")  # (n, bits)
         return np.packbits(each, bitorder="little")
 
-    def size(n: int) -> int:
-        return -(-n * bits // 8)
-
-    def unpack(stored: np.ndarray, n: int) -> np.ndarray:
-        if (stored.dtype, stored.shape) != (np.dtype(np.uint8), (size(n),)):
-            raise ValueError(f"weights: expected {size(n)} bytes, got {stored.dtype} {stored.shape}")
+    def unpack(self, stored: np.ndarray, n: int) -> np.ndarray:
+        """In portions too."""
+        if (stored.dtype, stored.shape) != (np.dtype(np.uint8), (self.bytes(n),)):
+            raise ValueError(f"weights: expected {self.bytes(n)} bytes, got {stored.dtype} {stored.shape}")
         w = np.empty(n, np.int8)
         for at in range(0, n, PORTION):
             count = min(PORTION, n - at)
-            w[at : at + count] = unpack_some(stored[at * bits // 8 :][: size(count)], count)
+            w[at : at + count] = self._unpacked(stored[at * self.bits // 8 :][: self.bytes(count)], count)
         return w
 
-    def unpack_some(stored: np.ndarray, n: int) -> np.ndarray:
+    def _unpacked(self, stored: np.ndarray, n: int) -> np.ndarray:
         each = np.unpackbits(stored, bitorder="little")
-        if each[n * bits :].any():
+        if each[n * self.bits :].any():
             raise ValueError("weights: the last byte is filled up with something else than zeros")
-        k = np.packbits(each[: n * bits].reshape(n, bits), axis=1, bitorder="little").reshape(n)
-        return lowest + step * k.astype(np.int16)
+        k = np.packbits(each[: n * self.bits].reshape(n, self.bits), axis=1, bitorder="little").reshape(n)
+        return self.lowest + self.step * k.astype(np.int16)
 
-    return Packing("int8", pack, unpack, size)
+    def bytes(self, n: int) -> int:
+        """The last one filled up."""
+        return -(-n * self.bits // 8)
 
 
-REAL: dict[str, Packing] = {name: _float(name) for name in storing.STORES}
-REAL |= {"int8": _bits(8, -128, 1), "int5": _bits(5, -16, 1)}
+@dataclass(frozen=True)
+class Trits(Packing):
+    """Five to a byte, see `refinr.files.trits`."""
+
+    @property
+    def dtype(self) -> str:
+        """Of -1, 0 and 1."""
+        return "int8"
+
+    def pack(self, w: np.ndarray) -> np.ndarray:
+        """As trits are packed everywhere."""
+        return trits.pack(w)
+
+    def unpack(self, stored: np.ndarray, n: int) -> np.ndarray:
+        """As they are unpacked."""
+        return trits.unpack(stored, (n,))
+
+    def bytes(self, n: int) -> int:
+        """The last one filled up."""
+        return -(-n // 5)
+
+
+REAL: dict[str, Packing] = {
+    **{name: Floats(name) for name in storing.STORES},
+    "int8": WholeNumbers(8, -128, 1),
+    "int5": WholeNumbers(5, -16, 1),
+}
 """Of weights that are real numbers."""
 
-LEVELS: dict[str, Packing] = {
-    "ternary": Packing("int8", trits.pack, lambda stored, n: trits.unpack(stored, (n,)), lambda n: -(-n // 5)),
-    "binary": _bits(1, -1, 2),
-}
+LEVELS: dict[str, Packing] = {"ternary": Trits(), "binary": WholeNumbers(1, -1, 2)}
 """Of weights of a few levels."""
 
 PACKINGS = REAL | LEVELS
