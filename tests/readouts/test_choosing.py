@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from refinr.readouts import choosing, integer, quantise
+from refinr.readouts import choosing, integer, quantise, real
 from refinr.readouts.features import Cosines
 from tests.helpers import assert_equal_exact
 from tests.strategies import seeds
@@ -149,6 +149,83 @@ def test_what_a_store_does_not_keep_goes_up():
     assert (stored.features >= real.features).all()
     assert (stored.features > real.features).any()
     assert ((signs * basis.synthesis(stored.weights)).min(axis=0) > 0).all()
+
+
+@pytest.mark.parametrize("effort", ["fast", "small"])
+@pytest.mark.parametrize(("budget", "most"), [(0.001, 1), (0.32, 5), (0.99, 15), (1.0, 16)])
+def test_a_budget_is_the_most_that_networks_get(effort, budget, most):
+    basis = Cosines((4, 4), 1.0, 0)
+    signs = _signs(16, 300, 0)
+    signs[:, :1] = np.sign(basis.matrix(1))
+    choice = choosing.real_readouts(basis, signs, effort, budget=budget)
+    assert min(most, 15) <= choice.features.max() <= most
+    assert (choice.features == 0).any() == (most < 15)
+    assert not choice.weights[:, choice.features == 0].any()
+    assert ((signs * basis.synthesis(choice.weights)).min(axis=0) > 0).tolist() == (choice.features > 0).tolist()
+
+
+@pytest.mark.parametrize("store", ["float32", "float16", "int8"])
+@pytest.mark.parametrize("margin", [0.001, 0.02])
+def test_the_margin_that_is_asked_for_is_left_by_stored_weights(store, margin):
+    basis = Cosines((5, 5), 1.0, 0)
+    signs = _signs(25, 100, 0)
+    w = choosing.real_readouts(basis, signs, store=store, margin=margin).weights
+    found = real.margins(signs * basis.synthesis(w.astype(np.float64)))
+    assert margin < found.min() < 2 * margin + 0.05
+
+
+@pytest.mark.parametrize(
+    ("settings", "steps"),
+    [({}, 20), ({"share": 0.5}, 20), ({"store": "int8"}, 20), ({"effort": "small"}, 50), ({"effort": "smallest"}, 50)],
+)
+def test_all_steps_are_counted_and_who_is_hopeless_is_left(settings, steps, monkeypatch):
+    taken, solver = [], real.solve
+
+    def noted(*args: object, **kwargs: object) -> real.Solution:
+        assert kwargs == {"steps": steps, "margin": 0.001, "give_up": True}
+        found = solver(*args, **kwargs)
+        taken.append(found.taken)
+        return found
+
+    monkeypatch.setattr(real, "solve", noted)
+    choice = choosing.real_readouts(Cosines((4, 4), 1.0, 0), _signs(16, 50, 0), margin=0.001, **settings)
+    assert len(taken) > 1
+    assert (choice.steps >= taken[0]).all()
+    assert choice.steps.sum() == np.concatenate(taken).sum()
+
+
+@pytest.mark.parametrize(("weights", "effort"), [("binary", "fast"), ("ternary", "fast"), ("ternary", "small")])
+def test_all_steps_of_integer_readouts_are_counted(weights, effort, monkeypatch):
+    first, solver = choosing.INTEGER[weights][effort]
+    found = []
+    noted = {effort: (0.5 * first, lambda F, S: found.append(solver(F, S)) or found[-1])}
+    monkeypatch.setitem(choosing.INTEGER, weights, noted)
+    choice = choosing.integer_readouts(_signs(24, 10, 0), weights, effort)
+    assert len(found) > 1
+    spent = [np.where(one.solved, one.steps, one.most) for one in found]
+    assert (choice.steps >= spent[0]).all()
+    assert choice.steps.sum() == np.concatenate(spent).sum()
+
+
+def test_samples_of_a_larger_tile_have_its_features_and_begin_with_more():
+    signs = _signs(32, 20, 0)
+    sizes = choosing.ladder(64, 1.19, [32])
+    choice = choosing.integer_readouts(signs, tile=64, sizes=sizes)
+    assert 1.15 * 1.19 * 32 - 1 <= choice.features.min() <= choice.features.max() < 64
+    assert choice.weights.shape == (sizes[-1], 20)
+    for e, D in enumerate(choice.features.tolist()):
+        F = choosing.legendre(64, D, scrambled=True).matrix()[:32]
+        assert not integer.wrong(F, choice.weights[:D, [e]], signs[:, [e]]).any()
+    whole = choosing.integer_readouts(signs, tile=64)
+    assert whole.features.min() == choosing.ladder(64, 1.19)[0]
+
+
+def test_a_share_beyond_the_budget_starts_at_the_budget():
+    choice = choosing.real_readouts(Cosines((4, 4), 1.0, 0), _signs(16, 50, 0), share=0.9, budget=0.5)
+    assert set(choice.features.tolist()) == {0, 8}
+    first = np.sign(Cosines((4, 4), 1.0, 0).matrix(1)).astype(np.float32)
+    least = choosing.real_readouts(Cosines((4, 4), 1.0, 0), first, share=0.01)
+    assert least.features.tolist() == [1]
 
 
 def test_a_share_is_where_all_start():

@@ -11,7 +11,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from refinr.readouts.features import SCRAMBLER, Cosines, Legendre, Walsh, is_prime, primes
+from refinr.readouts.features import SCRAMBLER, Cosines, Legendre, Walsh, is_prime, primes, ranked
 from tests.helpers import assert_close, assert_equal_exact
 from tests.strategies import seeds
 
@@ -42,6 +42,19 @@ def test_cosines_vs_a_naive_loop(basis):
     expected = _naive(basis.tile)[:, np.argsort(basis.ranks)]
     # an angle of up to n turns loses n eps, and a product of waves that of each
     assert_close(basis.matrix(basis.samples), expected, conditioning=float(max(basis.tile)))
+
+
+@given(bases, seeds)
+def test_cosines_between_samples_vs_a_naive_loop(basis, seed):
+    points = np.random.default_rng(seed).uniform(-0.5, np.array(basis.tile) - 0.5, (4, len(basis.tile)))
+    expected = np.ones((4, basis.samples))
+    for row, point in enumerate(points):
+        for column, frequency in enumerate(np.ndindex(*basis.tile)):
+            for n, x, k in zip(basis.tile, point, frequency, strict=True):
+                expected[row, column] *= math.sqrt((2 if k else 1) / n) * math.cos(math.pi * (x + 0.5) * k / n)
+    assert_close(basis.at(points), expected, conditioning=float(max(basis.tile)))
+    with pytest.raises(ValueError, match="zip"):
+        basis.at(np.ones((1, len(basis.tile) + 1)))
 
 
 @given(bases)
@@ -94,6 +107,19 @@ def test_a_large_order_is_low_frequencies_first(tile, seed):
     frequencies = [sum((k / n) ** 2 for k, n in zip(index, tile, strict=True)) for index in np.ndindex(*tile)]
     ordered = np.array(frequencies)[np.argsort(ranks)]
     assert (np.diff(ordered) > -1e-7).all()
+
+
+@given(tiles, st.floats(0, 5), seeds)
+def test_ranks_vs_a_sum(tile, order, seed):
+    u = np.random.default_rng(seed).random(math.prod(tile))
+    lengths = [math.sqrt(sum((k / n) ** 2 for k, n in zip(index, tile, strict=True))) for index in np.ndindex(*tile)]
+    places = [order * length / (lengths[-1] or 1.0) + x for length, x in zip(lengths, u, strict=True)]
+    ordered = np.array(places)[np.argsort(ranked(tile, order, u))]
+    assert (np.diff(ordered) > -1e-12).all()
+
+
+def test_ranks_of_equals_are_in_the_order_of_the_features():
+    assert ranked((3, 7), 0.0, np.zeros(21)).tolist() == list(range(21))
 
 
 def test_another_seed_and_another_order_are_other_ranks():
@@ -212,8 +238,17 @@ def test_primes_are_those_of_a_sieve():
         (lambda: Walsh(0, 7, 0), "samples: .* got 0"),
         (lambda: Walsh(7, 0, 0), "features: .* got 0"),
         (lambda: Walsh(7, 7, -1), "seed: .* got -1"),
+        (lambda: Walsh(7, 7, 2**64), "seed: .* got 18446744073709551616"),
+        (lambda: Legendre(7, 7, -1), "features: .* got -1"),
     ],
 )
 def test_what_signs_cannot_be(make, wrong):
     with pytest.raises(ValueError, match=wrong):
         make()
+
+
+def test_what_is_the_least_and_the_most_that_features_can_be():
+    assert Cosines((1,), 0.0, 2**64 - 1).ranks.tolist() == [0]
+    assert Legendre(1, 3, 1).matrix().tolist() == [[1]]
+    assert Legendre(7, 7, 7) == Legendre(7, 7)
+    assert Walsh(1, 1, 2**64 - 1).matrix().tolist() == [[1]]

@@ -86,6 +86,81 @@ def test_steps_keep_more_than_rounding():
     assert stepped.mean() > rounded.mean() + 0.02
 
 
+def _stepped(Q: np.ndarray, w: np.ndarray, S: np.ndarray, top: int, least: float, steps: int) -> np.ndarray | None:
+    """One network's whole numbers, by the formulas of the module: Q (N, D), w (D,), S (N,), in float64."""
+    N, D = Q.shape
+    u = w * top / min(np.abs(w).max(), 3.0 * np.sqrt((w @ w) / D))
+    hinge = 0.3 * np.sqrt((u @ u) / N)
+    velocity = np.zeros(D)
+    for _ in range(steps):
+        whole = np.clip(np.round(u), -top, top)
+        z = S * (Q @ whole)
+        if z.min() > least * np.sqrt((z @ z) / N):
+            return whole
+        velocity = 0.8 * velocity + 0.3 * Q.T @ (S * np.maximum(hinge - z, 0.0))
+        u = u + velocity
+    return None
+
+
+@pytest.mark.parametrize(("store", "least"), [("int5", 1e-4), ("int5", 0.02), ("int8", 0.03)])
+def test_steps_are_those_of_the_derivation(store, least):
+    """Networks of different sizes side by side, and one at a time by a slow loop over dense features."""
+    basis = Cosines((6, 7), 1.0, 3)
+    signs, features, weights = _solved(basis, 150, 0)
+    signs, weights = signs.astype(np.float64), weights.astype(np.float64)
+    row = quantise.STORES[store]
+    wide = real.widen(basis, weights, signs, features, margin=max(row.margin, 2 * least)).weights
+    for steps in (1, 9):
+        stored = quantise.quantise(basis, weights, signs, features, store, least=least, steps=steps)
+        assert 0 < stored.kept.sum() < 150
+        for e, D in enumerate(features):
+            first = np.argsort(basis.ranks)[:D]
+            expected = _stepped(basis.matrix(D), wide[first, e], signs[:, e], row.top, least, steps)
+            assert stored.kept[e] == (expected is not None)
+            if expected is not None:
+                assert_equal_exact(stored.weights[first, e], expected)
+
+
+@pytest.mark.parametrize(("store", "step"), [("float16", 2.0**-10), ("bfloat16", 2.0**-7)])
+def test_floats_are_rounded_at_a_root_mean_square_of_one_and_widened_only_if_they_must_be(store, step):
+    basis = Cosines((6, 7), 1.0, 3)
+    signs, features, weights = _solved(basis, 150, 0)
+    least = 2.0 * quantise.STORES[store].margin
+    stored = quantise.quantise(basis, 5.0 * weights, signs, features, store, least=least)
+    wide = real.widen(basis, weights, signs, features, margin=2 * least).weights
+    ways = [storing.nearest(w / real.rms(w), store) for w in (weights, wide)]
+    enough = [real.margins(signs * _outputs(basis, w)) > least for w in ways]
+    first, second = enough
+    assert first.any()
+    assert (second & ~first).any()
+    assert_equal_exact(stored.kept, first | second)
+    expected = np.where(first, ways[0], np.where(second, ways[1], 0.0))
+    np.testing.assert_allclose(stored.weights, expected, rtol=step, atol=1e-6)
+
+
+@pytest.mark.parametrize("store", list(quantise.STORES))
+@pytest.mark.parametrize("least", [1e-4, 0.3])
+def test_margins_are_widened_to_what_rounding_asks_for_or_twice_what_is_left(store, least, monkeypatch):
+    asked = []
+    widen = real.widen
+
+    def noted(*args: object, margin: float, **kwargs: object) -> real.Solution:
+        asked.append(margin)
+        return widen(*args, margin=margin, **kwargs)
+
+    monkeypatch.setattr(real, "widen", noted)
+    basis = Cosines((5, 5), 1.0, 0)
+    signs, features, weights = _solved(basis, 20, 0)
+    quantise.quantise(basis, weights * 0.0 + 1.0, signs, features, store, least=least)  # wrong: all are widened
+    assert asked == [max(quantise.STORES[store].margin, 2.0 * least)]
+
+
+def test_unknown_stores_are_named():
+    signs = np.ones((4, 1), np.float32)
+    with pytest.raises(ValueError, match=r"^store: unknown name 'int3'"):
+        quantise.quantise(Cosines((4,), 1.0, 0), signs, signs, 4, "int3")
+
+
 @given(seeds)
 def test_the_cheapest_is_the_first_that_keeps(seed):
     basis = Cosines((6, 6), 1.0, seed)
