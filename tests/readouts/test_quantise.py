@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from refinr.files import storing
-from refinr.readouts import quantise, real
+from refinr.readouts import batches, quantise, real
 from refinr.readouts.features import Cosines
 from tests.helpers import assert_equal_exact
 from tests.strategies import seeds
@@ -136,6 +136,21 @@ def test_floats_are_rounded_at_a_root_mean_square_of_one_and_widened_only_if_the
     assert_equal_exact(stored.kept, first | second)
     expected = np.where(first, ways[0], np.where(second, ways[1], 0.0))
     np.testing.assert_allclose(stored.weights, expected, rtol=step, atol=1e-6)
+
+
+@STORES
+def test_blocks_are_put_together(store, monkeypatch):
+    monkeypatch.setattr(batches, "SAMPLES", 1)  # blocks of 32 networks
+    basis = Cosines((6, 7), 1.0, 3)
+    signs, features, weights = _solved(basis, 90, 0)
+    whole = quantise.quantise(basis, weights, signs, features, store)
+    assert whole.weights.shape == weights.shape
+    assert weights.shape[1] > 64
+    for at in range(0, weights.shape[1], 32):
+        part = slice(at, at + 32)
+        again = quantise.quantise(basis, weights[:, part], signs[:, part], features[part], store)
+        assert_equal_exact(again.kept, whole.kept[part])
+        np.testing.assert_allclose(again.weights, whole.weights[:, part], rtol=0.01, atol=1e-6)
 
 
 @pytest.mark.parametrize("store", list(quantise.STORES))
