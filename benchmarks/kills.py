@@ -121,6 +121,7 @@ def kill(command: Command, name: str, moment: float) -> dict[str, Any]:
         "after s": moment,
         "of s": command.whole,
         "status": process.returncode,
+        "usual status": process.returncode in _usual(getattr(signal, name)),
         "old or whole": found in (_OLD, command.expected),
         "processes left": left,
         "traceback": "Traceback" in said,
@@ -136,6 +137,11 @@ def kill(command: Command, name: str, moment: float) -> dict[str, Any]:
     row["same bytes"] = command.output.read_bytes() == command.expected
     row["journals left"] = len(list(command.folder.glob("*.part")))
     return row
+
+
+def _usual(number: int) -> tuple[int, ...]:
+    """Exit statuses of what a signal has ended, or has found at its end."""
+    return (0,) if number == signal.SIGSTOP else (0, -number, 128 + number)
 
 
 def _session(number: int) -> list[int]:
@@ -231,6 +237,7 @@ def main() -> None:
         report.Target(f"outputs old or whole, of {count}", sum(row["old or whole"] for row in found), ">=", count),
         report.Target(f"gone on with to the same bytes, of {count}", sum(r["same bytes"] for r in found), ">=", count),
         report.Target(f"processes left after {GRACE:.0f} s", sum(row["processes left"] for row in found), "<=", 0),
+        report.Target("other exit statuses than usual", sum(not row["usual status"] for row in found), "<=", 0),
         report.Target("tracebacks", sum(row["traceback"] for row in found), "<=", 0),
         report.Target("files left behind", sum(r["temporaries"] + r["journals left"] for r in found), "<=", 0),
     ]

@@ -254,6 +254,17 @@ def test_the_status_is_the_signals(monkeypatch, capsys):
     assert capsys.readouterr().err == "refinr: interrupted\n"
 
 
+def test_the_status_is_the_signals_even_inside_eval(tmp_path):
+    """While named tuples are made, as libraries do that are loaded late; Python remembers it for its own status."""
+    code = "import signal, sys; from refinr import cli; from refinr.cli import commands; "
+    code += "commands.load = lambda *given, **named: exec('while True: signal.raise_signal(signal.SIGTERM)'); "
+    (tmp_path / "inside.py").write_text(f"{code}sys.exit(cli.main(['info', 'out.inr']))")
+    environment = os.environ | {"PYTHONPATH": str(Path(starting.__file__).parent.parent)}
+    command = [sys.executable, "-m", "inside"]
+    run = subprocess.run(command, cwd=tmp_path, env=environment, capture_output=True, text=True, check=False)
+    assert (run.returncode, run.stderr) == (143, "refinr: interrupted\n")
+
+
 @pytest.mark.skipif(not hasattr(signal, "SIGBUS"), reason="files in use cannot be cut there")
 def test_a_file_that_is_cut_while_it_is_read_is_said(tmp_path):
     """Of memory that is mapped from a file, what is there no more can only be answered by ending."""

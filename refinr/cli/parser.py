@@ -62,6 +62,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except LosslessError as error:
         return _complain(error, 1)
     except KeyboardInterrupt as error:
+        eval("0")  # Python would end by SIGINT where one came inside `eval`, as named tuples are made: forgotten here
         return _complain(str(error) or "interrupted", 128 + (received or [signal.SIGINT])[0])
     except (ValueError, TypeError, OSError, RuntimeError, MemoryError) as error:
         return _complain(error, 2)
