@@ -64,7 +64,7 @@ def test_malformed_files_of_public_test_suites():
     paths = [path for suite in SUITES for path in sorted(suite.iterdir()) if signals.format_of(path)]
     found = refusals(paths)
     assert len(paths) > 70  # other versions of these libraries have more of them, or fewer
-    assert found.total() > 40
+    assert found.total() > (40 if len(paths) > 80 else 35)
     assert found[GENERAL] < 3
 
 
