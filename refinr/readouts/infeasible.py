@@ -69,12 +69,11 @@ def certify(basis: Cosines, signs: Array, features: int | np.ndarray, last: Arra
     >>> bool(found.solved[0]), holds(signs * basis.matrix(3), v)
     (False, True)
     """
-    signs, last = (np.asarray(to_host(x), np.float64) for x in (signs, last))
     dense = basis.matrix(basis.samples)
     counts = np.broadcast_to(features, signs.shape[1:])
     return [
         multipliers(s[:, None] * dense[:, :D], np.maximum(-a, 0.0))
-        for s, a, D in zip(signs.T, last.T, counts, strict=True)
+        for s, a, D in zip(to_host(signs).T, to_host(last).T, counts, strict=True)
     ]
 
 
@@ -189,7 +188,7 @@ def _gamma(terms: int) -> float:
 
 def _fractions(x: np.ndarray) -> np.ndarray:
     """Numbers as they are, in an array of fractions: sums and products of those are exact."""
-    return np.frompyfunc(Fraction, 1, 1)(x.astype(object))
+    return np.frompyfunc(Fraction, 1, 1)(x)
 
 
 def _eliminate(G: np.ndarray, right: np.ndarray) -> np.ndarray:
