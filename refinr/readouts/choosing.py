@@ -50,7 +50,7 @@ class Choice(NamedTuple):
     steps: np.ndarray = np.zeros(0, np.int64)
 
 
-def rungs(last: int, growth: float = 1.08) -> np.ndarray:
+def rungs(last: int, growth: float) -> np.ndarray:
     """Sizes from 1 to `last`, each larger by that factor, and by 1 at least.
 
     Examples

@@ -82,7 +82,7 @@ def test_the_ladder_has_odd_sizes_that_all_have_features(samples, first):
     assert 1.8 * samples <= sizes[-1] <= 2 * samples + 10
     for D in sizes[[0, -1]].tolist():
         signs = choosing.legendre(samples, D)
-        assert (signs.samples, signs.features) == (samples, D)
+        assert (signs.samples, signs.features, signs.scrambled) == (samples, D, False)
         assert signs.prime == min(p for p in choosing.primes(0, signs.prime) if p >= max(samples, D))
 
 
@@ -192,6 +192,7 @@ def test_all_steps_are_counted_and_who_is_hopeless_is_left(settings, steps, monk
     assert len(taken) > 1
     assert (choice.steps >= taken[0]).all()
     assert choice.steps.sum() == np.concatenate(taken).sum()
+    assert choice.steps.dtype == np.int64
 
 
 @pytest.mark.parametrize(("weights", "effort"), [("binary", "fast"), ("ternary", "fast"), ("ternary", "small")])
@@ -205,6 +206,7 @@ def test_all_steps_of_integer_readouts_are_counted(weights, effort, monkeypatch)
     spent = [np.where(one.solved, one.steps, one.most) for one in found]
     assert (choice.steps >= spent[0]).all()
     assert choice.steps.sum() == np.concatenate(spent).sum()
+    assert choice.steps.dtype == np.int64
 
 
 def test_samples_of_a_larger_tile_have_its_features_and_begin_with_more():
