@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import numpy as np
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from refinr.codec import contexts, mixture, network, stream
 from refinr.codec.arrangement import Arrangement
-from tests.codec.strategies import cases
+from tests.codec import from_the_page
+from tests.codec.strategies import case, cases
 from tests.helpers import assert_equal_exact
 from tests.strategies import seeds
 
@@ -60,6 +62,54 @@ def test_a_later_sample_changes_no_earlier_probability(case, seed):
     for a, b in zip(before[: batch * digits], after[: batch * digits], strict=True):
         assert_equal_exact(a[0], b[0])
         assert_equal_exact(a[1], b[1])
+
+
+@pytest.mark.parametrize(
+    ("shape", "channels"),
+    [((7, 9), False), ((2, 40), False), ((5, 4, 4), True), ((3, 4, 5), False), ((2, 3, 2, 3, 4), False), ((40,), False),
+     ((30, 3), True), ((1, 30), False), ((2, 1, 30), False), ((1, 6, 7), False), ((2060,), False),
+     ((3, 1, 6, 7), False)],
+)  # fmt: skip
+def test_contexts_are_those_of_the_page_s_reader(shape, channels):
+    """docs/rinr.md, sample by sample."""
+    given_ = case(shape, channels, 900, 0, 0, seed=1)
+    work = given_.work
+    order = given_.arrangement.order()
+    page = given_.arrangement.work_shape[-2:]
+    assert contexts.offsets(given_.arrangement) == (
+        contexts.Offsets(contexts.LINE, ((0, 0), *contexts.LINE[:16], (0, 1), (0, 2)))
+        if page[0] == 1
+        else contexts.Offsets(contexts.PAGE, ((0, 0), *contexts.PAGE, (0, 1), (1, 0), (1, -1), (1, 1)))
+    )
+    for role, places in zip(
+        given_.arrangement.roles, stream.places_of_roles(order, len(given_.arrangement.roles)), strict=True
+    ):
+        chosen = places[:: 1 + len(places) // 40]
+        near = contexts.neighbours(given_.arrangement, role, chosen)
+        assert near.dtype == np.int32
+        found = contexts.contexts(given_.arrangement, role, work[near])
+        for i, place in enumerate(chosen.tolist()):
+            base, scale, inputs, linear = from_the_page._context(work.tolist(), place, page, role.references)
+            assert (found.base[i], found.scale[i]) == (base, scale)
+            assert found.inputs[i].tolist() == inputs
+            assert found.linear[i].tolist() == linear
+
+
+def test_of_errors_nothing_is_taken_off():
+    """Where it is known what samples are expected to be, neighbours are errors, and centred already."""
+    for arrangement in (Arrangement((300,), (0,), False), Arrangement((300, 2), (1, 0), True)):
+        rng = np.random.default_rng(0)
+        role = arrangement.roles[-1]
+        errors = np.rint(rng.normal(size=(20, contexts.widths(arrangement, role)[1])) * 9)
+        base = rng.integers(0, 99, 20) * 1.0
+        found = contexts.contexts(arrangement, role, errors, base)
+        scale = abs(errors[:, :12]).sum(1) / 12
+        if role.references:
+            scale = (scale + abs(errors[:, 32:41]).sum(1) / 9) / 2
+        assert_equal_exact(found.base, base)
+        assert_equal_exact(found.scale, scale + 0.4)
+        units = np.floor(errors * (64 / found.scale)[:, None] + 0.5)
+        assert_equal_exact(found.linear, np.clip(units, -512, 512) / 64)
 
 
 def test_inside_a_page_the_neighbours_are_the_nearest_ones():

@@ -125,19 +125,26 @@ def test_gradients_are_those_that_are_computed_by_hand(seed, most):
 
 
 def test_at_the_ends_of_widths_and_hidden_values_there_is_no_gradient():
-    size = network.Sizes(1, 1, 3, mixture.OUTPUTS)
+    size = network.Sizes(1, 1, 5, mixture.OUTPUTS)
     params = {name: np.ones(shape) for name, shape in network.shapes(size).items()}
-    params["w0"][:] = 0.0, 127.5, 1.0
-    params["b0"][:] = 0.0  # hidden values: 0, 255, 2
-    params["w1"][:, :] = np.array([[0.25], [0.0], [0.25]])
-    params["b1"][:] = 0.25, 0.0, -0.25, 0.5, 0.0, -0.5, -6.5, 3.5, 0.5  # widths: -6, 4, 1
-    wanted = mixture.Targets(np.array([[1.5], [0.0]]), np.array([[0.5], [0.5]]))
+    params["w0"][:] = 0.0, 127.5, 1.0, 0.0, 0.0
+    params["b0"][:] = 0.0, 0.0, 0.0, 1.0, 1.0  # hidden values: 0, 255, 2, 1, 1
+    params["w1"][:] = np.array([[0.25], [0.0], [0.25], [0.0], [0.0]])
+    params["w1"][3:, 3:6] = np.array([[31.0], [-31.0]])  # what goes back is cut on either side
+    params["b1"][:] = 0.25, 0.0, -0.25, 0.5, 0.0, -0.5, -6.5, 3.5, -1.0  # widths: -6, 4, -0.5
+    wanted = mixture.Targets(np.array([[3.0], [0.0]]), np.array([[2.0**-10], [0.5]]))
     x = np.full((2, 1), 2.0)
     found = dyadic.gradients(params, x, x, wanted, 256)
     assert found["b1"][0, 6] == found["b1"][0, 7] == 0.0 != found["b1"][0, 8]
     assert found["b0"][0, 0] == found["b0"][0, 1] == 0.0 != found["b0"][0, 2]
-    for name, g in _by_hand(params, x, x, wanted, 256).items():
-        assert_equal_exact(found[name], g)
+    far = mixture.Targets(np.array([[4.0]]), np.array([[0.5]]))
+    assert {-8.0, 8.0} <= set(dyadic.gradients(params, x[:1], x[:1], far, 256)["b0"][0])
+    inside = {name: p.copy() for name, p in params.items()}
+    inside["b1"][0, 6:8] += 2.0**-6, -(2.0**-6)
+    assert dyadic.gradients(inside, x, x, wanted, 256)["b1"][0, 6:8].all()
+    for each in (params, inside):
+        for name, g in _by_hand(each, x, x, wanted, 256).items():
+            assert_equal_exact(dyadic.gradients(each, x, x, wanted, 256)[name], g)
 
 
 def test_sums_of_the_largest_step_are_exact():

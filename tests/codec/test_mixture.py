@@ -12,7 +12,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from refinr.codec import mixture
-from tests.helpers import assert_close, assert_equal_exact
+from tests.helpers import assert_close, assert_equal_exact, complex_step_gradient
 from tests.strategies import seeds
 
 levels = st.sampled_from([1, 2, 3, 16, 200, 256])
@@ -49,6 +49,37 @@ def test_loss_and_gradients_are_those_of_jax(seed, levels):
     assert_close(np.asarray(found), np.asarray(reference(z, s)), conditioning=lost)
     assert_close(dz, np.asarray(expected_z), conditioning=lost * math.exp(6))
     assert_close(ds, np.asarray(expected_s), conditioning=lost * math.exp(6))
+
+
+@given(seeds, levels)
+def test_gradients_are_those_of_complex_steps(seed, levels):
+    """Of the formulas as they are written, with widths that end and widths that do not."""
+    rng = np.random.default_rng(seed)
+    z, s = rng.normal(size=(4, 9)), rng.normal(size=(4, 1))
+    z[:, :3] *= 3
+    z[0, 6:8] = -7.0, 5.0
+    t, half = rng.normal(size=(4, 1)), rng.uniform(0.05, 1, (4, 1))
+
+    def sigmoid(x):
+        return 0.5 + 0.5 * np.tanh(0.5 * x)
+
+    def reference(z, s):
+        widths = np.where(z[:, 6:].real > 4, 4.0, np.where(z[:, 6:].real < -6, -6.0, z[:, 6:]))
+        rate = np.exp(-widths)
+        away = t - s - z[:, 3:6]
+        share = sigmoid((away + half) * rate) - sigmoid((away - half) * rate)
+        weights = np.exp(z[:, :3])
+        mixed = (weights * share).sum(axis=1) / weights.sum(axis=1)
+        return -np.log(mixed * (1 - 2.0**-12) + 2.0**-12 / levels).mean()
+
+    found, dz, ds = mixture.loss(z, s, mixture.Targets(t, half), levels)
+    assert abs(found - reference(z, s)) < 1e-9
+    assert abs(dz - complex_step_gradient(lambda z: reference(z, s), z)).max() < 1e-7
+    assert abs(ds - complex_step_gradient(lambda s: reference(z, s), s)).max() < 1e-7
+    assert not dz[0, 6:8].any()
+    for width in (-6.0, 4.0):  # at the ends themselves, too
+        z[0, 6] = width
+        assert mixture.loss(z, s, mixture.Targets(t, half), levels)[1][0, 6] == 0.0
 
 
 @given(seeds, st.sampled_from(["float32", "float64"]))

@@ -69,6 +69,29 @@ def test_one_lane_takes_what_another_author_s_coder_takes(seed):
     assert (coder.decode(model, len(symbols)) == symbols).all()
 
 
+@given(seeds)
+def test_prices_are_nearly_ideal_and_whole_numbers_of_a_65536th(seed):
+    rng = np.random.default_rng(seed)
+    frequencies = np.rint(2.0 ** rng.uniform(0, 24, 50)).astype(np.int64)
+    batches = [(frequencies[i : i + 10], frequencies[i : i + 10]) for i in range(0, 50, 10)]
+    found = rans.price(batches)
+    assert found * 65536 == round(found * 65536)
+    assert found == sum(rans.price([batch]) for batch in batches)
+    assert abs(found - rans.ideal_bits(batches)) <= 50 * 0.003
+    for f in frequencies[:9]:
+        assert abs(rans.price([(np.array([0]), np.array([f]))]) - 24 + np.log2(f)) <= 0.003
+
+
+def test_prices_do_not_change():
+    """Or else files would be other ones."""
+    found = {
+        n: 65536 * rans.price([(np.zeros(1), np.array([n]))]) for n in (1, 2, 3, 5, 7, 1_000_003, TOTAL - 1, TOTAL)
+    }
+    said = (1572864, 1507328, 1468824, 1420588, 1388754, 266568, 0, 0)
+    assert tuple(found.values()) == said
+    assert rans.price([]) == 0.0
+
+
 def test_a_symbol_that_is_certain_costs_nothing():
     batch = (np.zeros(5000, np.int64), np.full(5000, TOTAL))
     assert len(rans.encode([batch], 1)) == 8
