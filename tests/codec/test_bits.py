@@ -11,10 +11,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from refinr.codec import bits, network, rans
+from refinr.codec import bits, exact, network, rans
 from refinr.codec.contexts import Context
 from tests.codec.strategies import random_network
-from tests.helpers import assert_equal_exact
+from tests.helpers import assert_equal_exact, complex_step_gradient
 from tests.strategies import seeds
 
 
@@ -105,4 +105,45 @@ def test_gradients_are_those_of_jax_and_the_loss_is_what_the_coder_takes():
     assert nats == pytest.approx(float(expected), rel=1e-9)
     for name in ("w0", "b0", "w1", "b1"):
         np.testing.assert_allclose(grads[name], expected_grads[name], rtol=1e-7, atol=1e-9)
+    assert not grads["skip"].any()
+
+
+@pytest.mark.parametrize("levels", [2, 3, 5, 200])
+def test_gradients_are_those_of_complex_steps(levels):
+    """Bit by bit, with the guess of each in Python's floats."""
+    rng = np.random.default_rng(levels)
+    context = _context(rng, 7, levels)
+    samples = rng.integers(0, levels, 7).astype(float)
+    samples[:2] = 0, levels - 1
+    params = _network(rng, 20)
+    wanted = bits.targets(context, samples)
+    assert all(field.shape == (7, 1) for field in wanted)
+    nats, grads = bits.loss(params, context.inputs, context.linear, wanted, levels)
+    cases = []
+    for n, sample in enumerate(samples):
+        place = context.base[n] + context.scale[n] * float((context.linear @ params["skip"])[n, 0])
+        for plane in range((levels - 1).bit_length() - 1, -1, -1):
+            low = sample // 2.0 ** (plane + 1) * 2.0 ** (plane + 1)
+            ends = [min(low + i * 2.0**plane, levels) for i in range(3)]
+            lengths = [(end - (place + 0.5)) / context.scale[n] for end in ends]
+            heights = [
+                end * (2.0**-10 / levels) + sum(float(exact.logistic(np.array([x * r]))[0]) for r in (4.0, 1.5, 0.5))
+                for end, x in zip(ends, lengths, strict=True)
+            ]
+            above, below = heights[2] - heights[1], heights[1] - heights[0]
+            if above > 0:
+                squashed = [x / (1 + abs(x)) for x in lengths]
+                features = np.floor(np.array([above / (above + below), *squashed]) * 128 + 0.5) / 128
+                cases.append((np.append(context.inputs[n], features), sample >= ends[1], np.log(above / below)))
+    x, bit, guess = (np.array(field) for field in zip(*cases, strict=True))
+
+    def total(params):
+        first = x @ params["w0"] + params["b0"]
+        z = (np.where(first.real > 0, first, 0) @ params["w1"] + params["b1"])[:, 0] + guess
+        return np.log1p(np.exp(np.where(bit, -1, 1) * z)).sum() / 7
+
+    assert abs(nats - total(params)) < 1e-9
+    for name in ("w0", "b0", "w1", "b1"):
+        expected = complex_step_gradient(lambda p, name=name: total(params | {name: p}), params[name])
+        assert abs(grads[name] - expected).max() < 1e-6
     assert not grads["skip"].any()

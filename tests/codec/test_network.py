@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 from refinr.codec import contexts, exact, network
 from tests.codec.strategies import random_network
-from tests.helpers import assert_close, assert_equal_exact
+from tests.helpers import assert_close, assert_equal_exact, complex_step_gradient
 from tests.strategies import seeds
 
 sizes = st.builds(
@@ -51,6 +51,60 @@ def test_gradients_are_those_of_jax(seed, size):
         assert_close(grads[name], np.asarray(g), conditioning=100.0, terms=99)
     assert_close(dx, np.asarray(expected_dx), conditioning=100.0, terms=99)
     assert network.backward(dz, ds, cache)[1] is None
+
+
+@given(seeds)
+def test_gradients_are_those_of_complex_steps(seed):
+    rng = np.random.default_rng(seed)
+    size = network.Sizes(3, 4, 2, 5)
+    params = {name: rng.normal(size=shape) for name, shape in network.shapes(size).items()}
+    x, u, dz, ds = (rng.normal(size=shape) for shape in ((6, 3), (6, 4), (6, 5), (6, 1)))
+
+    def total(params, x):
+        first = x @ params["w0"] + params["b0"]
+        z = np.where(first.real > 0, first, 0) @ params["w1"] + params["b1"]
+        return (z * dz).sum() + (u @ params["skip"] * ds).sum()
+
+    z, s, cache = network.forward(params, x, u)
+    assert abs((z * dz).sum() + (s * ds).sum() - total(params, x)) < 1e-11
+    grads, dx = network.backward(dz, ds, cache, input_gradient=True)
+    assert list(grads) == list(params)
+    for name, p in params.items():
+        expected = complex_step_gradient(lambda p, name=name: total(params | {name: p}, x), p)
+        assert_close(grads[name], expected, conditioning=100.0, terms=99)
+    assert_close(dx, complex_step_gradient(lambda x: total(params, x), x), conditioning=100.0, terms=99)
+    assert network.backward(dz, ds, cache)[1] is None
+
+
+def test_what_networks_start_from():
+    size = network.Sizes(50, 7, 400, 9, 3)
+    found = network.init(size, np.random.default_rng(5))
+    rng = np.random.default_rng(5)
+    assert {name: p.shape for name, p in found.items()} == network.shapes(size._replace(lags=0))
+    assert_equal_exact(found["w0"], (rng.normal(size=(50, 400)) * (2 / 50) ** 0.5).astype(np.float32))
+    assert_equal_exact(found["w1"], (rng.normal(size=(400, 9)) * (0.3 / 20)).astype(np.float32))
+    for name in ("b0", "b1", "skip"):
+        assert found[name].dtype == np.float32
+        assert not found[name].any()
+    assert network.init(size._replace(hidden=0), rng)["w1"].shape == (0, 9)
+
+
+def test_sizes_and_units():
+    size = network.Sizes(17, 16, 24, 9, 5)
+    expected = {"w0": (17, 24), "b0": (1, 24), "w1": (24, 9), "b1": (1, 9), "skip": (16, 1), "lags": (5, 1)}
+    assert network.shapes(size) == expected
+    assert network.count(size) == 673 + 5
+    assert network.largest_sums(size) == (
+        17 * 2048 * 2047 + 2047 * 128, 24 * 255 * 128 * 2047 + 2047 * 128, 16 * 512 * 2047
+    )  # fmt: skip
+    halves = {name: np.array([[0.5 / 2**bits, 1.5 / 2**bits, -0.6 / 2**bits]]) for name, bits in network.UNITS.items()}
+    for units in network.to_units(halves | {"lags": np.ones((1, 1))}).values():
+        assert_equal_exact(units, np.array([[0, 2, -1]]))
+    assert "lags" not in network.to_units({"lags": np.ones((1, 1))})
+    back = network.from_units({"skip": np.array([[-2047, 3]]), "lags": np.array([[7]])})
+    assert_equal_exact(back["skip"], np.array([[-2047 / 256, 3 / 256]]))
+    assert_equal_exact(back["lags"], np.array([[7.0]]))
+    assert network.to_units({"b0": np.array([[-1e9, 1e9]])})["b0"].tolist() == [[-2047, 2047]]
 
 
 @given(seeds, sizes, st.sampled_from([20, network.MOST_UNITS]))

@@ -101,6 +101,8 @@ def test_sums_that_might_be_rounded_are_refused():
 def test_pages_are_not_for_it():
     assert not prediction.applies(Arrangement((4, 5), (0, 1), False))
     assert prediction.applies(Arrangement((40, 2), (1, 0), True))
+    assert prediction.applies(Arrangement((3, 1, 40), (0, 1, 2), False))
+    assert not prediction.applies(Arrangement((1, 3, 40), (0, 1, 2), False))
 
 
 def test_a_string_whose_period_is_longer_than_a_context():
