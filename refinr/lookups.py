@@ -26,7 +26,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from refinr.xp import Array, Cache, asarray_like, namespace
+from refinr.xp import Array, Cache, asarray_like, namespace, to_host
 
 PRIMES = (1, 2654435761, 805459861)
 """Factors of the spatial hash, one an axis."""
@@ -46,10 +46,10 @@ class Lookup(NamedTuple):
         Row t is read by at most M samples, each with its weight; where there are fewer, the rest has weight 0.
     """
 
-    rows: np.ndarray
-    weights: np.ndarray
-    readers: np.ndarray
-    back: np.ndarray
+    rows: Array
+    weights: Array
+    readers: Array
+    back: Array
 
 
 Grid = tuple[Lookup, ...]
@@ -59,8 +59,14 @@ Grid = tuple[Lookup, ...]
 # --- which rows ------------------------------------------------------------------------------------------------------
 
 
-def lookup(rows: np.ndarray, weights: np.ndarray, length: int) -> Lookup:
+def lookup(rows: Array, weights: Array, length: int) -> Lookup:
     """Rows (N, K) of a table of `length` rows and their weights, and who reads each row.
+
+    Parameters
+    ----------
+    rows : array (N, K), int64, from 0 to `length` - 1
+    weights : array (N, K), float, of the same library
+    length : int
 
     Examples
     --------
@@ -68,16 +74,19 @@ def lookup(rows: np.ndarray, weights: np.ndarray, length: int) -> Lookup:
     >>> found.readers.tolist(), found.back.tolist()
     ([[0, 0, 0], [0, 1, 1], [0, 0, 0]], [[0.5, 0.0, 0.0], [0.5, 0.25, 0.75], [0.0, 0.0, 0.0]])
     """
-    samples, terms = rows.shape
-    order = np.argsort(rows, axis=None, kind="stable")  # entries by row, then by sample
-    row = rows.ravel()[order]
+    read = to_host(rows).ravel()
+    order = np.argsort(read, kind="stable")  # entries (n, k) by row, then by sample
+    row = read[order]
     counts = np.bincount(row, minlength=length)
     place = np.arange(len(row)) - (np.cumsum(counts) - counts)[row]  # of an entry among those of its row
-    readers = np.zeros((length, counts.max(initial=1)), dtype=np.int64)
-    back = np.zeros(readers.shape)
-    readers[row, place] = np.repeat(np.arange(samples), terms)[order]
-    back[row, place] = weights.ravel()[order]
-    return Lookup(rows, weights, readers, back)
+    entries = np.full((length, counts.max(initial=1)), len(read))  # where there is none, the 0 behind all weights
+    entries[row, place] = order
+    readers = np.where(entries < len(read), entries // rows.shape[1], 0)
+    xp = namespace(weights)
+    every = xp.reshape(weights, (-1,))
+    every = xp.concat([every, xp.zeros_like(xp.reshape(xp.sum(every), (1,)))])
+    back = xp.reshape(xp.take(every, asarray_like(entries.ravel(), rows), axis=0), entries.shape)
+    return Lookup(rows, weights, asarray_like(readers, rows), back)
 
 
 def per_sample(samples: int) -> Grid:

@@ -108,6 +108,27 @@ def _cut_short(arguments: dict) -> dict:
     }
 
 
+def _last_reader(table: np.ndarray, rows: np.ndarray, weights: np.ndarray, dy: np.ndarray) -> Result:
+    """As writes without atomic additions leave it."""
+    dtable = np.zeros_like(table)
+    for n, k in np.ndindex(rows.shape):
+        dtable[:, rows[n, k]] = weights[n, k] * dy[:, n]
+    return operations.lookup(table, rows, weights, dy) | {"dtable": dtable}
+
+
+def _unweighted(table: np.ndarray, rows: np.ndarray, weights: np.ndarray, dy: np.ndarray) -> Result:
+    ones = np.ones_like(weights)
+    return {"dtable": operations.lookup(table, rows, ones, dy)["dtable"]}
+
+
+def _row_once(table: np.ndarray, rows: np.ndarray, weights: np.ndarray, dy: np.ndarray) -> Result:
+    """As `a[rows] += b` does it, which adds once to a row that is named twice."""
+    dtable = np.zeros_like(table)
+    for n, row in enumerate(rows):
+        dtable[:, row] += weights[n, :, None] * dy[:, n, None]
+    return {"dtable": dtable}
+
+
 class _Stale:
     """Keeps the first input of each shape for the backward, like a cache that is never renewed."""
 
@@ -381,6 +402,11 @@ MATHEMATICS = [
     Defect("products cut to ten bits", "layers", before("linear", _cut_short)),
     Defect("sums in single precision in float64", "layers", {"linear": _single_sums}, "float64"),
     Defect("stale cache", "layers", {"linear": _Stale()}),
+    Defect("of the readers of a row only the last counts", "lookups", {"lookup": _last_reader}),
+    Defect("weights left out of a table's gradient", "lookups", {"lookup": _unweighted}),
+    Defect("a row twice in one sample counts once", "lookups", {"lookup": _row_once}),
+    Defect("rows of a table counted in bytes", "lookups", before("lookup", lambda a: {"rows": a["rows"] & 0xFF})),
+    Defect("features of a table in reverse", "lookups", after("lookup", lambda r, a: {"y": r["y"][..., ::-1]})),
     Defect("one not-a-number", "layers", after("linear", _one_nan)),
     Defect("result in float64", "layers", after("linear", lambda r, a: {"y": r["y"].astype(np.float64)})),
     Defect("axis dropped from the bias's gradient", "layers", after("linear", lambda r, a: {"db": r["db"][..., 0, :]})),

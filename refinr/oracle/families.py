@@ -35,6 +35,7 @@ FAMILIES: dict[str, Callable[[Draw], Iterator[Case]]] = {
     "encodings": leaf_cases.encodings,
     "activations": leaf_cases.activations,
     "layers": leaf_cases.layers,
+    "lookups": leaf_cases.lookups,
     "losses": leaf_cases.losses,
     "ternary": ternary_cases.ternary,
     "readout": readout_cases.readout,

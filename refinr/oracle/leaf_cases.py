@@ -1,7 +1,7 @@
-"""Cases of the leaves: encodings, activations, layers, losses.
+"""Cases of the leaves: encodings, activations, layers, lookups, losses.
 
-With this you can make each family's cases (`encodings`, `activations`, `layers`, `losses`): sizes that are small, odd,
-and on both sides of what a fast kernel takes at a time, other options, extreme values and ties.
+With this you can make each family's cases (`encodings`, `activations`, `layers`, `lookups`, `losses`): sizes that are
+small, odd, and on both sides of what a fast kernel takes at a time, other options, extreme values and ties.
 A family draws inputs; `refinr.oracle.making.make` asks the reference for the rest.
 """
 
@@ -12,6 +12,7 @@ from typing import Any
 
 import numpy as np
 
+from refinr import lookups as grids
 from refinr.oracle.case import Case
 from refinr.oracle.making import Draw, make, short, uniform
 
@@ -135,6 +136,27 @@ LARGER_LAYERS = [
     (1, 3, 5, 2, True, 24),  # small, after larger ones: what those left behind shows
 ]
 """E, N, I, O, shared, significant bits: on both sides of the sizes that fast kernels take at a time."""
+
+
+def lookups(rng: Draw) -> Iterator[Case]:
+    """A row a sample, rows that many share and nobody reads, a row twice in one sample, levels of a grid."""
+    for E, N, K, T, F in ((1, 5, 1, 5, 2), (3, 7, 2, 4, 3), (2, 4, 3, 9, 1), (1, 1, 1, 1, 1), (2, 70, 4, 3, 2),
+                          (17, 33, 4, 65, 5), (1, 300, 8, 300, 2)):  # fmt: skip
+        for bits in (8, 24):
+            rows = rng.permutation(N)[:, None] if K == 1 else rng.integers(0, T, (N, K))
+            arrays = {"table": uniform(rng, E, T, F, bits=bits), "rows": rows}
+            arrays |= {"weights": uniform(rng, N, K, bits=bits), "dy": uniform(rng, E, N, F, bits=bits)}
+            yield make(f"lookups.lookup.{E}x{N}x{K}-of-{T}x{F}{'-long' * (bits > 8)}", arrays)
+    for shape, cells, length in (
+        ((5, 4), 2, 9),
+        ((6, 6), 5, 12),
+        ((3, 4, 3), 2, 10),
+    ):  # of the last two, rows are hashed
+        (level,) = grids.hash_grid(shape, 1, cells, 1.0, length)
+        samples = len(level.rows)
+        arrays = {"table": uniform(rng, 2, len(level.readers), 2), "rows": level.rows}
+        arrays |= {"weights": short(level.weights), "dy": uniform(rng, 2, samples, 2)}
+        yield make(f"lookups.lookup.grid-{'x'.join(map(str, shape))}-{cells}", arrays)
 
 
 def losses(rng: Draw) -> Iterator[Case]:

@@ -3,7 +3,7 @@
 With this you can see what each has to compute: codes and planes (`to_codes`, `from_codes`, `to_planes`,
 `from_planes`), coordinates and encodings (`grid`, `positional_encoding`, `fourier_features`), activations (`sine`,
 `finer`, `gauss`, `wire`, `relu`, `tanh`, `gelu`), layers (`linear`, `weight_codes`, `activation_codes`, `layer_norm`,
-`ternary_linear`, `integer_linear`) and losses (`bce_with_logits`, `mse`, `mae`).
+`ternary_linear`, `integer_linear`), trained tables (`lookup`) and losses (`bce_with_logits`, `mse`, `mae`).
 
 What holds for all of them (dtypes, shapes, order, arguments) stands in `refinr.oracle.operations`.
 """
@@ -13,7 +13,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from typing import Any
 
-from refinr import activations, coords, layers, losses, ternary
+from refinr import activations, coords, layers, lookups, losses, ternary
 from refinr import planes as bit_planes  # one operation has an argument of that name
 from refinr.xp import Array
 
@@ -400,6 +400,36 @@ def linear(x: Array, w: Array, b: Array, dy: Array) -> Tensors:
     y, cache = layers.linear(x, w, b)
     dw, db, dx = layers.linear_backward(dy, cache)
     return {"y": y, "dw": dw, "db": db, "dx": dx}
+
+
+def lookup(table: Array, rows: Array, weights: Array, dy: Array) -> Tensors:
+    """``y[n] = sum_k weights[n, k] table[rows[n, k]]``, and the gradient of every row, for each network.
+
+    ``dtable[t]`` is the sum of ``weights[n, k] dy[n]`` over all n and k where ``rows[n, k]`` is t: of many that read
+    the same row all count, and a row that nobody reads has gradient zero.
+
+    Parameters
+    ----------
+    table : array (E, T, F)
+    rows : array (N, K), int64, from 0 to T - 1
+        Shared by all networks; a sample may name a row more than once.
+    weights : array (N, K)
+    dy : array (E, N, F)
+
+    Returns
+    -------
+    y : array (E, N, F)
+    dtable : array (E, T, F)
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> arrays = {"table": np.array([[[2.0], [6.0]]]), "rows": np.array([[0, 1]]), "weights": np.array([[0.75, 0.25]])}
+    >>> {name: a.tolist() for name, a in lookup(**arrays, dy=np.ones((1, 1, 1))).items()}
+    {'y': [[[3.0]]], 'dtable': [[[0.75], [0.25]]]}
+    """
+    y, looked = lookups.forward({"t0": table}, (lookups.lookup(rows, weights, table.shape[1]),))
+    return {"y": y, "dtable": lookups.backward(dy, looked)["t0"]}
 
 
 def weight_codes(w: Array) -> Tensors:

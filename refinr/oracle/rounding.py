@@ -170,7 +170,12 @@ class Rounding:
         values, errors = ([getattr(a, part) for a in arrays] for part in ("value", "error"))
         return self.array(np.concatenate(values, axis), np.concatenate(errors, axis))
 
-    def reshape(self, z: Tracked, shape: tuple[int, ...]) -> Tracked:
+    def take(self, z: Tracked, indices: np.ndarray, axis: int) -> Tracked:
+        return self.array(np.take(z.value, indices, axis), np.take(z.error, indices, axis))
+
+    def reshape(self, z: Any, shape: tuple[int, ...]) -> Any:
+        if not isinstance(z, Tracked):  # whole numbers carry no error
+            return np.reshape(z, shape)
         return self.array(np.reshape(z.value, shape), np.reshape(z.error, shape))
 
     def asarray(self, z: Any, dtype: Any = None, device: None = None, copy: bool = False) -> Tracked:

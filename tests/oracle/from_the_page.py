@@ -133,6 +133,15 @@ def _norm_backward(dy, y, r):
     return (dy - dy.mean(-1, keepdims=True) - y * (dy * y).mean(-1, keepdims=True)) * r
 
 
+def lookup(table, rows, weights, dy):
+    y = np.zeros(dy.shape, dy.dtype)
+    dtable = np.zeros(table.shape, dy.dtype)
+    for n, k in np.ndindex(rows.shape):
+        y[:, n] += weights[n, k] * table[:, rows[n, k]]
+        dtable[:, rows[n, k]] += weights[n, k] * dy[:, n]
+    return {"y": y, "dtable": dtable}
+
+
 def ternary_linear(x, w, dy, bits, faithful):
     n, r = _norm(x)
     if faithful == "official":

@@ -87,7 +87,7 @@ def made(monkeypatch):
         ("layers", ["layers"]),
         ("coords.grid.1", ["coords"]),
         (["coords", "losses.mse*"], ["coords", "losses"]),
-        ("l*", ["layers", "losses"]),
+        ("l*", ["layers", "lookups", "losses"]),
         ("*.linear.*", list(FAMILIES)),
         (None, list(FAMILIES)),
     ],

@@ -50,7 +50,7 @@ CHANGES = {
     "function": (Alternative("wrong functions", function=lambda name, x: 0.75 + 0 * x), {"activations", "encodings"}),
 }
 CHANGES["product"][1].update({"encodings", "mlp", "training", "inr", "container", "codec"})
-CHANGES["total"][1].update({"layers", "losses", "ternary", "readout", "mlp", "training"})
+CHANGES["total"][1].update({"layers", "lookups", "losses", "ternary", "readout", "mlp", "training"})
 CHANGES["function"][1].update({"losses", "ternary", "readout", "mlp", "training", "inr", "container"})
 
 
