@@ -86,6 +86,13 @@ def test_finished_networks_leave_when_they_are_more_than_a_tenth(networks, share
         assert stay is None
 
 
+@pytest.mark.parametrize(("done", "leaves"), [(32, False), (33, True)])
+def test_a_tenth_exactly_is_not_worth_leaving(done, leaves):
+    batch = Batch(320)
+    batch.record(np.arange(320) < done, 1, np.zeros((1, 320)))
+    assert (batch.stay() is not None) == leaves
+
+
 @pytest.mark.parametrize("samples", [1, 7, 64, 256, 1024, 4096, 2**14, 2**20])
 def test_a_block_has_whole_multiples_and_about_as_many_samples(samples):
     assert block(samples) % batches.MULTIPLE == 0
