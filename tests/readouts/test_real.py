@@ -71,7 +71,7 @@ def test_a_step_vs_its_definition(basis, seed, level):
     D = int(rng.integers(1, basis.samples + 1))
     S = _signs(basis, 3, seed).astype(np.float64)
     a = rng.standard_normal(S.shape)
-    w, z, after = real.douglas_rachford(basis, S, a, basis.mask(D, a), level)
+    w, z, after = real.douglas_rachford(basis, S, a, basis.mask(D, a), *([level] if level else []))
     assert not w[basis.ranks >= D].any()
     for e in range(3):
         size = {"conditioning": np.linalg.norm(a[:, e]) + level * basis.samples**0.5, "terms": basis.samples}
