@@ -119,7 +119,7 @@ def test_ranks_vs_a_sum(tile, order, seed):
 
 
 def test_ranks_of_equals_are_in_the_order_of_the_features():
-    assert ranked((3, 7), 0.0, np.zeros(21)).tolist() == list(range(21))
+    assert ranked((60, 70), 0.0, np.zeros(4200)).tolist() == list(range(4200))
 
 
 def test_another_seed_and_another_order_are_other_ranks():
@@ -138,6 +138,12 @@ RANKS_OF_4_3_2_7 = [0, 4, 8, 1, 3, 10, 2, 7, 11, 6, 5, 9]
 def test_cosines_are_plain_numbers(basis):
     fields = json.loads(json.dumps(dataclasses.asdict(basis)))
     assert Cosines(tuple(fields.pop("tile")), **fields) == basis
+
+
+def test_a_tile_is_a_tuple_of_ints_whatever_it_was():
+    basis = Cosines([4, np.int64(3)], 1.0, 0)
+    assert basis == Cosines((4, 3), 1.0, 0)
+    assert json.dumps(basis.tile) == "[4, 3]"
 
 
 def test_analysis_on_every_array_library(backend):

@@ -11,7 +11,9 @@ from tests.helpers import assert_equal_exact
 from tests.strategies import seeds
 
 
-@given(st.lists(st.integers(0, 200), min_size=1, max_size=30), st.integers(1, 20), seeds, st.data())
+@given(
+    st.lists(st.just(0) | st.integers(0, 200), min_size=1, max_size=30), st.integers(1, 20), seeds, st.data(),
+)  # fmt: skip
 def test_of_any_networks_the_weights_and_the_bits_are_theirs(counts, samples, seed, data):
     rng = np.random.default_rng(seed)
     weights = [rng.integers(-9, 10, count).astype(np.int8) for count in counts]
