@@ -10,9 +10,8 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
-import torch
 
-from examples.backends import array_api, broken, first, jax_backend, numba_backend, scoreboard, seeds, torch_compiled
+from examples.backends import array_api, broken, first, jax_backend, numba_backend, scoreboard, seeds
 from refinr import losses, mlp, oracle
 from refinr.mlp import MLP
 from tests.conftest import BACKENDS
@@ -45,15 +44,6 @@ def test_array_libraries(library, dtype):
     report = oracle.check_backend(library(), dtype=dtype, quiet=True)
     assert report.ok, str(report)
     assert report.count("passed") + report.count("not offered") == len(report.results)
-
-
-def test_torch_compiled():
-    """Its functions as they are before they are compiled, which takes a minute each on a busy machine."""
-    with torch.compiler.set_stance("force_eager"):
-        report = oracle.check_backend(torch_compiled, ["activations", "layers", "losses", "refused.[lm]*"], quiet=True)
-    assert report.ok, str(report)
-    assert report.families()["all"]["not implemented"] == 2  # mlp
-    assert not any(result.left_out for result in report.results)
 
 
 # the kernels of loops; those of single numbers are inside them, and compiling each takes a second
