@@ -161,7 +161,7 @@ def cluster() -> Iterator[str]:
     """The address of a Dask scheduler with two workers."""
     from distributed import LocalCluster
 
-    options: dict[str, Any] = {"n_workers": 2, "threads_per_worker": 1, "dashboard_address": None, "silence_logs": 50}
+    options: dict[str, Any] = {"n_workers": 2, "threads_per_worker": 1, "dashboard_address": ":0", "silence_logs": 50}
     with LocalCluster(**options) as found:
         yield found.scheduler_address
 

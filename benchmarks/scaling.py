@@ -50,7 +50,7 @@ def engine(name: str, workers: int) -> Iterator[Executor]:
     else:
         from distributed import LocalCluster
 
-        options = {"n_workers": workers, "threads_per_worker": 1, "processes": True, "dashboard_address": None}
+        options = {"n_workers": workers, "threads_per_worker": 1, "processes": True, "dashboard_address": ":0"}
         with (
             LocalCluster(**options) as cluster,
             executors.open_executor(name, address=cluster.scheduler_address) as pool,
