@@ -9,6 +9,7 @@ An array ``raw`` that is compressed by xz stands as ``raw_xz`` in a file, as byt
 from __future__ import annotations
 
 import lzma
+import math
 import zlib
 from collections.abc import Mapping
 
@@ -79,7 +80,7 @@ def inflated(
     """
     if (stream.dtype, stream.ndim) != (np.dtype(np.uint8), 1):
         raise ValueError(f"{name}: expected bytes, got {stream.dtype} {stream.shape}")
-    size = int(np.prod(shape, dtype=np.int64)) * dtype.itemsize
+    size = math.prod(shape) * dtype.itemsize
     numbers = bytearray()
     try:
         source = Stream(COMPRESSIONS[name.rpartition("_")[2]].decompressor(), stream)

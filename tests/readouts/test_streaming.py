@@ -14,7 +14,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 import refinr
-from refinr.files import container
+from refinr.files import checksum, container
 from refinr.files.streams import COMPRESSIONS
 from refinr.limits import Limits
 from refinr.readouts import streaming
@@ -74,6 +74,25 @@ def test_what_a_stream_cut_short_still_has(codec):
     assert found.shape == numbers.shape
     assert np.array_equal(found[:12_000], numbers[:12_000])
     assert not found[30_000:].any()
+
+
+@pytest.mark.parametrize("codec", COMPRESSIONS)
+def test_names_may_have_several_parts(codec):
+    assert streaming.plain(f"residual_ends_{codec}") == "residual_ends"
+    assert streaming.plain("residual_ends") == "residual_ends"
+    stream = np.frombuffer(COMPRESSIONS[codec].compress(b"abc"), np.uint8)
+    found = streaming.inflated(f"residual_ends_{codec}", stream, np.dtype("u1"), (3, 1))
+    assert found.tolist() == [[97], [98], [99]]
+
+
+def test_pieces_of_a_large_array_follow_each_other(monkeypatch):
+    monkeypatch.setattr(checksum, "_BLOCK", 8)
+    array = np.resize(np.arange(9, dtype="<u2"), (30, 5))
+    ((name, stream),) = streaming.shortest({"raw": array}, {"raw": array}, 0).items()
+    assert name != "raw"
+    assert np.array_equal(streaming.inflated(name, stream, array.dtype, array.shape), array)
+    assert list(streaming.shortest({"raw": array}, {"raw": array}, stream.nbytes)) == [name]
+    assert list(streaming.shortest({"raw": array}, {"raw": array}, stream.nbytes + 1)) == ["raw"]
 
 
 # --- files -----------------------------------------------------------------------------------------------------------
