@@ -70,6 +70,7 @@ def test_rungs_go_up_by_the_factor_and_end_at_all(last, growth):
     sizes = choosing.rungs(last, growth)
     assert (sizes[0], sizes[-1]) == (1, last)
     assert (np.diff(sizes) >= 1).all()
+    assert (sizes[1:] >= growth * (sizes[:-1] - 0.501)).all()
     assert (sizes[1:] <= np.maximum(growth * (sizes[:-1] + 0.5), sizes[:-1] + 1)).all()
 
 
