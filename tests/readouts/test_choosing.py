@@ -158,6 +158,7 @@ def test_a_budget_is_the_most_that_networks_get(effort, budget, most):
     basis = Cosines((4, 4), 1.0, 0)
     signs = _signs(16, 300, 0)
     signs[:, :1] = np.sign(basis.matrix(1))
+    signs[:, 1] = np.sign(basis.matrix(2) @ [0.5, -1.0])
     choice = choosing.real_readouts(basis, signs, effort, budget=budget)
     assert min(most, 15) <= choice.features.max() <= most
     assert (choice.features == 0).any() == (most < 15)
@@ -165,11 +166,11 @@ def test_a_budget_is_the_most_that_networks_get(effort, budget, most):
     assert ((signs * basis.synthesis(choice.weights)).min(axis=0) > 0).tolist() == (choice.features > 0).tolist()
 
 
-@pytest.mark.parametrize("store", ["float32", "float16", "int8"])
+@pytest.mark.parametrize("store", ["float32", "float16", "bfloat16", "int8"])
 @pytest.mark.parametrize("margin", [0.001, 0.02])
 def test_the_margin_that_is_asked_for_is_left_by_stored_weights(store, margin):
     basis = Cosines((5, 5), 1.0, 0)
-    signs = _signs(25, 100, 0)
+    signs = _signs(25, 300, 0)
     w = choosing.real_readouts(basis, signs, store=store, margin=margin).weights
     found = real.margins(signs * basis.synthesis(w.astype(np.float64)))
     assert margin < found.min() < 2 * margin + 0.05
@@ -221,6 +222,14 @@ def test_samples_of_a_larger_tile_have_its_features_and_begin_with_more():
         assert not integer.wrong(F, choice.weights[:D, [e]], signs[:, [e]]).any()
     whole = choosing.integer_readouts(signs, tile=64)
     assert whole.features.min() == choosing.ladder(64, 1.19)[0]
+
+
+def test_a_share_is_a_rung_of_its_own_and_weights_are_those_of_the_solver():
+    basis = Cosines((16, 16), 1.0, 0)
+    signs = _signs(256, 20, 0)
+    choice = choosing.real_readouts(basis, signs, share=0.9)
+    assert set(choice.features.tolist()) == {230}
+    assert_equal_exact(choice.weights, real.solve(basis, signs, 230, steps=20, give_up=True).weights)
 
 
 def test_a_share_beyond_the_budget_starts_at_the_budget():
