@@ -11,6 +11,7 @@ network, and everything above will do; at D = N every network interpolates.  On 
 from __future__ import annotations
 
 import functools
+import itertools
 from collections.abc import Callable, Collection, Mapping
 from typing import NamedTuple
 
@@ -18,7 +19,7 @@ import numpy as np
 
 from refinr.readouts import integer, quantise, real
 from refinr.readouts.batches import columns
-from refinr.readouts.features import Cosines, Legendre, primes
+from refinr.readouts.features import Cosines, Legendre, is_prime, primes
 from refinr.tables import look_up
 from refinr.xp import Array, namespace, to_host
 
@@ -264,8 +265,8 @@ def legendre(samples: int, features: int, scrambled: bool = False) -> Legendre:
     >>> legendre(256, 231).prime, legendre(256, 331).prime
     (263, 331)
     """
-    size = max(samples, features)
-    return Legendre(samples, primes(size, 2 * size + 3)[0], features, scrambled)
+    prime = next(p for p in itertools.count(max(samples, features)) if p % 4 == 3 and is_prime(p))
+    return Legendre(samples, prime, features, scrambled)
 
 
 def ladder(samples: int, first: float, smaller: Collection[int] = ()) -> np.ndarray:

@@ -107,6 +107,14 @@ def test_the_largest_ladder_still_fits_into_a_byte():
     assert choosing.ladder(4096, 0.82, range(1, 4096)).size == 255
 
 
+def test_features_are_of_the_smallest_prime_that_has_as_many():
+    sieve = choosing.primes(0, 300)
+    for size in range(1, 280):
+        smallest = min(p for p in sieve if p >= size)
+        for samples, features in ((size, 1), (1, size)):
+            assert choosing.legendre(samples, features) == choosing.Legendre(samples, smallest, features)
+
+
 @given(bases, seeds, st.floats(0.05, 0.95))
 def test_energy_vs_a_sum(basis, seed, share):
     signs = _signs(basis.samples, 4, seed)
