@@ -11,7 +11,7 @@ import numpy as np
 from hypothesis import given
 from hypothesis import strategies as st
 
-from refinr.codec import mixture
+from refinr.codec import exact, mixture
 from tests.helpers import assert_close, assert_equal_exact, complex_step_gradient
 from tests.strategies import seeds
 
@@ -80,6 +80,29 @@ def test_gradients_are_those_of_complex_steps(seed, levels):
     for width in (-6.0, 4.0):  # at the ends themselves, too
         z[0, 6] = width
         assert mixture.loss(z, s, mixture.Targets(t, half), levels)[1][0, 6] == 0.0
+
+
+def test_only_differences_between_weights_matter():
+    """Of one sample: others may have any."""
+    rng = np.random.default_rng(0)
+    z, s, t = rng.normal(size=(3, 9)), rng.normal(size=(3, 1)), rng.normal(size=(3, 1))
+    targets = mixture.Targets(t, np.full((3, 1), 0.5))
+    expected = mixture.loss(z, s, targets, 9)
+    moved = z.copy()
+    moved[:, :3] += np.array([[1000.0], [0.0], [-1000.0]])
+    for found, each in zip(mixture.loss(moved, s, targets, 9), expected, strict=True):
+        assert abs(found - each).max() < 1e-9
+
+
+def test_what_outputs_say_ends_somewhere():
+    z = np.array([[20.0, 0.0, -30.0, 1.5, -2.0, 0.0, -9.0, 9.0, 1.0]])
+    found = mixture.distribution(z, np.array([[0.25]]), np.array([7.0]), np.array([2.0]), 100)
+    e = exact.exponential
+    weights = e(np.array([0.0, -16.0, -16.0]))
+    assert found.weights.tolist() == [[weights.tolist()]]
+    assert found.places.tolist() == [[[7 + 2 * 1.75 + 0.5, 7 - 2 * 1.75 + 0.5, 7 + 2 * 0.25 + 0.5]]]
+    assert found.rates.tolist() == [[(e(np.array([6.0, -4.0, -1.0])) / 2).tolist()]]
+    assert found.uniform.tolist() == [[((weights[0] + weights[1]) + weights[2]) * (2.0**-12 / 100)]]
 
 
 @given(seeds, st.sampled_from(["float32", "float64"]))
