@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import Executor, Future, ThreadPoolExecutor
 
 import pytest
 
@@ -48,3 +48,28 @@ def test_whoever_stops_listening_cancels_the_rest():
         listening = in_order(pool, _halved, range(100, 200))
         assert next(listening) == 50
         listening.close()
+
+
+class Pool(Executor):
+    """Does a job as it is handed over, and says nothing of its workers."""
+
+    def __init__(self) -> None:
+        self.waiting: list[Future] = []
+
+    def submit(self, call, /, *arguments, **options):  # type: ignore[override]
+        future: Future = Future()
+        future.set_result(call(*arguments, **options))
+        self.waiting.append(future)
+        return future
+
+
+@pytest.mark.parametrize("workers", [1, 3, None])
+def test_workers_have_as_many_jobs_as_keep_them_busy(workers):
+    pool = Pool()
+    if workers:
+        pool._max_workers = workers  # type: ignore[attr-defined]
+    listening = in_order(pool, _halved, range(100, 900))
+    window = completing.JOBS_AHEAD * (workers or completing.MANY_WORKERS)
+    for i in range(5):
+        assert next(listening) == (100 + i) // 2
+        assert len(pool.waiting) == min(800, window + i)

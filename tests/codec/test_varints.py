@@ -17,6 +17,16 @@ def test_what_is_written_is_read(items):
     assert reader.left == 0
 
 
+@pytest.mark.parametrize("count", range(1, 11))
+def test_seven_bits_a_byte(count):
+    first, last = (128 ** (count - 1) if count > 1 else 0), 128**count - 1
+    for value in (first, first + 1, last - 1, last):
+        written = number(value)
+        assert written == bytes([value >> 7 * i & 127 | 128 * (i + 1 < count) for i in range(count)])
+        assert Reader(written).number() == value
+        assert Reader(written).number(most=value, least=value) == value
+
+
 @pytest.mark.parametrize(
     ("content", "read"),
     [
