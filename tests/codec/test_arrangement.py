@@ -99,6 +99,7 @@ def _same_as_by_hand(arrangement: Arrangement) -> None:
     batches = [list(group) for _, group in itertools.groupby(expected, key=lambda each: each[:2])]
     assert order.bounds.tolist() == [0, *itertools.accumulate(map(len, batches))]
     assert order.roles.tolist() == [batch[0][1] for batch in batches]
+    assert {array.dtype for array in order} == {np.dtype(np.int64)}
     assert arrangement.steps > expected[-1][0]
     if arrangement.segments == 1:
         assert arrangement.steps == expected[-1][0] + 1
