@@ -147,6 +147,15 @@ def test_unpacked_bytes_are_as_many_as_expected():
         values.unpack(packed, 3)
 
 
+@pytest.mark.parametrize("dtype", ["?", "u1", "i4", "f4", "u8"])
+@pytest.mark.parametrize("value", [0, 1])
+def test_where_all_are_alike_there_is_one_level(dtype, value):
+    array = np.full((2, 3), value, dtype)
+    codes = values._codes(array, 0 if dtype == "f4" else -1)
+    fraction = 0 if dtype == "f4" else -1
+    assert _there_and_back(array) == values.Recipe(fraction, int(codes[0, 0]), 1, 0, 1, b"")
+
+
 def test_blocks_change_nothing(monkeypatch):
     array = np.random.default_rng(0).integers(0, 9, (50, 3, 2)) * 6 - 30
     whole = values.survey(array)
