@@ -81,6 +81,16 @@ def test_readme_says_how_long_the_figures_take():
     assert spent / 2 < int(minutes) < 1.5 * spent  # between both cores always busy, and one
 
 
+def test_readme_says_what_training_and_solving_take():
+    rows = json.loads((ROOT / "benchmarks" / "results" / "rivals.json").read_text())["tables"]["Rows"]
+    seconds = {row["way"]: row["processor s"] for row in rows}
+    text = (ROOT / "README.md").read_text()
+    assert "a 64 x 64 image of 16 bits takes about a second" in text
+    assert 0.7 < seconds["trained, refinr"] < 1.3
+    (times,) = re.findall(r"\[(\d+) times less\]\(benchmarks/results/rivals.md\)", text)
+    assert round(seconds["trained, refinr"] / seconds["solved"]) == int(times)
+
+
 def test_readme_has_an_example_and_fits_a_few_screens():
     assert ROOT / "README.md" in WITH_EXAMPLES
     assert len((ROOT / "README.md").read_text().splitlines()) <= 150
