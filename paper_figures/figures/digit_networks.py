@@ -34,7 +34,7 @@ PICTURES = {
 
 PRESETS: dict[str, dict[str, Any]] = {
     "tiny": {"digits": 0, "widths": [6, 8], "weights": [8, 32], "steps": 30, "seeds": 1, "sweep": 1},
-    "small": {"digits": 5, "widths": [24, 32, 40, 48], "weights": [6, 8, 12, 16, 32], "steps": 400, "seeds": 3,
+    "small": {"digits": 5, "widths": [24, 32, 40, 48], "weights": [8, 12, 16, 32], "steps": 400, "seeds": 3,
               "sweep": 7},
     "paper": {"digits": 10, "widths": [16, 24, 32, 40, 48, 64], "weights": [4, 6, 8, 10, 12, 16, 32], "steps": 2000,
               "seeds": 3, "sweep": 7},
