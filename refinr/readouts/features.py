@@ -108,7 +108,7 @@ class Cosines:
         """
         xp = namespace(like)
         limits = xp.reshape(asarray_like(features, like), (1, -1))
-        return xp.astype(xp.reshape(asarray_like(self.ranks, like), (-1, 1)) < limits, like.dtype)
+        return xp.astype(asarray_like(self.ranks, like)[:, None] < limits, like.dtype)
 
     def matrix(self, features: int) -> np.ndarray:
         """The first D features as columns in the order of their ranks, float64 (N, D).
@@ -118,7 +118,7 @@ class Cosines:
         >>> Cosines((2,), 1e6, 0).matrix(2).round(3).tolist()
         [[0.707, 0.707], [0.707, -0.707]]
         """
-        dense = functools.reduce(np.kron, (_waves(n, "float64") for n in self.tile))  # (frequencies, samples)
+        dense = functools.reduce(np.kron, self.waves)  # (frequencies, samples)
         return np.ascontiguousarray(dense[np.argsort(self.ranks)[:features]].T)
 
     @property
@@ -193,10 +193,8 @@ def ranked(tile: tuple[int, ...], order: float, u: np.ndarray) -> np.ndarray:
     >>> ranked((2, 2), 1.0, np.array([0.0, 0.9, 0.0, 0.0])).tolist()
     [0, 3, 1, 2]
     """
-    squares = np.zeros(tile)
-    for axis, n in enumerate(tile):
-        squares += np.square(np.arange(n) / n).reshape([-1 if a == axis else 1 for a in range(squares.ndim)])
-    frequency = np.sqrt(squares.ravel())
+    squares = np.ix_(*(np.square(np.arange(n) / n) for n in tile))  # an axis each
+    frequency = np.sqrt(functools.reduce(np.add, squares).ravel())
     places = order * frequency / max(frequency[-1], 1e-300) + u
     ranks = np.empty(u.size, np.int64)
     ranks[np.argsort(places, kind="stable")] = np.arange(u.size)
@@ -299,9 +297,9 @@ class Walsh:
     def matrix(self) -> np.ndarray:
         """The features as columns, int8 (N, D)."""
         size = 1 << (max(self.samples, self.features) - 1).bit_length()
-        chosen = np.argsort(np.random.PCG64(self.seed).random_raw(size), kind="stable")[: self.features]
+        chosen = np.argsort(np.random.PCG64(self.seed).random_raw(size))[: self.features]
         both = np.arange(self.samples)[:, None] & chosen
-        return (1 - 2 * (np.bitwise_count(both) % 2).astype(np.int8)).astype(np.int8)
+        return np.where(np.bitwise_count(both) % 2, np.int8(-1), np.int8(1))
 
 
 def is_prime(number: int) -> bool:

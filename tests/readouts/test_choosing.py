@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from refinr.readouts import choosing, integer, quantise, real
@@ -81,12 +81,16 @@ def test_the_ladder_has_odd_sizes_that_all_have_features(samples, first):
     assert (np.diff(sizes) > 0).all()
     assert first * samples - 1 <= sizes[0]
     assert 1.8 * samples <= sizes[-1] <= 2 * samples + 10
+    few = sizes[sizes < samples]
+    assert (few[1:] <= np.maximum(1.03 * few[:-1] + 1.5, few[:-1] + 2)).all()
+    assert sizes[few.size :].tolist() == choosing.primes(sizes[few.size], 2 * samples + 10)
     for D in sizes[[0, -1]].tolist():
         signs = choosing.legendre(samples, D)
         assert (signs.samples, signs.features, signs.scrambled) == (samples, D, False)
         assert signs.prime == min(p for p in choosing.primes(0, signs.prime) if p >= max(samples, D))
 
 
+@example(64, {56}, 1.1)  # whose first size is 71 as well
 @given(st.integers(1, 700), st.sets(st.integers(1, 700), max_size=12), st.sampled_from([0.82, 1.1, 1.29]))
 def test_smaller_tiles_have_sizes_below_those_of_a_full_one(samples, smaller, first):
     whole = choosing.ladder(samples, first)

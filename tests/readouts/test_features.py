@@ -119,7 +119,11 @@ def test_ranks_vs_a_sum(tile, order, seed):
 
 
 def test_ranks_of_equals_are_in_the_order_of_the_features():
-    assert ranked((60, 70), 0.0, np.zeros(4200)).tolist() == list(range(4200))
+    u = np.resize([0.5, 0.0, 0.25], 4200)
+    ranks = ranked((60, 70), 0.0, u)
+    assert ranks.dtype == np.int64
+    assert np.argsort(ranks).tolist() == sorted(range(4200), key=lambda i: u[i])
+    assert ranked((2,), 1.0, np.array([0.9, 0.0])).tolist() == [0, 1]  # at 0.9 and 1
 
 
 def test_another_seed_and_another_order_are_other_ranks():
@@ -194,6 +198,7 @@ def test_legendre_symbols_by_euler(prime):
 def test_scrambled_rows_have_one_sign_more_and_are_as_orthogonal():
     plain, scrambled = (Legendre(59, 59, scrambled=s).matrix().astype(np.int64) for s in (False, True))
     signs = [1 if pow(i + 1, (SCRAMBLER - 1) // 2, SCRAMBLER) == 1 else -1 for i in range(59)]  # Euler's criterion
+    assert Legendre(59, 59, scrambled=True).matrix().dtype == np.int8
     assert_equal_exact(scrambled, np.array(signs)[:, None] * plain)
     assert_equal_exact(np.abs(scrambled @ scrambled.T), 59 * np.eye(59, dtype=np.int64) + (1 - np.eye(59, dtype=int)))
     assert (plain.sum(axis=1) == 1).all()  # why: the constant is nearly orthogonal to all of them
@@ -227,10 +232,20 @@ def test_walsh_features_are_different_products_of_bits(samples, features, seed):
                 assert_equal_exact(F[i ^ j], F[i] * F[j])
 
 
+def test_walsh_features_never_change():
+    assert Walsh(3, 4, 7).matrix().tolist() == WALSH_OF_3_4_7
+
+
+WALSH_OF_3_4_7 = [[1, 1, 1, 1], [-1, 1, 1, -1], [-1, 1, -1, 1]]
+
+
 def test_primes_are_those_of_a_sieve():
     sieve = [n for n in range(2, 500) if all(n % m for m in range(2, n))]
     assert [n for n in range(500) if is_prime(n)] == sieve
     assert primes(0, 499) == [n for n in sieve if n % 4 == 3]
+    for first in (18, 19, 20):
+        for last in (22, 23, 24, 30, 31):
+            assert primes(first, last) == [n for n in sieve if n % 4 == 3 and first <= n <= last]
 
 
 @pytest.mark.parametrize(
