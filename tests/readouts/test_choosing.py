@@ -83,6 +83,7 @@ def test_the_ladder_has_odd_sizes_that_all_have_features(samples, first):
     assert 1.8 * samples <= sizes[-1] <= 2 * samples + 10
     few = sizes[sizes < samples]
     assert (few[1:] <= np.maximum(1.03 * few[:-1] + 1.5, few[:-1] + 2)).all()
+    assert (few[1:] >= 1.03 * few[:-1] - 0.5).all()
     assert sizes[few.size :].tolist() == choosing.primes(sizes[few.size], 2 * samples + 10)
     for D in sizes[[0, -1]].tolist():
         signs = choosing.legendre(samples, D)
@@ -104,6 +105,8 @@ def test_smaller_tiles_have_sizes_below_those_of_a_full_one(samples, smaller, fi
         lowest = choosing.SMALLER * first * fewer
         found = sizes[np.searchsorted(sizes, lowest - 1) :]
         assert found[0] >= whole[0] or found[0] <= lowest + 2
+        if len(smaller) == 1 and found[1] < whole[0]:
+            assert found[1] >= 1.05 * found[0] - 0.5
         assert found[3] >= whole[0] or (found[1:4] <= np.maximum(1.05 * found[:3] + 1.5, found[:3] + 2)).all()
 
 
@@ -225,7 +228,8 @@ def test_all_steps_of_integer_readouts_are_counted(weights, effort, monkeypatch)
 
 def test_samples_of_a_larger_tile_have_its_features_and_begin_with_more():
     signs = _signs(32, 20, 0)
-    sizes = choosing.ladder(64, 1.19, [32])
+    sizes = choosing.ladder(64, 1.19, [28, 32])
+    assert sizes[0] < 1.19 * 32 + 1
     choice = choosing.integer_readouts(signs, tile=64, sizes=sizes)
     assert 1.15 * 1.19 * 32 - 1 <= choice.features.min() <= choice.features.max() < 64
     assert choice.weights.shape == (sizes[-1], 20)
