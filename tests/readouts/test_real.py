@@ -146,18 +146,19 @@ def test_calls_cut_at_blocks_give_the_same_bits(tile):
             assert_equal_exact(again.steps, whole.steps[part])
 
 
-def test_widening_is_its_steps_by_hand():
+@pytest.mark.parametrize("steps", [1, 2, 100])
+def test_widening_is_its_steps_by_hand(steps):
     """A margin that no network reaches: all steps are taken, from outputs of root mean square 1, to a level of 0.2."""
     basis = Cosines((12,), 1.0, 0)
     signs = _signs(basis, 8, 0).astype(np.float64)
     before = 7.0 * real.solve(basis, signs, 10, steps=400).weights
     signs, before = signs[:, before.any(axis=0)], before[:, before.any(axis=0)]
-    wide = real.widen(basis, before, signs, 10, margin=1.0)
-    assert_equal_exact(wide.taken, np.full(signs.shape[1], 100))
+    wide = real.widen(basis, before, signs, 10, margin=1.0, **({} if steps == 100 else {"steps": steps}))
+    assert_equal_exact(wide.taken, np.full(signs.shape[1], steps))
     a = signs * basis.synthesis(before)
     a /= np.sqrt(np.mean(a**2, axis=0))
     mask = basis.mask(10, signs)
-    for _ in range(101):
+    for _ in range(steps + 1):
         w, z, a = real.douglas_rachford(basis, signs, a, mask, 0.2)
     better = real.margins(z) > real.margins(signs * basis.synthesis(before))
     assert better.any()
