@@ -228,6 +228,29 @@ def test_a_longer_prediction_is_taken_where_it_is_better():
     assert len(models._lags(Arrangement(levels.shape, (0,), False), levels, 20_000, 40_000)[0]) == 128
 
 
+def test_all_channels_count_where_an_order_is_chosen():
+    rng = np.random.default_rng(0)
+    y = np.append(rng.uniform(-9000, 9000, 101), np.zeros(1200))
+    for t in range(101, len(y)):
+        y[t] = 0.499 * (y[t - 100] + y[t - 101])
+    levels = np.rint(np.stack([y + 3 * rng.normal(size=len(y)), 3 * rng.normal(size=len(y))], 1)).astype(np.int64)
+    arrangement = Arrangement(levels.shape, (1, 0), True)
+    assert [len(each) for each in models._lags(arrangement, levels + 20_000, 20_000, 40_000)] == [128, 128]
+
+
+def test_many_roles_share_what_is_trained_on(monkeypatch):
+    monkeypatch.setattr(models, "_TRAINED_ON", 81)
+    array = walk(np.random.default_rng(0), (2, 9, 8, 10, 2), 99)
+    seen = models.look(array, True)
+    roles = Arrangement(array.shape, seen.axes, True).roles
+    assert len(roles) == 8
+    model = stream.Model([{}] * 8, 100, 0.0)
+    examples, samples = models._examples(seen, model, np.random.default_rng(0))
+    assert sum(samples) == array.size
+    assert [len(data.inputs) for data in examples] == [min(count, 40) for count in samples]
+    assert max(samples) > 81
+
+
 def test_where_no_prediction_is_tried():
     def tried(array: np.ndarray, levels: int = 9001) -> int:
         arrangement = Arrangement(array.shape, tuple(range(array.ndim)), False)

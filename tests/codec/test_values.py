@@ -76,6 +76,17 @@ def test_the_list_of_levels_is_kept_where_it_is_worth_twice_its_bytes(count, top
     assert recipe.coded_levels() == (occurs.sum() if kept else top + 1)
 
 
+@pytest.mark.parametrize(("times", "kept"), [(1.9, False), (2.1, True), (2.9, True)])
+def test_the_list_of_levels_is_worth_it_from_twice_its_bytes_on(times, kept):
+    occurring = np.append(np.arange(0, 900, 10), 901)
+    occurs = np.bincount(occurring) > 0
+    content = values.pack(np.packbits(occurs).tobytes())
+    count = round(times * len(content) * 8 / math.log2(len(occurs) / len(occurring)))
+    assert count > len(occurring)
+    recipe = _there_and_back(np.resize(occurring, count))
+    assert (recipe.factor, recipe.levels, recipe.used) == (1, 902, content if kept else b"")
+
+
 @pytest.mark.parametrize(
     ("array", "fraction"),
     [
