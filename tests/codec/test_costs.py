@@ -135,6 +135,7 @@ ANY = {
     "raw doubles in several slabs": _plain((3 << 20,), *[RAW] * 4, dtype="f8"),
     "one slab for all": _plain((3 << 20,), XZ, dtype="f8"),
     "one of them xz": _plain((3 << 20,), RAW, XZ, RAW._replace(size=9000), RAW),
+    "raw in two slabs": _plain((2 << 20,), RAW, RAW),
     "an image": _forged((50, 40), lanes=3),
     "of few levels": _forged((50, 40), levels=5),
     "of 17 bits": _forged((50, 40), levels=1 << 17),
@@ -165,6 +166,7 @@ COUNTED = {
     "raw doubles in several slabs": (50_333_948, 503_316_480),
     "one slab for all": (135_829_660, 503_316_480),
     "one of them xz": (16_302_456, 62_914_560),
+    "raw in two slabs": (6_292_756, 41_943_040),
     "an image": (2_794_412, 176_006_000),
     "of few levels": (2_794_348, 214_746_000),
     "of 17 bits": (2_794_348, 584_506_000),
@@ -208,9 +210,9 @@ def test_a_file_at_its_limits_is_taken(name):
     share = Limits(memory=0, memory_a_byte=needed.memory / 64, operations=needed.operations - 64, operations_a_byte=1,
                    samples=1, samples_a_byte=samples)  # fmt: skip
     costs.check(ANY[name], 64, share)
-    for field in ("memory", "operations", "samples"):
+    for field, words in (("memory", "bytes of memory"), ("operations", "operations"), ("samples", "samples")):
         less = dataclasses.replace(exact, **{field: getattr(exact, field) - 1})
-        with pytest.raises(ValueError, match=r"^100 bytes stand for .*expected at most"):
+        with pytest.raises(ValueError, match=rf"^100 bytes stand for .* {words}, expected at most"):
             costs.check(ANY[name], 100, less)
     for field, size in (("memory_a_byte", 63), ("operations_a_byte", 63), ("samples_a_byte", 0)):
         with pytest.raises(ValueError, match=f"^{size} bytes stand for"):
