@@ -41,6 +41,8 @@ bench: .venv/bench
 	$(BIN)/python -m benchmarks.large
 	$(BIN)/python -m benchmarks.region
 	$(BIN)/python -m benchmarks.sizes
+	$(BIN)/python -m benchmarks.prior
+	$(BIN)/python -m benchmarks.directions
 	$(BIN)/python -m benchmarks.photograph
 	$(BIN)/python -m benchmarks.solve
 	$(BIN)/python -m benchmarks.rivals

@@ -244,7 +244,7 @@ def _same(a: np.ndarray, b: np.ndarray) -> bool:
     return (a.dtype, a.shape, a.tobytes()) == (b.dtype, b.shape, b.tobytes())
 
 
-def _kept(name: str, call: Callable[[], dict[str, Any]]) -> dict[str, Any]:
+def kept(name: str, call: Callable[[], dict[str, Any]]) -> dict[str, Any]:
     """A row, measured or from an earlier run of the same sources."""
     sources = b"".join(path.read_bytes() for path in sorted((Path(refinr.__file__).parent / "codec").glob("*.py")))
     folder = Path(tempfile.gettempdir()) / "refinr-codec-rows" / hashlib.sha256(sources).hexdigest()[:16]
@@ -268,13 +268,13 @@ def main() -> None:
     rows = []
     models = []
     for kind, name, samples in signals():
-        rows.append(_kept(name, lambda: measure(kind, name, samples, "normal")))  # noqa: B023 - called at once
+        rows.append(kept(name, lambda: measure(kind, name, samples, "normal")))  # noqa: B023 - called at once
         if name in OTHER_MODELS:
-            models.append(_kept(f"{name} models", lambda: measure_models(name, samples, "normal")))  # noqa: B023
+            models.append(kept(f"{name} models", lambda: measure_models(name, samples, "normal")))  # noqa: B023
         if name == "camera":
             crop = np.ascontiguousarray(samples[CROP])
-            models.append(_kept("crop models", lambda: measure_models("camera, 128 x 128", crop, "normal")))  # noqa: B023
-            alone = [_kept(f"crop {w}", lambda: measure_coordinates(crop, w)) for w in WIDTHS]  # noqa: B023
+            models.append(kept("crop models", lambda: measure_models("camera, 128 x 128", crop, "normal")))  # noqa: B023
+            alone = [kept(f"crop {w}", lambda: measure_coordinates(crop, w)) for w in WIDTHS]  # noqa: B023
             alone.append(_differences(crop))
     images = [row for row in rows if row["kind"] not in ("sound", "series")]
     sounds = [row for row in rows if row["kind"] == "sound"]

@@ -29,6 +29,8 @@ ROOT = Path(__file__).parent.parent
         "memory",
         "rivals",
         "large_solved",
+        "prior",
+        "directions",
         "fair",
         "photograph",
     ],

@@ -133,6 +133,13 @@ def test_quoted_results_are_the_measured_ones(name):
     assert quoted == targets
 
 
+def test_what_a_prior_is_worth_is_what_was_measured():
+    text = (ROOT / "docs" / "compression.md").read_text()
+    (quoted,) = re.findall(r"<!-- benchmarks/results/prior.md: medians -->\n(.*?)\n<!-- end -->", text, re.DOTALL)
+    measured = (ROOT / "benchmarks" / "results" / "prior.md").read_text()
+    assert quoted == measured.split("\n\n")[2]
+
+
 def test_every_module_is_in_the_table_of_floors():
     table = (ROOT / "ARCHITECTURE.md").read_text().split("## Letters")[0]
     package = ROOT / "refinr"
