@@ -252,3 +252,13 @@ def test_every_array_library(name, backend):
     assert weights.dtype == np.int8
     assert found.solved.all()
     assert not integer.wrong(F, weights, signs).any()
+
+
+def test_levels_are_int8_and_odd_ones_want_an_odd_number_of_features():
+    F, signs = Walsh(4, 5, 0).matrix(), _signs(4, 3, 0)
+    assert integer.messages(F, signs, (-127, 127)).weights.dtype == np.int8
+    with pytest.raises(ValueError, match="levels: expected two or more, symmetric about 0"):
+        integer.messages(F, signs, (-128, 128))
+    assert integer.messages(F[:, :4], signs, (-2, 2)).weights.shape == (4, 3)
+    with pytest.raises(ValueError, match="F: expected an odd number of features for odd levels, got 4"):
+        integer.messages(F[:, :4], signs, (-3, 3))
