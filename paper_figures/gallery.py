@@ -166,8 +166,9 @@ def _section(name: str, entry: Entry, folder: str, anchor: str) -> str:
     for heading, rows in entry.tables.items():
         lines += ["", f"{heading}:", "", table(rows)]
     about = entry.result.provenance
+    last = " for the last cases, the others having been kept from a run that was cut short"
     facts = (
-        f"Preset {about['preset']}, seed {about['seed']}; {duration([about])}; "
+        f"Preset {about['preset']}, seed {about['seed']}; {duration([about])}{last * ('resumed' in about)}; "
         f"commit {about['commit'][:10]}{about['commit'][40:]}; code: `paper_figures/figures/{name}.py`, "
         f"data: [{name}.json]({folder}/{name}.json), SHA-256 {about['sha256'][:16]}."
     )

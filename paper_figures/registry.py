@@ -106,10 +106,13 @@ def _compute(name: str, preset: str, folder: Path, seed: int) -> float:
     source = provenance.digest(figure, preset, signals.listing())
     rng = np.random.default_rng([seed, zlib.crc32(name.encode())])  # other figures have other streams
     watch = machine.Watch()
-    kept = resume.kept_in(folder / f"{name}.partial", f"{source} {provenance.refinr_digest()} {seed}")
-    with kept, warnings.catch_warnings():
+    partial = folder / f"{name}.partial"
+    key = f"{source} {provenance.refinr_digest()} {seed}"
+    resumed = partial.exists() and partial.read_text().startswith(f"{key}\n[")
+    with resume.kept_in(partial, key), warnings.catch_warnings():
         warnings.simplefilter("ignore", NotExactWarning)  # what is not exact is a figure's result, in its table
         data = figure.compute(preset, rng)
     spent = watch.spent()
-    datafiles.write(data_path(folder, name), data, provenance.about(name, preset, seed, source, spent))
+    about = provenance.about(name, preset, seed, source, spent) | ({"resumed": True} if resumed else {})
+    datafiles.write(data_path(folder, name), data, about)
     return spent.seconds

@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from paper_figures import claims, datafiles, figures, provenance, registry, signals
+from paper_figures import claims, datafiles, figures, provenance, registry, resume, signals
 from paper_figures.__main__ import main
 
 ROOT = Path(__file__).parents[2]
@@ -82,6 +82,23 @@ def test_results_are_kept_until_something_changes(tiny, capsys):
     assert main(["nary", "--preset", "tiny", "--output", str(tiny)]) == 0
     assert path.read_bytes() == before
     assert "nary: drawn" in capsys.readouterr().out
+
+
+@pytest.mark.parametrize("at", [0, 1])
+def test_a_result_says_whether_its_run_went_on_from_another(tmp_path, monkeypatch, at):
+    def cut_short(*_: object) -> None:
+        if len((tmp_path / "nary.partial").read_text().splitlines()) > at + 1:
+            raise KeyboardInterrupt
+
+    kept = resume._Keeper.keep
+    monkeypatch.setattr(resume._Keeper, "keep", lambda *given: (kept(*given), cut_short()))
+    with pytest.raises(KeyboardInterrupt):
+        registry.run("nary", "tiny", tmp_path)
+    monkeypatch.undo()
+    if at == 0:
+        (tmp_path / "nary.partial").write_text("of other code\n")
+    registry.run("nary", "tiny", tmp_path)
+    assert ("resumed" in datafiles.read(tmp_path / "nary.json").provenance) is (at == 1)
 
 
 def test_the_list_shows_what_is_missing_and_stale(tiny, tmp_path, capsys, monkeypatch):
