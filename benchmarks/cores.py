@@ -3,9 +3,10 @@
 With this you can run ``python -m benchmarks.cores``.
 
 Files are written under every pair of a core type of OpenBLAS (``OPENBLAS_CORETYPE``) and a set of NumPy's vector
-instructions (``NPY_DISABLE_CPU_FEATURES``), with budgets so small that outputs are near their thresholds, and decoded
-under every other.  "differ" counts the files whose networks alone decode to other bits there than where they were
-written: what would have been lost had the files not held the undecided bits themselves.
+instructions (``NPY_DISABLE_CPU_FEATURES``) and decoded under every other: of networks, with budgets so small that
+outputs are near their thresholds, solved, and compressed.  "differ" counts the files whose networks alone decode to
+other bits there than where they were written: what would have been lost had the files not held the undecided bits
+themselves.
 """
 
 from __future__ import annotations
@@ -29,6 +30,7 @@ from refinr.files.checksum import checksum
 ROOT = Path(__file__).parent.parent
 CORES = ("Prescott", "Nehalem", "Haswell", "SkylakeX")
 VECTORS = {"all": "", "X86_V2": "X86_V3 X86_V4 AVX512_ICL"}
+MODELS = ("planes", "mixture", "adaptive")
 SIZE = 48
 """Samples on a side."""
 
@@ -50,14 +52,36 @@ def fits(size: int) -> Iterator[tuple[str, np.ndarray, dict[str, Any]]]:
     yield "bfloat16", image, {"store": "bfloat16", "max_steps": 20}
 
 
+def solved(size: int) -> Iterator[tuple[str, np.ndarray, dict[str, Any]]]:
+    """Names, samples and settings: readouts of all kinds of weights, of noise and of few levels."""
+    rng = np.random.default_rng(1)
+    image = rng.integers(0, 2**8, (size, size)).astype(np.uint8)
+    for weights in ("real", "ternary", "binary"):
+        yield f"solved, {weights}", image, {"weights": weights}
+        yield f"solved, {weights}, few levels", image >> 6, {"weights": weights}
+
+
+def compressed(size: int) -> Iterator[tuple[str, np.ndarray, dict[str, Any]]]:
+    """Names, samples and settings: every model of compression, of a slope with noise and of a drawing."""
+    rng = np.random.default_rng(2)
+    slope = np.add.outer(np.arange(size), 2 * np.arange(size)) + rng.integers(0, 8, (size, size))
+    for model in MODELS:
+        yield f"compressed, {model}", slope.astype(np.uint16), {"model": model, "steps": 40}
+    yield "compressed, few levels", (slope // 24).astype(np.uint8), {"steps": 40}
+
+
 def write(folder: Path, size: int) -> None:
-    """Write all fits, those that say that every machine decodes them the same, and what their networks alone say."""
-    for name, samples, options in fits(size):
-        inr = refinr.fit(samples, exact=True, **options)
+    """Write all files, those that say that every machine decodes them the same, and what their networks alone say."""
+    made = [(name, samples, refinr.fit(samples, exact=True, **options)) for name, samples, options in fits(size)]
+    made += [(name, samples, refinr.solve(samples, **options)) for name, samples, options in solved(size)]
+    for name, samples, inr in made:
         if not (inr.lossless and inr.portable):
             raise RuntimeError(f"{name}: not said to be the same everywhere")
         inr.save(folder / f"{name}.inr")
         (folder / f"{name}.json").write_text(json.dumps([checksum(samples), _alone(inr)]))
+    for name, samples, options in compressed(size):
+        (folder / f"{name}.rinr").write_bytes(refinr.compress(samples, **options))
+        (folder / f"{name}.json").write_text(json.dumps([checksum(samples), ""]))
 
 
 def _alone(inr: refinr.INR) -> str:
@@ -70,14 +94,18 @@ def read(folder: Path) -> list[int]:
     """Files that do not decode to the samples, and those whose networks alone decode to other bits."""
     lost = 0
     differ = 0
-    for path in sorted(folder.glob("*.inr")):
+    for path in sorted([*folder.glob("*.inr"), *folder.glob("*.rinr")]):
         samples, alone = json.loads(path.with_suffix(".json").read_text())
-        inr = refinr.load(path)
         try:
-            lost += checksum(inr.decode()) != samples
+            if path.suffix == ".rinr":
+                decoded = refinr.decompress(path.read_bytes())
+            else:
+                inr = refinr.load(path)
+                differ += _alone(inr) != alone
+                decoded = inr.decode()
+            lost += checksum(decoded) != samples
         except refinr.LosslessError:
             lost += 1
-        differ += _alone(inr) != alone
     return [lost, differ]
 
 
@@ -109,7 +137,7 @@ def main() -> None:
         for reader in machines:
             found = json.loads(_under(*reader, "read", *map(str, folders)))
             for row, folder, one in zip(rows, folders, found, strict=True):
-                count = len(list(folder.glob("*.inr")))
+                count = len(list(folder.glob("*.json")))
                 row[" ".join(reader)] = f"{count - one[0]} of {count}, {one[1]} differ"
                 files += count
                 lost += one[0]
