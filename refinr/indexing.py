@@ -97,10 +97,10 @@ def select(index: Any, shape: Sequence[int]) -> Selection:
 def _check_kind(item: Any) -> None:
     if item is None or item is Ellipsis or isinstance(item, slice):
         return
-    is_bool = isinstance(item, bool | np.bool) or (isinstance(item, np.ndarray) and item.dtype.kind == "b")
+    is_integer = not (isinstance(item, bool | np.bool) or (isinstance(item, np.ndarray) and item.dtype.kind == "b"))
     try:
-        operator.index(item)
-        is_integer = not is_bool
+        if is_integer:  # older NumPy takes a bool for one, with a warning
+            operator.index(item)
     except TypeError:
         is_integer = False
     if not is_integer:

@@ -106,7 +106,7 @@ def cost(layout: Layout, threads: int | None = None) -> Cost:
     memory = (
         ONCE
         + samples * np.dtype(layout.dtype).itemsize
-        + tiles * (400 + 120 * axes)  # slices, sizes, and what is under way
+        + tiles * (440 + 120 * axes)  # slices, sizes, and what is under way
         + 40 * tiles * each  # numbers of every network
         + 4 * outputs * min(PORTION, tiles)  # evaluated ahead
         + 24 * outputs  # decisions, digits
