@@ -97,7 +97,7 @@ def main() -> None:
     names = sorted(path.name for path in (ROOT / "tests").rglob("test_*.py") if present.lacks(path))
     words = (
         f"The whole suite but {', '.join(names) or 'nothing'}, for which neither the job `oldest` nor `make test` "
-        "installs a library. What failed at first was mended, in tests or bounds, and run once more."
+        "installs a library. What failed at first was mended, in code, tests or bounds, and run once more."
     )
     run.publish("The oldest versions", {"The suite": rows, "Versions": versions}, targets, textwrap.fill(words, 118))
 

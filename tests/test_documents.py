@@ -140,6 +140,32 @@ def test_what_a_prior_is_worth_is_what_was_measured():
     assert quoted == measured.split("\n\n")[2]
 
 
+def measured_for_security() -> dict[str, str]:
+    """What SECURITY.md says of results, from these."""
+    kept = {}
+    for name in ("kills", "cores", "oldest", "fuzz"):
+        targets = json.loads((ROOT / "benchmarks" / "results" / f"{name}.json").read_text())["targets"]
+        kept[name] = [f"{target['value']:,.0f}" for target in targets]
+    whole, same, left, _, tracebacks, _ = kept["kills"]
+    decoded, lost, _ = kept["cores"]
+    passed, failed, *_ = kept["oldest"]
+    files, harm, *_ = kept["fuzz"]
+    return {
+        "kills": f"of 100 [kills](benchmarks/results/kills.md) {left} left a process after 5 s, {tracebacks} gave a "
+        f"traceback; {whole} outputs old or whole, {same} gone on with to the same bytes",
+        "cores": f"{decoded} decodings under [four core types and two sets of vector instructions]"
+        f"(benchmarks/results/cores.md), {lost} wrong",
+        "oldest": f"[installed](benchmarks/results/oldest.md): {passed} tests pass, {failed} fail",
+        "fuzz": f"of {files} [files](benchmarks/results/fuzz.md) {harm} did harm",
+    }
+
+
+def test_security_says_what_was_measured():
+    text = (ROOT / "SECURITY.md").read_text()
+    for said in measured_for_security().values():
+        assert said in text
+
+
 def test_every_module_is_in_the_table_of_floors():
     table = (ROOT / "ARCHITECTURE.md").read_text().split("## Letters")[0]
     package = ROOT / "refinr"
