@@ -84,6 +84,8 @@ def test_the_ladder_has_odd_sizes_that_all_have_features(samples, first):
     few = sizes[sizes < samples]
     assert (few[1:] <= np.maximum(1.03 * few[:-1] + 1.5, few[:-1] + 2)).all()
     assert (few[1:] >= 1.03 * few[:-1] - 0.5).all()
+    if few.size:
+        assert sizes[few.size] == choosing.legendre(max(round(1.03 * few[-1]) | 1, few[-1] + 2), 1).prime
     assert sizes[few.size :].tolist() == choosing.primes(sizes[few.size], 2 * samples + 10)
     for D in sizes[[0, -1]].tolist():
         signs = choosing.legendre(samples, D)
@@ -238,6 +240,17 @@ def test_samples_of_a_larger_tile_have_its_features_and_begin_with_more():
         assert not integer.wrong(F, choice.weights[:D, [e]], signs[:, [e]]).any()
     whole = choosing.integer_readouts(signs, tile=64)
     assert whole.features.min() == choosing.ladder(64, 1.19)[0]
+
+
+@pytest.mark.parametrize(("weights", "effort"), [("binary", "fast"), ("ternary", "small")])
+def test_full_tiles_begin_with_their_own_sizes_whatever_there_are_below(weights, effort):
+    first, _ = choosing.INTEGER[weights][effort]
+    signs = _signs(64, 12, 0)
+    plain = choosing.integer_readouts(signs, weights, effort)
+    found = choosing.integer_readouts(signs, weights, effort, sizes=choosing.ladder(64, first, [28, 32]))
+    assert plain.features.min() == choosing.ladder(64, first)[0]
+    for x, y in zip(found, plain, strict=True):
+        assert_equal_exact(x, y)
 
 
 def test_a_share_is_a_rung_of_its_own_and_weights_are_those_of_the_solver():
