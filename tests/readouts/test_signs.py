@@ -10,6 +10,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from refinr import tiling
+from refinr.balls import Machines
+from refinr.decompositions import Place, Planes
 from refinr.readouts import choosing
 from refinr.readouts.choosing import INTEGER, ladder
 from refinr.readouts.ragged import Ragged, pack_bits
@@ -39,12 +41,15 @@ def test_what_they_cannot_be(make, wrong):
 
 def test_what_is_the_least_and_the_most():
     assert SignReadouts("ternary", 1, [1, 18]).ladder == (1, 18)
+    assert SignReadouts("binary", 1, (3,)).ladder == (3,)
     assert SignReadouts("binary", 4096, (8208,) * 255).sizes(np.array([255, 0])).tolist() == [8208, 0]
     assert signs_for((64, 64), (64, 64), "binary", "fast").samples == 4096
     network = SignReadouts("binary", 4, (3, 7), True)
     with pytest.raises(ValueError, match="rungs: expected at most 2"):
         network._check_numbers(np.array([1, 3]), np.array([4, 4]))
     network._check_numbers(np.array([0, 2]), np.array([4, 4]))
+    assert list(network.compressed("binary")) == ["rungs"]
+    assert not SignReadouts("binary", 4, (3, 7)).compressed("binary")
     (kind, value), *_ = json.loads(json.dumps(network.to_json())).items()
     assert (kind, SignReadouts.from_json(value)) == ("signs", network)
 
@@ -91,3 +96,13 @@ def test_outputs_are_sums_of_rows(seed, networks, scrambled):
         F = choosing.legendre(12, int(size), scrambled).matrix()[:8].astype(int) if size else None
         expected = 2 * next(raw)[:8] - 1 if F is None else F @ w
         assert row.tolist() == expected.tolist()
+    place = Place(range(networks), (2, 4), Planes(1), (3, 4))
+    which = rng.permutation(8)[:3]
+    (ball,) = network.enclosed(Machines(["float32", "bfloat16"]), params, place, which)
+    assert_equal_exact(ball.mid, z[:, which].astype(np.float64))
+    assert not ball.rad.any()
+    assert not np.any(network.apart(params, place, z))
+    points = np.argwhere(np.ones((2, 4))).astype(float)
+    assert_equal_exact(network.at(params, place, points[which], np), z[:, which])
+    with pytest.raises(ValueError, match="points: expected samples"):
+        network.at(params, place, points + 0.5, np)
