@@ -94,6 +94,8 @@ def choose(
 def frozen(families: str | Iterable[str] | None = None) -> tuple[list[Case], str] | None:
     """The corpus's cases and where they are from, in words; families that are newer than it are made; None without it.
 
+    They are in the order of `refinr.oracle.families.FAMILIES`, as `cases` makes them.
+
     Parameters
     ----------
     families : str or several, optional
@@ -105,7 +107,8 @@ def frozen(families: str | Iterable[str] | None = None) -> tuple[list[Case], str
     kept = _kept(path)
     newer = FAMILIES.keys() - {case.family for case in kept}
     made = [case for family in FAMILIES if family in newer for case in cases(family)]
-    chosen = select([*kept, *made], families)
+    places = list(FAMILIES)
+    chosen = select(sorted([*kept, *made], key=lambda case: places.index(case.family)), families)
     source = f"corpus version {VERSION}, SHA-256 {DIGEST}"
     count = sum(case.family in newer for case in chosen)
     return chosen, source + (f", and {count} newer cases made here from seed 0" if count else "")
