@@ -230,8 +230,7 @@ def _coding(reader: Reader, grid: tuple[int, ...], dtype: np.dtype) -> Coding:
     factor = reader.number(most=(1 << bits) - 1, least=1)
     low_bits = reader.number(most=max(0, bits - MOST_BITS))
     levels = reader.number(most=(1 << MOST_BITS) - 1) + 1
-    largest = offset + factor * ((levels << low_bits) - 1)
-    if factor * ((levels - 1) << low_bits) + offset >= 1 << bits or (low_bits == 0 and largest >= 1 << bits):
+    if factor * ((levels - 1) << low_bits) + offset >= 1 << bits:
         raise ValueError(f"damaged: {levels} levels of {factor} from {offset} on are more than {dtype} has")
     axes = tuple(reader.number(most=len(grid) - 1) for _ in grid)
     channels = bool(reader.number(most=1))

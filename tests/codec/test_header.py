@@ -48,6 +48,7 @@ FITS = [
     {"dtype": "u4", "levels": 2**32},
     {"dtype": "u8", "levels": 2**32, "low_bits": 32},
     {"dtype": "u8", "levels": 2**32 - 1, "low_bits": 32},
+    {"dtype": "u8", "levels": 2**32, "low_bits": 32, "offset": 5},
     {"dtype": "f8", "offset": 2**64 - 200},
     {"dtype": "f4", "offset": 2**32 - 200},
     {"dtype": "f4", "fraction": 0, "offset": 2**64 - 200},
