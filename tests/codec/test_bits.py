@@ -147,3 +147,15 @@ def test_gradients_are_those_of_complex_steps(levels):
         expected = complex_step_gradient(lambda p, name=name: total(params | {name: p}), params[name])
         assert abs(grads[name] - expected).max() < 1e-6
     assert not grads["skip"].any()
+
+
+def test_gradients_of_float32_are_float32():
+    rng = np.random.default_rng(0)
+    context = _context(rng, 7, 200)
+    params = {name: p.astype(np.float32) for name, p in _network(rng, 20).items()}
+    wanted = bits.targets(context, rng.integers(0, 200, 7).astype(float))
+    inputs, linear = context.inputs.astype(np.float32), context.linear.astype(np.float32)
+    nats, grads = bits.loss(params, inputs, linear, wanted, 200)
+    assert {g.dtype for g in grads.values()} == {np.dtype(np.float32)}
+    assert {name: g.shape for name, g in grads.items()} == {name: p.shape for name, p in params.items()}
+    assert isinstance(nats, float)
