@@ -175,6 +175,26 @@ def test_blocks_change_nothing(monkeypatch):
     assert values.survey(array * 1.5) == values.survey(array * 1.5)
 
 
+def test_all_blocks_count_where_a_factor_is_sought(monkeypatch):
+    monkeypatch.setattr(values, "_BLOCK", 4)
+    for array, factor in (
+        ([0, 2, 4, 6, 0, 4, 8, 12], 2),
+        ([0, 4, 8, 12, 0, 2, 4, 6], 2),
+        ([0, 6, 12, 6, 4, 10, 4, 4], 2),
+    ):
+        recipe = _there_and_back(np.array(array, "u1"))
+        assert (recipe.factor, recipe.levels) == (factor, max(array) // factor + 1)
+
+
+def test_the_longest_list_and_the_type_of_what_it_numbers():
+    array = np.resize(np.array([0, 1, (1 << 20) - 1]), 4000)
+    recipe = _there_and_back(array)
+    assert recipe.levels == 1 << 20
+    assert recipe.coded_levels() == 3
+    levels, _ = values.to_levels(array, recipe)
+    assert_equal_exact(levels, np.resize(np.array([0, 1, 2], np.uint32), 4000))
+
+
 def test_wide_samples_have_lower_bits_aside():
     array = np.random.default_rng(0).integers(-(2**62), 2**62, 30)
     assert _there_and_back(array).low_bits == 31
