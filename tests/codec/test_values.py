@@ -207,6 +207,6 @@ def test_hostile_compressed_bytes_give_as_many_as_expected_or_raise(content, siz
 
 
 def test_a_bomb_is_not_unpacked():
-    bomb = values.pack(bytes(50_000_000))
+    bomb = values.pack(bytes(5_000_000))
     with pytest.raises(ValueError, match="1001 bytes or more"):
         values.unpack(bomb, 1000)
