@@ -1,7 +1,7 @@
 """Table 1 on measured images of up to 14 bits: channels of a micrograph, in all their bits.
 
 The methods of `comparison`, on what a camera measured and not on photographs that were reduced; every method at its own
-step size.  Images are cut into tiles, and each tile has networks of its own, for all methods alike: so 128 x 128 pixels
+step size.  Images are cut into tiles, and each tile has networks of its own, for all methods alike: so 256 x 256 pixels
 take minutes.  What one network for all pixels would take is measured beside them, a step of it.
 """
 
@@ -25,10 +25,9 @@ from refinr.decompositions import Direct
 PICTURES = {
     "microscopy": "Channels of a neuron, and bit error rates at the end of every method, each seed a point; a star: no "
     "wrong bit in any seed. Every method has one network (or one a plane) for each tile of 32 x 32 pixels: of a single "
-    "tile in the smaller result, of 16 tiles in the larger one. These are the largest sizes that all methods, sweeps "
-    "and seeds together take minutes of one core for; the paper's 256 x 256 pixels, in such tiles, take four times as "
-    "long as the larger one. The paper has one network for all of these pixels: a run of that takes most of a working "
-    "day (the larger result has the measured step).",
+    "tile in the smaller result, of the 64 tiles of the paper's 256 x 256 pixels in the larger one. The paper has one "
+    "network for all of these pixels: on one core a run of that takes most of a working day (the larger result has the "
+    "measured step).",
 }
 
 PRESETS: dict[str, dict[str, Any]] = {
@@ -41,7 +40,7 @@ PRESETS: dict[str, dict[str, Any]] = {
         "seeds": 2, "whole": [],
     },
     "paper": {
-        "channels": [1], "size": 128, "tile": 32, "hidden": [64] * 3, "planes": [16] * 4, "steps": 300, "sweep": 7,
+        "channels": [1], "size": 256, "tile": 32, "hidden": [64] * 3, "planes": [16] * 4, "steps": 300, "sweep": 7,
         "seeds": 2,
         "whole": [[32, [64] * 3], [64, [128] * 3], [128, [256] * 4], [256, [512] * 6]],
     },
