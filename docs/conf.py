@@ -204,10 +204,17 @@ def is_bare_field(app: Sphinx, what: str, name: str, obj: Any, skip: bool, optio
     return True if (getattr(obj, "__doc__", None) or "").startswith("Alias for field number") else None
 
 
+def branch_alone(app: Sphinx, page: str, template: str, context: dict[str, Any], doctree: Any) -> None:
+    """The sidebar opens where the reader is: with all modules on every page it would be most of the site."""
+    whole = context["toctree"]
+    context["toctree"] = lambda **options: whole(**options | {"collapse": True})
+
+
 def setup(app: Sphinx) -> dict[str, Any]:
     """Registers what is made for the site alone."""
     app.connect("builder-inited", write_api_pages)
     app.connect("source-read", link_inside_the_site)
+    app.connect("html-page-context", branch_alone, priority=400)  # before the theme, which comes at 500
     app.connect("autodoc-skip-member", is_bare_field)
     app.connect("autodoc-process-docstring", read_as_written, priority=400)  # before napoleon, which comes at 500
     return {"parallel_read_safe": True}

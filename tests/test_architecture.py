@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import functools
 import importlib
 import io
 import subprocess
@@ -165,6 +166,7 @@ def _is_outside(name: str) -> bool:
     return name.split(".")[0] in ("oracle", "codec", "cli", "__init__")
 
 
+@functools.cache
 def _needed_by(name: str) -> set[str]:
     """The module and all that it imports, directly or not."""
     return {name}.union(*(_needed_by(other) for other in _imports(SOURCES[name])))

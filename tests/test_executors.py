@@ -13,6 +13,7 @@ from collections.abc import Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from pathlib import Path
 
+import dask.config
 import numpy as np
 import pytest
 from distributed import Client, LocalCluster
@@ -235,7 +236,8 @@ def test_a_scheduler_that_dies_is_said_and_the_journal_stays(folder, monkeypatch
     """Status 2, one sentence, and what is done is kept."""
     monkeypatch.setattr(executors, "SCHEDULERLESS", 1)
     monkeypatch.setattr(completing, "PATIENCE", 0.2)
-    with LocalCluster(n_workers=1, threads_per_worker=1, processes=False, dashboard_address=":0") as cluster:
+    soon = dask.config.set({"distributed.comm.timeouts.connect": "3s"})  # the cluster waits for its scheduler as long
+    with soon, LocalCluster(n_workers=1, threads_per_worker=1, processes=False, dashboard_address=":0") as cluster:
 
         def kill() -> None:
             while not cluster.scheduler.tasks:
