@@ -59,13 +59,15 @@ def train(framework: str, samples: np.ndarray) -> dict[str, Any]:
         if not wrong or LOOK * look >= MOST:
             break
     processor = time.process_time() - processor
+    wall = time.perf_counter() - wall
     return {
         "way": f"trained, {framework}",
         "samples": " x ".join(map(str, samples.shape)),
         "p/b": sum(p.size for p in params) / targets.size,
-        "wall s": time.perf_counter() - wall,
+        "wall s": wall,
         "processor s": processor,
-        "Mbit/s": targets.size / 1e6 / processor,
+        "Mbit/s": targets.size / 1e6 / wall,
+        "Mbit/s, processor": targets.size / 1e6 / processor,
         "exact": not wrong,
     }
 
@@ -162,6 +164,10 @@ _compiled: dict[str, Any] = {}
 RUNNERS: dict[str, Runner] = {"PyTorch": _torch, "PyTorch, compiled": _torch_compiled, "JAX": _jax}
 
 
+SHOWN = ("way", "samples", "p/b", "wall s", "processor s", "Mbit/s", "Mbit/s, processor", "exact")
+"""Of what is measured."""
+
+
 def main() -> None:
     """Measure all, print and keep."""
     run = report.Run("rivals", __doc__)
@@ -172,17 +178,15 @@ def main() -> None:
     for way, (call, settings) in ways.items():
         trials = [solve.measure("noise", samples, way, call, settings) for _ in range(3)]
         best = min(trials, key=lambda row: row["processor s"])
-        rows.append(
-            {name: best[name] for name in ("way", "samples", "p/b", "wall s", "processor s", "Mbit/s", "exact")}
-        )
+        rows.append({name: best[name] for name in SHOWN})
     for framework in () if run.quick else RUNNERS:
         report.log(f"trained, {framework}")
         rows.append(train(framework, samples))
     targets = [
         report.Target("ways that are not exact", sum(not row["exact"] for row in rows), "<=", 0),
         report.Target(
-            "solved: how many times faster than the fastest that is trained",
-            rows[0]["Mbit/s"] / max(row["Mbit/s"] for row in rows[1:]),
+            "solved: how many times less processor time than the fastest that is trained",
+            min(row["processor s"] for row in rows[1:]) / rows[0]["processor s"],
             ">=",
             20.0,
         ),
