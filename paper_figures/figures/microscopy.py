@@ -142,7 +142,7 @@ def plot(data: dict[str, Any]) -> dict[str, Any]:
             if max(rates) == 0:
                 axes.plot(0, index, "*", color=look["color"], markersize=9, clip_on=False)
             else:
-                axes.plot(rates, [index] * len(rates), look["marker"], color=look["color"], linestyle="")
+                axes.plot(rates, [index] * len(rates), look["marker"], color=look["color"], linestyle="", clip_on=False)
         axes.set_xlim(0, 0.5)
         axes.set_yticks(range(len(rows)), [row["method"] for row in rows] if column == 0 else [""] * len(rows))
         axes.set_ylim(len(rows) - 0.5, -0.5)
