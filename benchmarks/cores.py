@@ -25,12 +25,12 @@ import numpy as np
 
 import refinr
 from benchmarks import report
+from refinr.codec import header
 from refinr.files.checksum import checksum
 
 ROOT = Path(__file__).parent.parent
 CORES = ("Prescott", "Nehalem", "Haswell", "SkylakeX")
 VECTORS = {"all": "", "X86_V2": "X86_V3 X86_V4 AVX512_ICL"}
-MODELS = ("planes", "mixture", "adaptive")
 SIZE = 48
 """Samples on a side."""
 
@@ -65,7 +65,7 @@ def compressed(size: int) -> Iterator[tuple[str, np.ndarray, dict[str, Any]]]:
     """Names, samples and settings: every model of compression, of a slope with noise and of a drawing."""
     rng = np.random.default_rng(2)
     slope = np.add.outer(np.arange(size), 2 * np.arange(size)) + rng.integers(0, 8, (size, size))
-    for model in MODELS:
+    for model in header.NETWORKS:
         yield f"compressed, {model}", slope.astype(np.uint16), {"model": model, "steps": 40}
     yield "compressed, few levels", (slope // 24).astype(np.uint8), {"steps": 40}
 

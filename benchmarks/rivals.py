@@ -176,9 +176,8 @@ def main() -> None:
     ways = {"solved": (refinr.solve, {"share": 0.7}), "trained, refinr": (refinr.fit, {})}
     rows = []
     for way, (call, settings) in ways.items():
-        trials = [solve.measure("noise", samples, way, call, settings) for _ in range(3)]
-        best = min(trials, key=lambda row: row["processor s"])
-        rows.append({name: best[name] for name in SHOWN})
+        row = solve.measure("noise", samples, way, call, settings)
+        rows.append({name: row[name] for name in SHOWN})
     for framework in () if run.quick else RUNNERS:
         report.log(f"trained, {framework}")
         rows.append(train(framework, samples))

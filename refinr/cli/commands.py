@@ -102,12 +102,9 @@ def decode(options: argparse.Namespace) -> int:
     if options.region is None:
         estimates.announce_decoding(inr)
         samples = inr.decode()
-        info = inr.info
     else:
         samples = _region(options, inr)
-        info = outputs.of_a_region(options.output, inr.info)
-    signals.write(options.output, samples, info)
-    outputs.say_left_behind(options.output, info)
+    outputs.write_signal(options.output, samples, inr.info, whole=options.region is None)
     if not inr.lossless:
         print(f"refinr: not exact, bit error rate {inr.report.ber:.3g}", file=sys.stderr)
     return 0

@@ -110,11 +110,7 @@ def decompress(options: argparse.Namespace) -> int:
     data = Path(options.input).read_bytes()
     with executors.open_executor(options.executor, workers=options.workers, address=options.address) as executor:
         samples = decoded(options.input, data, region=options.region, trusted=options.trusted, executor=executor)
-    info = header.read(data)[0].info
-    if options.region is not None:
-        info = outputs.of_a_region(options.output, info)
-    signals.write(options.output, samples, info)
-    outputs.say_left_behind(options.output, info)
+    outputs.write_signal(options.output, samples, header.read(data)[0].info, whole=options.region is None)
     return 0
 
 

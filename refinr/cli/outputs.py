@@ -1,7 +1,7 @@
 """Where the command line may write: decided before the work, and never over what may be somebody's only copy.
 
-With this you can claim a name for an output (`claim`), and say where the rest is if making it is interrupted
-(`say_kept`).
+With this you can claim a name for an output (`claim`), write a signal to it (`write_signal`), and say where the rest is
+if making it is interrupted (`say_kept`).
 """
 
 from __future__ import annotations
@@ -11,6 +11,8 @@ from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
+
+import numpy as np
 
 from refinr.cli.notes import note
 from refinr.files import atomic, signals
@@ -37,13 +39,16 @@ def claim_signal(output: str, *inputs: str, force: bool = False) -> None:
     claim(output, *inputs, force=force)
 
 
-def say_left_behind(output: str, info: Mapping[str, Any]) -> None:
-    """Note what a signal's file said and this one does not, on the error stream."""
+def write_signal(output: str, samples: np.ndarray, info: Mapping[str, Any], *, whole: bool) -> None:
+    """Write a signal, or a part of one, and note on the error stream what its file said and this one does not."""
+    if not whole:
+        info = _of_a_region(output, info)
+    signals.write(output, samples, info)
     if lost := [_in_words(key, info[key]) for key in signals.left_behind(output, info)]:
         note(f"{output} does not hold what came with the samples: {', '.join(lost)}")
 
 
-def of_a_region(output: str, info: Mapping[str, Any]) -> dict[str, Any]:
+def _of_a_region(output: str, info: Mapping[str, Any]) -> dict[str, Any]:
     """What holds of a part of a signal, too; the rest is noted on the error stream.
 
     Headers say where the first sample is in space, tags where it is on a map, chunks of a sound when marks come.

@@ -281,10 +281,10 @@ def ladder(samples: int, first: float, smaller: Collection[int] = ()) -> np.ndar
     >>> ladder(256, 1.29, [64])[:9].tolist()
     [95, 101, 107, 113, 119, 125, 331, 347, 359]
     """
-    lowest = round(first * samples) | 1
+    lowest = _begin(samples, first, samples)
     below = set()
     for fewer in smaller:
-        size = round(SMALLER * first * fewer) | 1
+        size = _begin(fewer, first, samples)
         for _ in range(SIZES):
             below.add(size)
             size = _above(size, 1.05)
@@ -293,6 +293,11 @@ def ladder(samples: int, first: float, smaller: Collection[int] = ()) -> np.ndar
         sizes.append(lowest)
         lowest = _above(lowest, 1.03)
     return np.array(sizes + primes(lowest, round(MOST * samples) + 10))[-MOST_SIZES:]
+
+
+def _begin(samples: int, first: float, full: int) -> int:
+    """The odd size that networks of so many samples begin with, in tiles that have `full` or fewer."""
+    return round((first if samples == full else SMALLER * first) * samples) | 1
 
 
 def _above(size: int, growth: float) -> int:
@@ -352,8 +357,7 @@ def integer_readouts(
         none = xp.zeros_like(xp.broadcast_to(found.weights[:1, :], (int(sizes[-1]) - D, which.size)))
         return xp.concat([found.weights, none], axis=0), found.solved
 
-    lowest = round(first * N if full == N else SMALLER * first * N) | 1
-    return climb(attempt, np.full(networks, lowest), sizes)._replace(steps=taken)
+    return climb(attempt, np.full(networks, _begin(N, first, full)), sizes)._replace(steps=taken)
 
 
 # --- what is smallest ------------------------------------------------------------------------------------------------
