@@ -3,7 +3,7 @@
 With this you can load a channel of a micrograph (`microscopy`) and sentences of an audiobook with their text
 (`speech`).
 
-Micrographs come with ndev-sampledata (BSD): four channels of a neuron, ``neuron-4Ch.tiff``.  Sentences come with
+Micrographs come with ndev-sampledata (BSD): four channels of a neuron and three of a neocortex.  Sentences come with
 Debian's pocketsphinx-testdata: five of "Sense and Sensibility", read for LibriVox, in the public domain, 16 kHz.
 """
 
@@ -19,14 +19,22 @@ import numpy as np
 from paper_figures.signals import Signal
 from refinr.files import signals as files
 
-NEURON = ("neuron-4Ch.tiff", 4)
+MICROGRAPHS = {"neuron": ("neuron-4Ch.tiff", 4), "neocortex": ("neocortex-3Ch.tiff", 3)}
+"""Files by what they show, and how many channels these have."""
+
 SPEECH = Path("/usr/share/pocketsphinx/test/data/librivox")
 
 
-def microscopy(channel: int, size: int) -> Signal:
-    """The brightest square of a channel of the neuron, counted from its smallest value.
+def microscopy(what: str, channel: int, size: int) -> Signal:
+    """The brightest square of a channel of a micrograph, counted from its smallest value in steps of the camera.
 
-    Brightest is the square of size x size, on a raster of a quarter of its side, with the largest sum.
+    Brightest is the square of size x size, on a raster of a quarter of its side, with the largest sum.  A file may have
+    a camera's 12 bits as multiples of 16; then what is counted is the multiples.
+
+    Parameters
+    ----------
+    what : {"neuron", "neocortex"}
+    channel, size : int
 
     Raises
     ------
@@ -36,7 +44,7 @@ def microscopy(channel: int, size: int) -> Signal:
     package = importlib.util.find_spec("ndev_sampledata")
     if package is None or package.origin is None:
         raise RuntimeError("microscopy: comes with ndev-sampledata; pip install '.[figures]'")
-    name, channels = NEURON
+    name, channels = MICROGRAPHS[what]
     stack = files.read(Path(package.origin).parent / "samples" / name).samples
     planes = stack if stack.shape[0] == channels else np.moveaxis(stack, -1, 0)
     whole = planes[channel].astype(np.int64)
@@ -46,7 +54,8 @@ def microscopy(channel: int, size: int) -> Signal:
     top, left = max(corners, key=lambda at: int(whole[at[0] : at[0] + size, at[1] : at[1] + size].sum()))
     square = whole[top : top + size, left : left + size]
     counted = square - int(square.min())
-    return Signal(f"neuron, channel {channel}", counted.astype(np.uint16), int(counted.max()).bit_length())
+    counted //= np.gcd.reduce(whole, axis=None)
+    return Signal(f"{what}, channel {channel}", counted.astype(np.uint16), int(counted.max()).bit_length())
 
 
 class Sentence(NamedTuple):

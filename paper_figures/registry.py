@@ -108,8 +108,7 @@ def _compute(name: str, preset: str, folder: Path, seed: int) -> float:
     watch = machine.Watch()
     partial = folder / f"{name}.partial"
     key = f"{source} {provenance.refinr_digest()} {seed}"
-    resumed = partial.exists() and partial.read_text().startswith(f"{key}\n[")
-    with resume.kept_in(partial, key), warnings.catch_warnings():
+    with resume.kept_in(partial, key) as resumed, warnings.catch_warnings():
         warnings.simplefilter("ignore", NotExactWarning)  # what is not exact is a figure's result, in its table
         data = figure.compute(preset, rng)
     spent = watch.spent()

@@ -37,10 +37,10 @@ _keeper: contextvars.ContextVar[_Keeper | None] = contextvars.ContextVar("keeper
 
 
 @contextmanager
-def kept_in(path: Path, key: str) -> Iterator[None]:
+def kept_in(path: Path, key: str) -> Iterator[bool]:
     """Within, `each` keeps its results in `path` and finds those of an earlier run with the same key there.
 
-    The file goes when all went well; what it held is then in the data file.
+    Yields whether there are any.  The file goes when all went well; what it held is then in the data file.
     """
     rows: dict[str, Row] = {}
     if path.exists():
@@ -50,7 +50,7 @@ def kept_in(path: Path, key: str) -> Iterator[None]:
     path.write_text("\n".join([key, *(json.dumps(list(item)) for item in rows.items())]) + "\n")
     token = _keeper.set(_Keeper(path, rows, threading.Lock()))
     try:
-        yield
+        yield bool(rows)
         path.unlink()
     finally:
         _keeper.reset(token)

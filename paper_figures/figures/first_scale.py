@@ -75,7 +75,7 @@ def compute(preset: str, rng: np.random.Generator) -> dict[str, Any]:
             right = outcome.wrong == 0
             mean = float(outcome.steps.mean())
             return {
-                "exact_at": mean if right.all() else None, "ber": [float(1 - right.mean())],
+                "exact_at": mean if right.all() else None, "ber": [float(outcome.wrong.mean() / targets.shape[1])],
                 "steps": outcome.steps.tolist(), "right": right.tolist(),
             }  # fmt: skip
 

@@ -15,16 +15,18 @@ from refinr.files import signals as files
 def test_micrographs_are_counted_from_their_smallest_value():
     if importlib.util.find_spec("ndev_sampledata") is None:
         with pytest.raises(RuntimeError, match="ndev-sampledata; pip install"):
-            recordings.microscopy(0, 16)
+            recordings.microscopy("neuron", 0, 16)
         return
     bits = []
-    for channel in range(4):
-        signal = recordings.microscopy(channel, 16)
-        assert signal.codes.shape == (16, 16)
-        assert signal.codes.min() == 0
-        assert int(signal.codes.max()).bit_length() == signal.bits
-        bits.append(recordings.microscopy(channel, 256).bits)
-    assert bits == [12, 14, 13, 12]
+    for what, (_, channels) in recordings.MICROGRAPHS.items():
+        for channel in range(channels):
+            signal = recordings.microscopy(what, channel, 256)
+            assert signal.codes.shape == (256, 256)
+            assert signal.codes.min() == 0
+            assert int(signal.codes.max()).bit_length() == signal.bits
+            assert np.gcd.reduce(signal.codes, axis=None) == 1, "no bit that all samples share"
+            bits.append(signal.bits)
+    assert bits == [12, 14, 13, 12, 12, 12, 12]
 
 
 def test_sentences_have_samples_and_text(monkeypatch, tmp_path):

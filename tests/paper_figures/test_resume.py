@@ -24,6 +24,7 @@ def test_the_same_seed_gives_the_same_data_whatever_the_workers(monkeypatch):
 def test_a_run_cut_short_goes_on_where_it_stopped(tmp_path):
     cases, path = [{"x": x} for x in range(4)], tmp_path / "a.partial"
     calls: list[int] = []
+    went_on: list[bool] = []
 
     def measure(case: dict, rng: np.random.Generator) -> dict:
         calls.append(case["x"])
@@ -32,7 +33,8 @@ def test_a_run_cut_short_goes_on_where_it_stopped(tmp_path):
         return {"drawn": float(rng.random())}
 
     def run(key: str) -> list[dict]:
-        with resume.kept_in(path, key):
+        with resume.kept_in(path, key) as resumed:
+            went_on.append(resumed)
             return resume.each(measure, cases, np.random.default_rng(0), workers=1)
 
     whole = [{"x": 0, "drawn": float(stream.random())} for stream in np.random.default_rng(0).spawn(4)]
@@ -50,3 +52,4 @@ def test_a_run_cut_short_goes_on_where_it_stopped(tmp_path):
     calls[:] = [9, 9, 9]
     run("key")
     assert calls[3:] == [0, 1, 2, 3]
+    assert went_on == [False, True, False]
