@@ -28,6 +28,12 @@ GPU. "Holds" says that the claim holds at the size tried here, "partly" that a w
 goes on until the best lies inside, and several seeds, which are not the sweep's: numbers are means, "+-" is half the
 distance of the extremes. Work is counted in multiply-adds of training, time in seconds of one processor core.
 
+In tables BER is the bit error rate, the share of wrong bits; PSNR (in dB), SSIM and RMSE are of samples as whole
+numbers; BCE, MSE and MAE are losses (cross-entropy, squared and absolute error), PE is an encoding of coordinates by
+octaves. A plane is one bit of all samples; "Nyquist" is the highest frequency that the samples can carry, in units of
+which first layers are given; "stored bits / bit" are bits kept for each bit of the array. "(edge)" marks a step size
+whose sweep ended with it. On logarithmic axes step 0 is drawn left of step 1.
+
     python -m paper_figures all --preset small     # computes what is missing or stale, and can be interrupted
     python -m paper_figures list                   # which results exist, and which are older than their code
 

@@ -27,10 +27,11 @@ from refinr.decompositions import Direct
 
 PICTURES = {
     "bit_bias": "Bit error rate of every plane while six networks regress the same 10-bit terrain directly. Lines: "
-    "measured, from the least significant bit (dark) to the most significant one (bright). Crosses: predicted from the "
-    "sizes of the errors alone. One seed, each network at its best step size.",
-    "bit_bias_planes": "Planes of the SIREN fit half way: the original above, decoded below, its bit error rate in the "
-    "titles.",
+    "measured, from the least significant bit (dark) to the most significant one (bright). Crosses, at every third "
+    "look: predicted from the sizes of the errors alone. First seed, each network at its best step size; verdicts and "
+    "table are about all seeds.",
+    "bit_bias_planes": "Planes of the SIREN fit before it is exact, first seed: the original above, decoded below (the "
+    "step is written beside it), its bit error rate in the titles.",
 }
 
 PRESETS: dict[str, dict[str, Any]] = {
@@ -100,6 +101,8 @@ def _draw_rates(data: dict[str, Any]) -> Any:
     bits = data["bits"]
     colours = style.shades(bits)
     sheet, grid = style.figure(2, 3, sharex=True, sharey=True)
+    firsts = [row["runs"][0] for row in data["rows"]]
+    grid[0, 0].set_ylim(-0.02, 0.02 + max(np.max(run[which]) for run in firsts for which in ("ber", "predicted")))
     for axes, row in zip(grid.flat, data["rows"], strict=True):
         run = row["runs"][0]
         measured = np.array(run["ber"])
@@ -109,7 +112,6 @@ def _draw_rates(data: dict[str, Any]) -> Any:
             axes.plot(at, measured[:, i], color=colours(i))
             axes.plot(at[::3], predicted[::3, i], "x", color=colours(i), markersize=3)
         style.logarithmic(axes.xaxis, [1, 10, 100, 1000])
-        axes.set_ylim(bottom=-0.02)
         axes.set_title(f"{row['method']}, step size {row['lr']:g}")
     for axes in grid[-1]:
         axes.set_xlabel("step")
@@ -137,6 +139,18 @@ def _draw_planes(data: dict[str, Any]) -> Any:
     grid[0, 0].set_ylabel("original")
     grid[1, 0].set_ylabel(f"step {step}")
     return sheet
+
+
+def tables(data: dict[str, Any]) -> dict[str, list[dict[str, Any]]]:
+    """Every network at its own step size."""
+    limit = max(run["steps"] for row in data["rows"] for run in row["runs"])
+    shown = []
+    for row in data["rows"]:
+        learned = ", ".join(str(int(np.isfinite(_learned(run)).sum())) for run in row["runs"])
+        shown.append(
+            {"network": row["method"], f"planes learned of {data['bits']}": learned} | tuning.columns(row, limit)
+        )
+    return {f"{data['signal']}, {data['bits']} bits, {len(data['rows'][0]['runs'])} seeds": shown}
 
 
 def _learned(run: dict[str, Any]) -> list[float]:
@@ -169,10 +183,12 @@ def _judge_staircase(data: dict[str, Any]) -> Finding:
     for row in data["rows"]:
         for run in row["runs"]:
             gaps.append(np.abs(np.array(run["ber"]) - np.array(run["predicted"]))[1:])
-    joined = np.concatenate([gap.ravel() for gap in gaps])
+    joined = np.concatenate(gaps)  # (looks of all runs, B)
+    apart = np.quantile(joined, 0.95, axis=0)
     ours = f"mean distance of measured from predicted rates {joined.mean():.3f}, 95 % of them within "
-    ours += f"{np.quantile(joined, 0.95):.3f} ({joined.size} rates)"
-    return Finding(ours, claims.verdict(np.quantile(joined, 0.95) <= 0.05, joined.mean() <= 0.05))
+    ours += f"{np.quantile(joined, 0.95):.3f} ({joined.size} rates); plane by plane, from the least significant on, "
+    ours += f"within {', '.join(f'{gap:.3f}' for gap in apart)}"
+    return Finding(ours, claims.verdict(apart.max() <= 0.05, np.quantile(joined, 0.95) <= 0.05))
 
 
 CLAIMS = (
@@ -189,7 +205,8 @@ CLAIMS = (
         "(Ours.) Bit bias is arithmetic: the sizes of the errors alone predict the error rate of every plane, "
         "whatever network made them.",
         "",
-        "holds if 95 % of all measured rates are within 0.05 of the prediction; partly if they are on average",
+        "holds if of each plane 95 % of the measured rates of all networks are within 0.05 of the prediction; partly "
+        "if of all planes together",
         _judge_staircase,
     ),
 )
@@ -201,5 +218,6 @@ FIGURE = Figure(
     presets=PRESETS,
     compute=compute,
     plot=plot,
+    tables=tables,
     claims=CLAIMS,
 )

@@ -22,8 +22,8 @@ from refinr.decompositions import BitCoordinate
 
 PICTURES = {
     "bit_spectral": "Bit error rate of codes by the number of alternations along their 16 bits (dark: none, as in 0 "
-    "and 65535; bright: 15, as in 1010...), while the bit-coordinate network learns pixels with all of them; one seed, "
-    "each first layer at its best step size.",
+    "and 65535; bright: 15, as in 1010...), while the bit-coordinate network learns pixels with all of them; first "
+    "seed, each first layer at its best step size.",
 }
 
 PRESETS: dict[str, dict[str, Any]] = {
@@ -93,7 +93,7 @@ def plot(data: dict[str, Any]) -> dict[str, Any]:
             axes.plot(style.steps(run["at"]), rates[:, k], color=colours(k))
         style.logarithmic(axes.xaxis, [1, 10, 100, 1000])
         axes.set_xlabel("step")
-        axes.set_title(f"first layer {row['first']}\nstep size {row['lr']:g}", fontsize=7)
+        axes.set_title(f"first layer: {row['first']}\nstep size {row['lr']:g}", fontsize=7)
     grid[0, 0].set_ylabel("bit error rate")
     bar = sheet.colorbar(ScalarMappable(BoundaryNorm(np.arange(BITS + 1) - 0.5, BITS), colours), ax=grid, aspect=30)
     bar.set_ticks([0, 5, 10, 15])
@@ -116,7 +116,7 @@ def _bias(data: dict[str, Any], first: str) -> tuple[float, float]:
 
 def _said(data: dict[str, Any], *names: str) -> str:
     found = {name: _bias(data, name) for name in names}
-    return "rate of the many over rate of the few: " + ", ".join(
+    return "bit error rate of codes with 12 or more alternations over that of codes with 3 or fewer: " + ", ".join(
         f"{name} {mean:.2f} +- {half:.2f}" for name, (mean, half) in found.items()
     )
 

@@ -19,7 +19,7 @@ from refinr.decompositions import BitCoordinate
 
 PICTURES = {
     "channels": "Bit error rate against steps for a colour image of 8 bits a channel, each way at its best step size, "
-    "all seeds.",
+    "all seeds. Inputs: h and w are the pixel's, i the bit's, c the channel's coordinate.",
 }
 
 PRESETS: dict[str, dict[str, Any]] = {

@@ -77,7 +77,7 @@ def plot(data: dict[str, Any]) -> dict[str, Any]:
         left.plot([1e6 * s for s in row["seconds a sample"]], [index] * len(row["seconds a sample"]), **look)
         right.plot(row["bytes a sample"], index, **look)
     right.axvline(2.0, color="black", linestyle=":", linewidth=0.8)
-    style.rows_of(left, list(WAYS), "microseconds a sample")
+    style.rows_of(left, list(WAYS), "microseconds of processor time a sample", [1, 3, 10, 30, 100, 300, 1000])
     style.logarithmic(right.xaxis, [1, 3, 10, 30, 100])
     right.set_xlabel("bytes of parameters a sample, float32")
     right.margins(x=0.2)

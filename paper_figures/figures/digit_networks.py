@@ -192,8 +192,14 @@ def tables(data: dict[str, Any]) -> dict[str, list[dict[str, Any]]]:
             "bits a pixel": f"{runs[0]['network']:.2f}", "PSNR, worst seed": f"{min(psnr):.2f}" if psnr else "inf",
             "SSIM": f"{min(run['ssim'] for run in runs):.4f}", "RMSE": f"{max(run['rmse'] for run in runs):.3f}",
             "with what is wrong": f"{np.mean([run['network'] + run['beside'] for run in runs]):.2f}",
-        } | tuning.columns(row, data["limit"]))  # fmt: skip
+        } | tuning.columns(row, data["limit"]) | {"BER at the end": _rate(row)})  # fmt: skip
     return {f"Table 7 in shape, {data['digits']} digits, {len(data['rows'][0]['runs'])} seeds": shown} if shown else {}
+
+
+def _rate(row: dict[str, Any]) -> str:
+    """With six digits: a bit of all digits and seeds is a wrong one in a hundred thousand."""
+    found = tuning.summary(row)
+    return f"{found.ber:.6f} +- {found.ber_spread:.6f}" if found.ber else "0"
 
 
 # --- claims ----------------------------------------------------------------------------------------------------------
@@ -254,11 +260,23 @@ def _judge_precision(data: dict[str, Any]) -> Finding:
 def _judge_beside(data: dict[str, Any]) -> Finding:
     if not data["rows"]:
         return NOTHING
-    with_it = min(np.mean([run["network"] + run["beside"] for run in row["runs"]]) for row in data["rows"])
+    with_it = _with_what_is_wrong(data)
     without = min(_least(data, way) for way in WAYS)
-    ours = f"least with what is wrong beside it {with_it:.1f} bits a pixel, without {_bits_in_words(without)}; "
-    ours += f"zlib without a network {data['zlib']:.2f}"
-    return Finding(ours, claims.verdict(with_it < without and data["zlib"] < with_it, with_it < without))
+    ours = f"least with what is wrong beside it {with_it:.1f} bits a pixel, without {_bits_in_words(without)}"
+    return Finding(ours, claims.verdict(with_it < without))
+
+
+def _judge_alone(data: dict[str, Any]) -> Finding:
+    if not data["rows"]:
+        return NOTHING
+    with_it = _with_what_is_wrong(data)
+    ours = f"zlib without a network {data['zlib']:.2f} bits a pixel, networks with what is wrong {with_it:.1f} or more"
+    return Finding(ours, claims.verdict(data["zlib"] < with_it))
+
+
+def _with_what_is_wrong(data: dict[str, Any]) -> float:
+    """Bits a pixel of the smallest network and what is wrong beside it, mean of the seeds."""
+    return min(float(np.mean([run["network"] + run["beside"] for run in row["runs"]])) for row in data["rows"])
 
 
 CLAIMS = (
@@ -270,7 +288,8 @@ CLAIMS = (
         _judge_values,
     ),
     Claim(
-        "(Ours.) With nothing learned from other digits, no exact network takes fewer bits than its digit has.",
+        "(Ours.) With nothing learned from other digits, no network tried that is exact takes fewer bits than its "
+        "digit has.",
         "theirs, coded by what was learned from other digits: 2.58",
         "holds if smaller networks were tried and none of them is exact with every seed, of values or of bits",
         _judge_rate,
@@ -283,11 +302,16 @@ CLAIMS = (
         _judge_precision,
     ),
     Claim(
-        "(Ours.) What is wrong is stored more cheaply than trained away, and most cheaply without any network.",
+        "(Ours.) What is wrong is stored more cheaply than trained away.",
         "",
-        "bits a pixel of networks with what is wrong, packed by zlib; holds if fewer than any exact network takes, and "
-        "zlib alone fewer still; partly if fewer",
+        "bits a pixel of networks with what is wrong, packed by zlib; holds if fewer than any exact network takes",
         _judge_beside,
+    ),
+    Claim(
+        "(Ours.) Digits are stored most cheaply without any network of their own.",
+        "",
+        "zlib without a network against networks with what is wrong, packed by zlib; holds if fewer bits a pixel",
+        _judge_alone,
     ),
 )
 

@@ -22,7 +22,7 @@ from refinr.fitting import fit
 
 PICTURES = {
     "ternary": "Left: bits stored for one bit of the image, by networks that represent it exactly (crosses on the bar: "
-    "they do not). Right: how often weights are -1, 0 and 1 (dotted: a third), and the entropy of a trit.",
+    "they do not). Right: how often weights are -1, 0 and 1 (dotted: a third), and the entropy of a trit; first seed.",
 }
 
 PRESETS: dict[str, dict[str, Any]] = {
@@ -139,7 +139,8 @@ def tables(data: dict[str, Any]) -> dict[str, list[dict[str, Any]]]:
     ]  # fmt: skip
     ours = [
         {
-            "fit": row["fit"], "sizes": str(tuple(row["sizes"])), "parameters / bit": row["parameters"] / data["bits"],
+            "fit": row["fit"], "sizes": str(tuple(row["sizes"])), "step size": f"{FITS[row['fit']]['lr']:g}",
+            "parameters / bit": row["parameters"] / data["bits"],
             "stored bytes": row["stored bytes"], "file bytes": row["file bytes"],
             "million bit operations a sample": row["operations"] / 1e6 if row["operations"] else "-",
             "steps, mean": row["steps"], "steps, most": row["most steps"], "wrong bits": row["wrong bits"],

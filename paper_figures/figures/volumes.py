@@ -263,8 +263,8 @@ def plot(data: dict[str, Any]) -> dict[str, Any]:
         style.rows_of(left, [row["way"] for row in rows], "", [0.3, 1, 3, 10, 30])
         left.axvline(1.0, color="black", linewidth=0.8, linestyle=":")
         left.set_title(f"{name}, {' x '.join(map(str, data['shape']))}, {data['bits'][name]} bits")
-        style.image(right, np.array(data["slices"][name]["codes"]))
         middle = data["shape"][2] // 2
+        style.image(right, np.array(data["slices"][name]["codes"]), f"slice {middle} of {data['shape'][2]}")
         for i, j, k, edge in rows[0]["runs"][0]["leaves"]:
             if k <= middle < k + edge:
                 right.plot(np.array([j, j + edge, j + edge, j, j]) - 0.5, np.array([i, i, i + edge, i + edge, i]) - 0.5,

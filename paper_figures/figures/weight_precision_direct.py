@@ -21,7 +21,7 @@ from refinr.mlp import MLP
 
 PICTURES = {
     "weight_precision_direct": "PSNR of direct regression over the precision of its weights, rounded after training "
-    "and in training, every seed (infinite ones at the top).",
+    "and in training, each at its best step size: every seed (infinite ones at the top), and lines through the means.",
 }
 
 PRESETS: dict[str, dict[str, Any]] = {
@@ -88,8 +88,8 @@ def plot(data: dict[str, Any]) -> dict[str, Any]:
         look = style.line(index)
         rows = [row for row in data["rows"] if row["rounded"] == way]
         levels = [[top if run["psnr"] is None else run["psnr"] for run in row["runs"]] for row in rows]
-        axes.plot(range(len(rows)), [float(np.mean(level)) for level in levels], **(look | {"marker": ""}),
-                  label=f"rounded {way}")  # fmt: skip
+        axes.plot(range(len(rows)), [float(np.mean(level)) for level in levels], **(look | {"marker": ""}))
+        axes.plot([], [], **look, label=f"rounded {way}")  # fmt: skip
         for k, level in enumerate(levels):
             axes.plot([k] * len(level), level, look["marker"], color=look["color"])
     axes.set_xticks(range(len(PRECISIONS)), PRECISIONS)
@@ -106,7 +106,8 @@ def tables(data: dict[str, Any]) -> dict[str, list[dict[str, Any]]]:
     for row in data["rows"]:
         found = [run["psnr"] for run in row["runs"] if run["psnr"] is not None]
         rows.append({
-            "weights": row["weights"], "rounded": row["rounded"], "step size": f"{row['lr']:g}",
+            "weights": row["weights"], "rounded": row["rounded"],
+            "step size": f"{row['lr']:g}{'' if row['inside'] else ' (edge)'}",
             "PSNR, worst seed": f"{min(found):.2f}" if found else "inf",
             "bit error rate": float(np.mean([tuning.mean_rate(run) for run in row["runs"]])),
         })  # fmt: skip

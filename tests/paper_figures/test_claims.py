@@ -107,3 +107,22 @@ def test_verdicts_about_weights_and_expansion_follow_the_data():
     assert verdicts("weight_precision", ternary_wrong) == [fails, holds, holds, fails]
     assert verdicts("expansion", exact_network) == [holds, partly, holds, fails, fails]
     assert verdicts("expansion", dark_gain) == [fails, fails, fails, fails, holds]
+
+
+def test_tables_decide_only_if_they_do_without_the_network_as_with_it():
+    kept = json.loads(json.dumps(datafiles.read(registry.data_path(SMALL, "combined")).data))
+    claim = registry.find("combined").claims[4]
+    assert claim.judge(kept).verdict == claims.PARTLY  # the network is exact with smaller tables
+    whole = {(row["outputs"], row["in tables"]): row["runs"] for row in kept["held"] if not row["alone"]}
+    for row in kept["held"]:
+        row["runs"] = whole[row["outputs"], row["in tables"]]
+    assert claim.judge(kept).verdict == claims.HOLDS
+
+
+def test_planes_that_errors_do_not_predict_are_no_arithmetic():
+    kept = json.loads(json.dumps(datafiles.read(registry.data_path(SMALL, "bit_bias")).data))
+    claim = registry.find("bit_bias").claims[1]
+    assert claim.judge(kept).verdict == claims.PARTLY  # the two highest planes are farther away
+    for run in _runs(kept):
+        run["ber"] = run["predicted"]
+    assert claim.judge(kept).verdict == claims.HOLDS

@@ -75,7 +75,10 @@ def _data(*rows: tuple[str, int, float, bool]) -> dict:
 )
 def test_verdicts_follow_their_rules(values, expected):
     data = _data(("bits", 8, 10.0, True), ("bits", 8, 7.0, False), *values)
-    assert [claim.judge(data).verdict for claim in digit_networks.CLAIMS] == expected
+    *verdicts, alone = [claim.judge(data).verdict for claim in digit_networks.CLAIMS]
+    assert verdicts == expected
+    assert alone == claims.HOLDS
+    assert digit_networks.CLAIMS[-1].judge(data | {"zlib": 9.0}).verdict == claims.FAILS
 
 
 def test_without_the_package_nothing_was_tried(monkeypatch):
