@@ -308,7 +308,7 @@ CLAIMS = (
         _judge_beside,
     ),
     Claim(
-        "(Ours.) Digits are stored most cheaply without any network of their own.",
+        "(Ours.) Without any network zlib stores digits more cheaply than a network each with what is wrong beside it.",
         "",
         "zlib without a network against networks with what is wrong, packed by zlib; holds if fewer bits a pixel",
         _judge_alone,

@@ -20,8 +20,8 @@ from paper_figures.resume import each
 from refinr import expansion, metrics
 
 PICTURES = {
-    "expansion": "PSNR over that of zero padding. Left: two measurements, cut to their high planes and expanded again. "
-    "Methods with chance in them: mean of the seeds. "
+    "expansion": "PSNR over that of zero padding (dotted). Left: two measurements, cut to their high planes and "
+    "expanded again. Methods with chance in them: mean of the seeds. "
     "Right: the paper's Table 5 (8 of 16 and 8 of 12 planes), and what arithmetic gives for uniform low bits (lines).",
     "expansion_low": "The low planes as a number, true and as the network has them, for the first case of each image, "
     "first seed.",
@@ -120,6 +120,8 @@ def plot(data: dict[str, Any]) -> dict[str, Any]:
                     fontsize=6)  # fmt: skip
     right.set_xticks(range(2), PAPER)
     right.set_xlim(-0.6, 1.95)
+    for axes in (left, right):
+        axes.axhline(0.0, color="gray", linestyle=":", linewidth=0.8)
     left.set_ylabel("PSNR over zero padding, dB")
     left.set_title("measured here")
     right.set_title("printed in the paper")
