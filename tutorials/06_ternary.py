@@ -46,7 +46,8 @@ assert ternary.weight_codes(s * t)[1] < 0.8 * s
 
 # %% [markdown]
 # What comes into a layer is rounded too: each row of $x$, a sample, gets a scale $\gamma = \max |x| / 127$ and codes
-# $a$ from -127 to 127. Then the layer is a product of whole numbers, exact in float32, times both scales.
+# $a$ from -127 to 127. Then the layer is a product of whole numbers, times both scales. That product is exact in
+# float32, which has all whole numbers up to $2^{24}$: with 120 inputs no sum gets beyond 120 times 127.
 
 # %%
 x = rng.normal(size=(50, 120)).astype("float32")
@@ -73,14 +74,16 @@ assert (a @ t.astype("float32") == a.astype("int64") @ t.astype("int64")).all()
 #
 # A number $x_k$ acts on every $n_i$ of its row, three ways: directly, through $\mu$ and through $\sigma$. Its slopes
 # are $\partial \mu / \partial x_k = 1/I$ and, as $2 \sigma\,\partial \sigma = \tfrac2I (x_k - \mu)\,\partial x_k$,
-# $\partial \sigma / \partial x_k = n_k / I$. So
+# $\partial \sigma / \partial x_k = n_k / I$. (What $x_k$ does to $\sigma$ through $\mu$ adds up to 0, as deviations
+# from a mean do.) Write $[i = k]$ for 1 where $i = k$ and 0 elsewhere; means are over the row. So
 #
 # $$\frac{\partial n_i}{\partial x_k} = \frac1\sigma \Bigl( [i = k] - \frac1I - \frac{n_i n_k}{I} \Bigr), \qquad
 # dx_k = \frac1\sigma \Bigl( dn_k - \mathrm{mean}(dn) - n_k\,\mathrm{mean}(n\,dn) \Bigr)$$
 #
 # The gradient loses its mean, and its part along $n$: moving a row along either would change nothing behind the norm.
-# The complex step of tutorial 02 can check all of it, to rounding: the slope of $\sum y\,dy$ with $c_x$ and $c_w$
-# frozen, along random directions `along_w` and `along_x`, is that of the gradients.
+# The complex step of tutorial 02 can check all of it, to rounding. For a loss take $\sum y\,dy$, with numbers $dy$ that
+# are fixed: they are its gradient by $y$. With $c_x$ and $c_w$ frozen, its slope along random directions `along_w` and
+# `along_x` is that of our gradients.
 
 
 # %%
@@ -118,7 +121,7 @@ figure, axes = plt.subplots(figsize=(6, 2.8), layout="constrained")
 axes.plot(line, np.clip(np.round(line), -1, 1), label="s t: slope 0, and jumps")
 axes.plot(line, line + (1 - 1.2), "--", label="w + c, c frozen at w = 1.2 s")
 axes.plot(1.2, 1, "ko")
-axes.set(xlabel="w / s", ylabel="quantised, / s", ylim=(-1.5, 1.5))
+axes.set(xlabel="w / s", ylabel="quantised / s", ylim=(-1.5, 1.5))
 axes.legend(fontsize=8)
 plt.show()
 
@@ -126,8 +129,10 @@ plt.show()
 # ## What a norm leaves of coordinates
 # A row of two numbers $(u, v)$ minus its mean is $(r, -r)$, with $r = (u - v) / 2$. Divided by $|r|$ it is (1, -1) or
 # (-1, 1). All that is left of a place in the image is which coordinate is larger, or neither: three different rows of
-# codes for 1024 pixels. No network makes an image of that, and `refinr.fit` refuses to try. So places are *encoded*, by
-# cosines and sines of waves, their frequencies drawn up to Nyquist's (tutorial 04). Then all pixels have other codes.
+# codes for the 1024 pixels of a 32 x 32 image. No network makes an image of that, and `refinr.fit` refuses to try. So
+# places are *encoded*, by cosines and sines of waves, here 60 of them, their frequencies drawn at random up to
+# Nyquist's (tutorial 04). Then no two pixels have the same codes. (The picture has the first coordinate at all places,
+# the same behind the norm, and four of the 120 inputs that encode a place.)
 
 # %%
 places = coords.grid((32, 32))
@@ -199,10 +204,11 @@ assert 8 * stored > inr.report.total_bits
 # We need no second computer to see that: shuffle the neurons of a network with float weights, and its sums have another
 # order. Bits stay the same, thanks to the margin, but logits do not. How far off a logit can be, on any machine, is
 # bounded by `refinr.certify`. If all are farther from 0 than that, the bits are certain: here in float32, not in
-# float16.
+# float16. (*To spare* is what a logit may be off on top of rounding; bfloat16 has 16 bits and the exponents of
+# float32.)
 #
 # For our ternary network there is no bound. Between its layers numbers are rounded to codes, and next to a half the
-# least difference makes another code. Its bits are most likely the same everywhere, but that is no certificate.
+# least difference makes another code. Its bits may well be the same everywhere, but nothing certifies it.
 
 # %%
 assert (0.1 + 0.2) + 0.3 != 0.1 + (0.2 + 0.3)
@@ -228,16 +234,17 @@ print(certificate)
 
 # %% [markdown]
 # ## Whole numbers only
-# The other floats can go as well. Take triangle waves, whose values are multiples of a power of two, for cosines and
-# sines; leave out the norm; take a power of two for the scale. An input $x$ becomes a whole number,
-# $a = \lfloor 256\,x \rfloor$, and a layer with its ReLU becomes
+# The floats that are left can go as well. Take triangle waves, whose values are multiples of a power of two, for
+# cosines and sines; leave out the norm; take a power of two for the scale. An input $x$ becomes a whole number, $a =
+# \lfloor 256\,x \rfloor$, so that 256 stands for 1, and a layer with its ReLU becomes
 #
 # $$S = a\,t, \qquad a' = \min\bigl(\lfloor \max(S, 0) / 2^b \rfloor,\; 256\bigr)$$
 #
-# where dividing by $2^b$, about half the square root of the number of inputs, is a shift by $b$ bits. A bit is $S \ge
-# 0$. No sum reaches $2^{23}$, up to where float32 has every whole number and every half. So nothing is rounded,
-# anywhere: float32, float64 and integers of 32 bits give the same logits, in any order, and the certificate's bound is
-# 0.
+# where dividing by $2^b$ is a shift by $b$ bits. A sum of $I$ numbers with random signs is about as large as $\sqrt I$
+# of them; $2^b$ is the power of two nearest to half of that, so sums of a few inputs and of many become codes of one
+# size. In the last layer a bit is $S \ge 0$. No sum reaches $2^{23}$, up to where float32 has every whole number and
+# every half. So nothing is rounded, anywhere: float32, float64 and integers of 32 bits give the same logits, in any
+# order, and the certificate's bound is 0.
 
 # %%
 whole = refinr.fit(image, layer="ternary-integer")
@@ -287,7 +294,7 @@ lesson.check(packed_byte, its_byte, (-1, -1, -1, -1, -1), (1, 0, -1, 1, 1), (0, 
 # - A quantiser keeps codes and a scale; values do not go through it twice.
 # - The straight-through gradient is the exact gradient of the layer with its rounding frozen.
 # - A layer norm's gradient loses its mean and its part along the output: what the norm does not let through.
-# - A norm leaves nothing of bare coordinates, so they are encoded by waves.
+# - A norm leaves of two bare coordinates only which is larger, so they are encoded by waves.
 # - Sums of floats depend on their order, sums of whole numbers do not: their bits are the same on every machine.
 
 # %% [markdown]

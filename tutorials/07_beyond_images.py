@@ -5,7 +5,7 @@
 # all to the last bit.
 #
 # **Learn:** that nothing in the method is about images; how large a tile should be in one, two and three dimensions;
-# what the planes of floats look like to a network, and when Gray code helps.
+# what the planes of floats look like to a network, and what Gray code changes.
 #
 # **Need:** tutorials 01 and 04.
 
@@ -23,7 +23,7 @@ from refinr.files import signals
 
 plt.style.use(["tableau-colorblind10", {"image.cmap": "gray", "image.interpolation": "nearest", "figure.dpi": 80}])
 small = os.environ.get("REFINR_PRESET", "small") == "small"
-rng, hidden = np.random.default_rng(0), (16, 16, 16, 16)  # a layer more than by default: fewer steps
+rng = np.random.default_rng(0)
 
 # %% [markdown]
 # ## Sound
@@ -32,13 +32,13 @@ rng, hidden = np.random.default_rng(0), (16, 16, 16, 16)  # a layer more than by
 # is hardest on high frequencies.
 
 # %%
-rate, period, length = 8000, 40, 2048 if small else 512  # a period of 40 samples: 200 waves a second
+rate, period, length = 8000, 40, 2048 if small else 512  # a period of 40 samples: about 200 waves a second
 string = rng.uniform(-1, 1, length)
 for k in range(period + 1, length):
     string[k] = 0.5 * (string[k - period] + string[k - period - 1])
 sound = np.round(30_000 * string).astype("int16")
 
-inr = refinr.fit(sound, hidden=hidden)
+inr = refinr.fit(sound)
 assert inr.lossless
 assert inr.decode().tobytes() == sound.tobytes()
 
@@ -51,9 +51,10 @@ lesson.listen(inr.decode(), rate)
 
 
 # %% [markdown]
-# The tile was chosen by the number of samples, not by length: a network holds one plane of a tile, so what matters is
-# how many bits it has to hold. `tile=32` means 32 x 32 = 1024 samples in any dimension. In the last picture are the
-# *logits*, what the networks answer, as in tutorials 02 and 04: their signs are the bits.
+# Large arrays are cut into *tiles*, and every plane of every tile has a network of its own. So the size of a tile is a
+# number of samples, not a length: what matters is how many bits a network has to hold. `tile=32`, the default, means
+# about 32 x 32 = 1024 samples in any dimension. In the last picture are the *logits*, what the networks answer, as in
+# tutorials 02 and 04: their signs are the bits.
 
 # %%
 assert tiling.tile_shape((100_000,), 32) == (1024,)
@@ -71,14 +72,19 @@ axes[0].set(title="a plucked string, decoded", ylabel="sample")
 axes[1].imshow(cut.T, aspect="auto", origin="lower", extent=extent)
 axes[1].set(title="its planes", ylabel="plane")
 axes[2].imshow(inr.logits()[shown, 0].T, aspect="auto", origin="lower", extent=extent, cmap="PuOr_r", vmin=-3, vmax=3)
-axes[2].set(title="logits: orange is a one, purple a zero", ylabel="plane", xlabel="seconds")
+axes[2].set(title="logits: a one is orange (3 and more), a zero purple (-3 and less)", ylabel="plane", xlabel="seconds")
 plt.show()
 
 # %% [markdown]
 # ## A volume
-# A scanner measures a density at every point of a box. Ours is made of three ellipsoids and noise. The coordinates have
-# three axes, the tiles are cubes, and nothing else changes. With `channels=False` the last axis is a coordinate like
-# the others; left alone, `refinr.fit` takes a last axis of at most four for channels.
+# A scanner measures a density at every point of a box. Ours is made of three ellipsoids and noise, and in the pictures
+# brighter is denser. The coordinates have three axes, the tiles are cubes, and nothing else changes. With
+# `channels=False` the last axis is a coordinate like the others; left alone, `refinr.fit` takes a last axis of at most
+# four for channels, such as colours.
+#
+# Volumes have many networks, and a fit of many may take long. `callback` is a function that is told every few steps
+# where it stands: the step, how many networks are left, the bit error rate of each plane (tutorial 03). `refinr.Live()`
+# is one that writes a line, in notebooks and terminals. Here the moments go to a list.
 
 
 # %%
@@ -91,8 +97,10 @@ x = coords.grid((n, n, n)).reshape(n, n, n, 3)
 density = 300 * ellipsoid((0, 0, 0), (0.9, 0.8, 0.9)) + 500 * ellipsoid((0, 0.2, 0.2), (0.4, 0.3, 0.5))
 volume = np.round(density - 200 * ellipsoid((0, -0.3, -0.3), 0.3) + rng.normal(0, 8, (n, n, n))).astype("int16")
 
-inr = refinr.fit(volume, hidden=hidden, channels=False)
+moments = []
+inr = refinr.fit(volume, channels=False, callback=moments.append)
 assert inr.lossless
+assert (moments[-1].left, moments[-1].error_rates) == (0, (0,) * inr.layout.cut.bits)
 assert inr.decode().tobytes() == volume.tobytes()
 assert inr.layout.spec.sizes[0] == 3
 
@@ -124,7 +132,7 @@ field[0, :4] = [-0.0, 0.0, np.inf, -np.inf]
 field.view("uint32")[1, 0] = 0x7FC12345  # a NaN that carries a message
 assert np.isnan(field[1, 0])
 
-inr = refinr.fit(field, hidden=hidden)
+inr = refinr.fit(field)
 assert inr.lossless
 assert (inr.decode().view("uint32") == field.view("uint32")).all()
 assert inr.decode()[0, 0] == 0
@@ -142,8 +150,8 @@ except ValueError as error:
 
 # %% [markdown]
 # The planes tell what a float is made of: the sign on top, then the exponent with its few large areas, then the
-# mantissa, which after a few bits is noise, since the field itself has noise. The restlessness of tutorial 01, the
-# share of neighbours that differ, says it in numbers.
+# mantissa, which after a few bits is noise, since the field itself has noise. (In the picture of the field, white is
+# what is not finite.) The restlessness of tutorial 01, the share of neighbours that differ, says it in numbers.
 
 # %% tags=["picture"]
 codes = inr.layout.codes(field)[..., 0]
@@ -180,14 +188,15 @@ assert restlessness(gray)[23:31].sum() < 0.7 * restlessness(plain)[23:31].sum()
 # Zero is the restless place: the codes of $v$ and $-v$ differ in all 32 bits, so the planes of the exponent jump
 # wherever the field changes its sign. Their Gray codes differ in the sign bit alone. Gray code is a switch,
 # `gray=True`, and the result is as exact. Whether it saves steps depends on the signal: noise is noise in any code, and
-# most of the planes here are noise.
+# most of the planes here are noise. (Below are means over all networks, each trained once: a difference of a few steps
+# says nothing.)
 
 # %%
 (up, down), _ = planes.to_codes(np.array([0.1, -0.1], "float32"))
 assert np.bitwise_count(up ^ down) == 32
 assert planes.to_gray(up) ^ planes.to_gray(down) == 2**31
 
-calm = refinr.fit(field, hidden=hidden, gray=True)
+calm = refinr.fit(field, gray=True)
 assert calm.lossless
 assert (calm.decode().view("uint32") == field.view("uint32")).all()
 print(f"steps: {inr.report.steps:.0f} plain, {calm.report.steps:.0f} Gray")
@@ -219,7 +228,8 @@ lesson.check(side, lambda d: tiling.tile_shape((2000,) * d, 32)[0], 1, 2, 3, 4, 
 
 # %% [markdown]
 # ## Summary
-# - Nothing in the method is about images: coordinates may have any number of axes, samples any type of up to 64 bits.
+# - Nothing in the method is about images: coordinates may have any number of axes, and samples may be booleans,
+#   integers or floats of up to 64 bits.
 # - A tile is chosen by its number of samples, for a network holds one plane of it.
 # - NaN, infinities and -0.0 are codes like others to planes, and no targets for regression.
 # - Gray code calms planes where a signal crosses zero, and does nothing for noise.
