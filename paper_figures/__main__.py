@@ -39,7 +39,7 @@ def main(arguments: list[str] | None = None) -> int:
 def _do(options: argparse.Namespace, folder: Path) -> int:
     if options.what == ["list"]:
         for name in figures.NAMES:
-            print(f"{name:<18}{registry.find(name).shows:<38}{registry.state(name, options.preset, folder)}")
+            print(f"{name:<25}{registry.find(name).shows:<38}{registry.state(name, options.preset, folder)}")
         return 0
     if options.what == ["report"]:
         path = folder / "report.pdf"

@@ -110,6 +110,7 @@ def test_the_list_shows_what_is_missing_and_stale(tiny, tmp_path, capsys, monkey
         return {line.split()[0]: next(s for s in STATES if line.endswith(s)) for line in lines}
 
     states = listed()
+    assert tuple(states) == figures.NAMES
     assert states["nary"] == registry.CURRENT
     assert states["losses"] == registry.MISSING
     monkeypatch.setitem(registry.find("nary").presets, "tiny", {"signal": "portrait"})
