@@ -48,6 +48,8 @@ bench: .venv/bench
 	$(BIN)/python -m benchmarks.rivals
 	$(BIN)/python -m benchmarks.large_solved
 	$(BIN)/python -m benchmarks.fair
+	$(BIN)/python -m benchmarks.activations
+	$(BIN)/python -m benchmarks.pages
 	$(BIN)/python -m benchmarks.expansion
 	$(BIN)/python -m benchmarks.ternary
 	$(BIN)/python -m benchmarks.weight_precision

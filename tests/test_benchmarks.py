@@ -32,6 +32,8 @@ ROOT = Path(__file__).parent.parent
         "prior",
         "directions",
         "fair",
+        "activations",
+        "pages",
         "photograph",
     ],
 )
