@@ -40,15 +40,15 @@ carry the hash of the code that computed them, seed, machine, versions and time;
 made from them alone."""
 EASY = """Bits are easy: one small network a plane with its first layer at half the Nyquist frequency is exact on
 every image and sound of the comparisons, 32-bit floats included, with every seed, after some tens of
-steps, a hundred or so for sound. The arithmetic of the paper (bytes of its ternary networks, bounds, PSNR
-of bit-depth expansion) can be checked to the last digit from shapes alone."""
+steps, a hundred or so for micrographs and sound. The arithmetic of the paper (bytes of its ternary networks,
+bounds, PSNR of bit-depth expansion) can be checked to the last digit from shapes alone."""
 HARD = """The baselines are what needs care: which of them becomes exact depends on step size, seed and the number
 of steps. At step sizes of their own SIREN and FINER often do; networks on octaves of coordinates, and
 Gauss, hardly ever within the steps given here. Comparisons in iterations favour networks that see every
-sample once a bit; in multiply-adds the order often changes. The paper's data sets and its sizes need a
-GPU and are not ours to ship, so claims about 256 x 256 pixels rest on frequencies measured in units of
-the sampling, not on the size itself. Of the baselines of Table 2 the paper does not say how bits and
-tables are combined; ours is one choice."""
+sample once a bit; in multiply-adds the order often changes. The paper's data sets are not ours to ship,
+and one network for all of 256 x 256 pixels takes a GPU or hours: claims about it rest on frequencies measured
+in units of the sampling, and on tiles of measured images of that size. Of the baselines of Table 2 the paper
+does not say how bits and tables are combined; ours is one choice."""
 PICTURES = ("comparison_curves", "first_scale", "combined", "convergence", "bit_bias", "microscopy", "bounds")
 """In this order, as far as they are there."""
 
@@ -92,7 +92,7 @@ def _head(pages: _Pages, preset: str, found: dict[str, Entry]) -> None:
 
 def _claims(pages: _Pages, found: dict[str, Entry]) -> None:
     pages.heading("Claims and verdicts")
-    widths = (0.13, 0.36, 0.38, 0.13)
+    widths = (0.11, 0.33, 0.45, 0.11)
     pages.row(("where", "claim", "found here", "verdict"), widths, weight="bold")
     for name, entry in found.items():
         for claim, finding in entry.findings:

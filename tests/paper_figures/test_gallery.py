@@ -1,11 +1,11 @@
-"""The page is that of the kept results."""
+"""The page and the report are made of the kept results."""
 
 from __future__ import annotations
 
 import re
 from pathlib import Path
 
-from paper_figures import gallery, registry
+from paper_figures import datafiles, gallery, registry, report
 
 ROOT = Path(__file__).parents[2]
 SMALL = registry.RESULTS / "small"
@@ -23,3 +23,23 @@ def test_links_of_the_gallery_lead_somewhere():
     assert files
     assert not [link for link in files if not (ROOT / "paper_figures" / link).exists()]
     assert set(anchors) == set(re.findall(r'<a id="(\w+)"', page))
+
+
+def steps_of_planes(name: str) -> list[int | None]:
+    """Until nothing was wrong, of every run of one network a plane."""
+    rows = datafiles.read(registry.data_path(SMALL, name)).data["rows"]
+    return [run["exact_at"] for row in rows if row["method"] == "bit planes" for run in row["runs"]]
+
+
+def test_what_the_report_calls_easy_was():
+    words = " ".join(report.EASY.split())
+    assert "with every seed, after some tens of steps, a hundred or so for micrographs and sound" in words
+    images, micrographs, sounds = map(steps_of_planes, ("comparison", "microscopy", "audio"))
+    assert None not in [*images, *micrographs, *sounds]
+    assert 20 < sum(images) / len(images) < 60
+    assert all(60 < sum(steps) / len(steps) < 150 for steps in (micrographs, sounds))
+
+
+def test_the_report_has_six_to_eight_pages(tmp_path, monkeypatch):
+    monkeypatch.setattr(report._Pages, "save", lambda pages, path: len(pages._sheets))  # laid out, not drawn
+    assert 6 <= report.write("small", SMALL, tmp_path / "report.pdf") <= 8
