@@ -196,8 +196,9 @@ assert np.array_equal(backwards, outputs)  # even in float16
 # The same planes in other kinds of weights. Real ones are solved, then rounded to float16 or to whole numbers of 8 or 5
 # bits (only signs count, so no scale is kept), and pulled back where rounding crossed a threshold. Weights of -1, 0 and
 # 1 are found by gradient descent on what is rounded. The coarser, the more weights it takes, and yet the fewer bits.
-# (Every $D$ is enough for all 64 planes here; ternary weights get the features of the binary ones and could do with
-# fewer. [Solved, not trained](../docs/solving.md) has what a search finds.)
+# (Every $D$ is enough for all 64 planes here, and that of eight bits is not enough for five; ternary weights get the
+# features of the binary ones and could do with fewer. [Solved, not trained](../docs/solving.md) has what a search
+# finds.)
 
 # %%
 basis = Cosines(tile=(16, 16), order=1.0, seed=0)
@@ -206,6 +207,7 @@ for store, D, each in (("float16", 160, 16), ("int8", 164, 8), ("int5", 192, 5))
     found = real.solve(basis, signs, D)  # as ours, and faster: finished networks leave
     assert quantise.quantise(basis, found.weights, signs, D, store).kept.all()
     costs[store] = D / 256, D / 256 * each
+assert not quantise.quantise(basis, real.solve(basis, signs, 164).weights, signs, 164, "int5").kept.all()
 assert integer.straight_through(F, signs).solved.all()
 costs |= {"ternary": (331 / 256, 331 / 256 * np.log2(3)), "binary": (331 / 256, 331 / 256)}
 stored = [bits for _, bits in costs.values()]
