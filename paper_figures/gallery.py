@@ -47,6 +47,9 @@ interrupted, too; `--data DIR` takes Kodak, DIV2K, TESTIMAGES, FiveK or LibriSpe
 LARGER = "larger_"
 """What anchors of results of the preset "paper" begin with."""
 
+PAPER = registry.RESULTS / "paper"
+"""Where results of the preset "paper" are."""
+
 _BUSY = 0.1
 """Cores that others must have kept busy for the page to mention it."""
 
@@ -57,14 +60,12 @@ def page(preset: str, folder: Path, beside: Path) -> str:
     missing = [name for name in figures.NAMES if name not in found]
     runs = [entry.result.provenance for entry in found.values()]
     parts = [_HEAD.format(preset=preset, time=duration(runs), summary=summary(found))]
-    larger = entries("paper", registry.RESULTS / "paper") if folder == registry.RESULTS / "small" else {}
+    larger = larger_entries(folder)
     parts.append(_overview(found, larger))
     for name, entry in found.items():
         parts.append(_section(name, entry, os.path.relpath(folder, beside), name))
         if name in larger:
-            parts.append(
-                _section(name, larger[name], os.path.relpath(registry.RESULTS / "paper", beside), LARGER + name)
-            )
+            parts.append(_section(name, larger[name], os.path.relpath(PAPER, beside), LARGER + name))
     if missing:
         parts.append(f"Not computed with this preset yet: {', '.join(missing)}.\n")
     return "\n".join(parts)
@@ -83,6 +84,11 @@ def entries(preset: str, folder: Path) -> dict[str, Entry]:
     """By the figures' names; those without data are left out."""
     found = {name: _entry(name, preset, folder) for name in figures.NAMES}
     return {name: entry for name, entry in found.items() if entry is not None}
+
+
+def larger_entries(folder: Path) -> dict[str, Entry]:
+    """Of the preset "paper", beside the kept results of the preset "small"; beside others none."""
+    return entries("paper", PAPER) if folder == registry.RESULTS / "small" else {}
 
 
 def _entry(name: str, preset: str, folder: Path) -> Entry | None:

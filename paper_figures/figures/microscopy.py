@@ -190,7 +190,7 @@ def tables(data: dict[str, Any]) -> dict[str, list[dict[str, Any]]]:
     rows = []
     for row in data["rows"]:
         (shown,) = contest.table({"rows": [row], "bits": data["bits"], "limit": data["limits"][row["image"]]})
-        rows.append(shown)
+        rows.append(shown | {"BER at the end": _spread(row["runs"])})
         if max(data["tiles"].values()) > 1:
             tiles = ", ".join(str(run["exact tiles"]) for run in row["runs"])
             shown["exact tiles"] = f"{tiles} of {data['tiles'][row['image']]}"
@@ -208,6 +208,11 @@ def tables(data: dict[str, Any]) -> dict[str, list[dict[str, Any]]]:
     return found
 
 
+def _spread(runs: list[dict[str, Any]]) -> str:
+    """Bit error rates, each with as many digits as it takes to tell it from nothing."""
+    return ", ".join(f"{tuning.mean_rate(run):.2g}" for run in runs)
+
+
 def _size(name: str) -> str:
     return name.rpartition(", ")[2]
 
@@ -222,7 +227,7 @@ def _together(data: dict[str, Any], size: str) -> list[dict[str, Any]]:
         psnr = [run["psnr"][-1] for run in runs if run["psnr"][-1] is not None]
         table.append({
             "method": method, "exact runs": f"{sum(rate == 0 for rate in rates)} of {len(runs)}",
-            "BER, mean": f"{np.mean(rates):.6f}", "BER, least": f"{min(rates):.6f}", "BER, most": f"{max(rates):.6f}",
+            "BER, mean": f"{np.mean(rates):.2g}", "BER, least": f"{min(rates):.2g}", "BER, most": f"{max(rates):.2g}",
             "PSNR, worst": f"{min(psnr):.2f}" if psnr else "inf", "SSIM, worst": f"{min(r['ssim'] for r in runs):.4f}",
             "10^9 multiply-adds, mean": f"{np.mean([run['multiply_adds'] for run in runs]) / 1e9:.3g}",
             "processor seconds, mean": f"{np.mean([run['seconds'] for run in runs]):.2g}",
@@ -240,16 +245,17 @@ def _judge_ours(data: dict[str, Any]) -> Finding:
 def _judge_baselines(data: dict[str, Any]) -> Finding:
     rates = contest.mean_rates(data)
     found = {method: contest.exact(data, method) for method in BASELINES}
-    ours = "exact runs: " + ", ".join(f"{m} {exact} of {of} (BER {rates[m]:.3f})" for m, (exact, of) in found.items())
+    ours = "exact runs: " + ", ".join(f"{m} {exact} of {of} (BER {rates[m]:.2g})" for m, (exact, of) in found.items())
     exact, of = contest.exact(data, *BASELINES)
-    return Finding(ours, claims.verdict(exact == 0, 2 * exact < of))
+    few = 2 * exact < of and all(exact < of for exact, of in found.values())
+    return Finding(ours, claims.verdict(exact == 0, few))
 
 
 def _judge_order(data: dict[str, Any]) -> Finding:
     rates = contest.mean_rates(data)
     best = min(DIRECT, key=lambda m: rates[m])
     most = max(rates[m] for m in OURS)
-    ours = f"best direct way: {best}, BER {rates[best]:.4f}; ours: at most {most:.4f}"
+    ours = f"best direct way: {best}, BER {rates[best]:.2g}; ours: at most {most:.2g}"
     return Finding(ours, claims.verdict(most < rates[best]))
 
 
@@ -263,7 +269,7 @@ CLAIMS = (
     Claim(
         "On measured images none of the six baselines does.",
         "TESTIMAGES, 16 bits: BER .422 .379 .323 .217 .154 .150",
-        "holds if no run is exact, partly if fewer than half are",
+        "holds if no run is exact, partly if fewer than half are and none of the six is in all its runs",
         _judge_baselines,
     ),
     Claim(
