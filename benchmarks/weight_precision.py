@@ -31,6 +31,8 @@ PRECISIONS: dict[str, Quantiser] = {
     "4 bits": uniform(4),
     "ternary": ternary_values,
 }
+LR = 3e-3
+"""Step size of Adam, the same for all."""
 
 
 def measure(samples: np.ndarray, steps: int) -> list[dict[str, Any]]:
@@ -46,12 +48,12 @@ def measure(samples: np.ndarray, steps: int) -> list[dict[str, Any]]:
         return metrics.bit_error_rate(samples, decoded, 16), metrics.psnr(samples, decoded, 16)
 
     report.log("float32")
-    trained, _ = train(spec, x, targets, PRECISIONS["float32"], steps, margin=0.5)
+    trained, _ = train(spec, x, targets, PRECISIONS["float32"], lr=LR, steps=steps, seed=0, margin=0.5)
     rows = []
     for name, quantise in PRECISIONS.items():
         report.log(f"trained with {name}")
         after, after_psnr = errors(quantised(trained, quantise))
-        aware, taken = train(spec, x, targets, quantise, steps, margin=0.0)
+        aware, taken = train(spec, x, targets, quantise, lr=LR, steps=steps, seed=0, margin=0.0)
         with_it, with_it_psnr = errors(quantised(aware, quantise))
         rows.append(
             {

@@ -74,9 +74,10 @@ def compute(preset: str, rng: np.random.Generator) -> dict[str, Any]:
             outcome = training.train(Job(spec, range(len(targets)), x, targets), options, xp=settings.get("xp"))
             right = outcome.wrong == 0
             mean = float(outcome.steps.mean())
+            work = int(outcome.steps.sum()) * curves.multiply_adds(spec, x, 1, targets.shape[1])
             return {
                 "exact_at": mean if right.all() else None, "ber": [float(outcome.wrong.mean() / targets.shape[1])],
-                "steps": outcome.steps.tolist(), "right": right.tolist(),
+                "steps": outcome.steps.tolist(), "right": right.tolist(), "multiply_adds": work,
             }  # fmt: skip
 
         seeds = stream.integers(2**31, size=settings["seeds"] + 1).tolist()
@@ -135,16 +136,19 @@ def _shown(variant: str) -> str:
 
 
 def tables(data: dict[str, Any]) -> dict[str, list[dict[str, Any]]]:
-    """Steps of every variant at every scale, and the step sizes."""
+    """Steps of every variant at every scale, with the step sizes, and work."""
     shown = []
+    work = []
     for name in dict.fromkeys(row["variant"] for row in data["rows"]):
         rows = [row for row in data["rows"] if row["variant"] == name]
         shown.append({"network": _shown(name)} | {f"{row['first_scale']:g} Nyquist": _in_words(row) for row in rows})
+        done = {f"{row['first_scale']:g} Nyquist": f"{_work(row) / 1e9:.3g}" for row in rows}
+        work.append({"network": _shown(name)} | done)
     heading = (
         f"Steps to zero wrong bits, means over the planes, {len(data['rows'][0]['runs'])} seeds (where some networks "
         f"did not finish within {data['limit']} steps: how many did), and after @ the step size"
     )
-    return {heading: shown}
+    return {heading: shown, "10^9 multiply-adds of the same runs, all planes together, mean of the seeds": work}
 
 
 def _in_words(row: dict[str, Any]) -> str:
@@ -153,6 +157,11 @@ def _in_words(row: dict[str, Any]) -> str:
     steps = f"{np.mean(each_seed):.0f} +- {(max(each_seed) - min(each_seed)) / 2:.0f}"
     edge = "" if row["inside"] else " (edge)"
     return f"{steps if all(right) else f'{sum(right)} of {len(right)}'} @ {row['lr']:g}{edge}"
+
+
+def _work(row: dict[str, Any]) -> float:
+    """Multiply-adds of training, mean of the seeds."""
+    return float(np.mean([run["multiply_adds"] for run in row["runs"]]))
 
 
 def _mean(row: dict[str, Any]) -> float:

@@ -1,50 +1,44 @@
 """Figure 10: what the precision of weights costs, from float32 down to ternary.
 
 One image of 16 bits, a network for every plane, ReLU and linear layers on Fourier features.  Weights are rounded after
-training, or in every step of it (straight-through); biases stay as they are.  Uniform precisions have 2^b - 1 levels,
-symmetric up to the largest weight of a layer: two bits are -1, 0 and 1 as well, but times the largest weight, and
-ternary weights are scaled by the mean.
+training, or in every step of it (straight-through), each precision at the best of its own step sizes; biases stay as
+they are.  Uniform precisions have 2^b - 1 levels, symmetric up to the largest weight of a layer: two bits are -1, 0 and
+1 as well, but times the largest weight, and ternary weights are scaled by the mean.
 
 Beside them stands what `refinr.fit` stores: all parameters of small sine networks in float32, float16 and bfloat16.
 """
 
 from __future__ import annotations
 
+import functools
+import time
 from typing import Any
 
 import numpy as np
 
-from paper_figures import claims, datafiles, fits, signals, style, weight_rounding
+from paper_figures import claims, curves, datafiles, fits, signals, style, tuning
 from paper_figures.claims import Claim, Finding
 from paper_figures.figure import Figure
 from paper_figures.resume import each
+from paper_figures.weight_rounding import PRECISIONS, quantised, train
 from refinr import chunks, decisions, encodings, metrics, planes
 from refinr.files import storing
 from refinr.fitting import fit
-from refinr.mlp import MLP, Params
+from refinr.mlp import MLP
 
 PICTURES = {
     "weight_precision": "Bit error rate (left, mean of all seeds) and PSNR (right, the worst seed) over the precision "
-    "of the weights, rounded after training (in float32, to a margin of 0.5) and in training, all at the step size "
-    f"{weight_rounding.LR:g}.",
+    "of the weights, rounded after training (in float32, to a margin of 0.5) and in training, each precision at the "
+    "best of its own step sizes.",
 }
 
 PRESETS: dict[str, dict[str, Any]] = {
-    "tiny": {"signal": "synthetic", "size": 6, "width": 16, "steps": 60, "seeds": 1},
-    "small": {"signal": "synthetic", "size": 32, "width": 32, "steps": 2000, "seeds": 2},
-    "paper": {"signal": "synthetic", "size": 64, "width": 64, "steps": 20000, "seeds": 3},
+    "tiny": {"signal": "synthetic", "size": 6, "width": 16, "steps": 60, "seeds": 1, "sweep": 1},
+    "small": {"signal": "synthetic", "size": 24, "width": 32, "steps": 1000, "seeds": 3, "sweep": 6},
+    "paper": {"signal": "synthetic", "size": 64, "width": 64, "steps": 20000, "seeds": 3, "sweep": 6},
 }
-PRECISIONS: dict[str, weight_rounding.Quantiser] = {
-    "float32": lambda w: w,
-    "float16": lambda w: storing.nearest(w, "float16"),
-    "bfloat16": lambda w: storing.nearest(w, "bfloat16"),
-    "8 bits": weight_rounding.uniform(8),
-    "6 bits": weight_rounding.uniform(6),
-    "4 bits": weight_rounding.uniform(4),
-    "3 bits": weight_rounding.uniform(3),
-    "2 bits": weight_rounding.uniform(2),
-    "ternary": weight_rounding.ternary_values,
-}
+START = 3e-3
+"""Step size at which the sweeps start: that of the planes' networks everywhere here."""
 WAVES = 60
 """Of the Fourier features: 120 inputs."""
 AFTER = "after training"
@@ -52,41 +46,50 @@ WITHIN = "in training"
 
 
 def compute(preset: str, rng: np.random.Generator) -> dict[str, Any]:
-    """All precisions, both ways, and what `refinr.fit` stores."""
+    """All precisions, both ways, each at its own step size, and what `refinr.fit` stores."""
     settings = PRESETS[preset]
     signal = signals.image(settings["signal"], settings["size"])
     shape = signal.codes.shape
     bits = signal.bits
     targets = decisions.targets(planes.to_planes(signal.codes.reshape(-1), bits), 2).T[:, :, None]  # (B, N, 1)
+    seeds = rng.integers(2**31, size=settings["seeds"] + 1).tolist()  # the first is the sweeps'
 
-    def errors(spec: MLP, params: Params, x: np.ndarray) -> dict[str, Any]:
-        digits = decisions.decide(chunks.evaluate(spec, params, x)[..., 0].T, 2)  # (N, B)
-        return _counted(signal, planes.from_planes(digits, bits, dtype=signal.codes.dtype).reshape(shape))
+    def trained(weights: str, lr: float, seed: int, steps: int, margin: float) -> dict[str, Any]:
+        x = encodings.Fourier.draw(shape, WAVES, seed=seed).inputs(shape)
+        spec = MLP((x.shape[1], settings["width"], settings["width"], 1), "relu")
+        start = time.thread_time()
+        params, taken = train(spec, x, targets, PRECISIONS[weights], lr=lr, steps=steps, seed=seed, margin=margin)
+        work = taken * curves.multiply_adds(spec, x, *targets.shape[:2])
+        spent = {"steps": taken, "multiply_adds": work, "seconds": time.thread_time() - start}
+        return {"spec": spec, "x": x, "params": params, "spent": spent}
+
+    @functools.cache
+    def in_float32(lr: float, seed: int) -> dict[str, Any]:  # one training for all precisions
+        return trained("float32", lr, seed, settings["steps"], margin=0.5)
 
     def measure(case: dict[str, Any], _: np.random.Generator) -> dict[str, Any]:
-        x = encodings.Fourier.draw(shape, WAVES, seed=case["seed"]).inputs(shape)
-        spec = MLP((x.shape[1], settings["width"], settings["width"], 1), "relu")
-        if case["rounded"] == AFTER:  # one training for all precisions
-            float32 = PRECISIONS["float32"]
-            trained, steps = weight_rounding.train(spec, x, targets, float32, settings["steps"], margin=0.5)
-            return {"steps": steps} | {
-                name: errors(spec, weight_rounding.quantised(trained, quantise), x)
-                for name, quantise in PRECISIONS.items()
-            }
-        quantise = PRECISIONS[case["weights"]]
-        params, steps = weight_rounding.train(spec, x, targets, quantise, settings["steps"], margin=0.0)
-        return {"steps": steps, case["weights"]: errors(spec, weight_rounding.quantised(params, quantise), x)}
+        def run(lr: float, seed: int, most: int | None) -> dict[str, Any]:
+            if case["rounded"] == AFTER:
+                found = in_float32(lr, seed)
+            else:
+                found = trained(case["weights"], lr, seed, most or settings["steps"], margin=0.0)
+            rounded = quantised(found["params"], PRECISIONS[case["weights"]])
+            digits = decisions.decide(chunks.evaluate(found["spec"], rounded, found["x"])[..., 0].T, 2)  # (N, B)
+            counted = _counted(signal, planes.from_planes(digits, bits, dtype=signal.codes.dtype).reshape(shape))
+            exact_at = found["spent"]["steps"] if counted["ber"] == 0 else None
+            return {"exact_at": exact_at} | found["spent"] | counted | {"ber": [counted["ber"]]}
 
-    def stored(case: dict[str, Any], stream: np.random.Generator) -> dict[str, Any]:
+        return tuning.tuned(run, START, seeds, settings["sweep"])
+
+    def stored(case: dict[str, Any], _: np.random.Generator) -> dict[str, Any]:
         networks = fits.PLANES | {"hidden": (16,) * 3, "max_steps": settings["steps"], "store": case["store"]}
         fitted = fit(signal.codes, **networks, bits=bits, seed=case["seed"])
         return _counted(signal, fitted.decode()) | {"margin": fitted.report.margin}
 
-    waves = [int(seed) for seed in rng.integers(2**31, size=settings["seeds"])]
-    cases = [{"rounded": AFTER, "seed": seed} for seed in waves]
-    cases += [{"rounded": WITHIN, "weights": name, "seed": seed} for name in PRECISIONS for seed in waves]
-    files = [{"store": store, "seed": seed} for seed in waves for store in storing.STORES]
-    return {"rows": each(measure, cases, rng), "stored": each(stored, files, rng, workers=1)}
+    cases = [{"rounded": way, "weights": name} for way in (WITHIN, AFTER) for name in reversed(PRECISIONS)]
+    rows = each(measure, cases, rng)[::-1]  # those that take longest were first
+    files = [{"store": store, "seed": seed} for seed in seeds[1:] for store in storing.STORES]
+    return {"rows": rows, "limit": settings["steps"], "stored": each(stored, files, rng, workers=1)}
 
 
 def _counted(signal: signals.Signal, decoded: np.ndarray) -> dict[str, Any]:
@@ -96,17 +99,14 @@ def _counted(signal: signals.Signal, decoded: np.ndarray) -> dict[str, Any]:
     }
 
 
-def _found(data: dict[str, Any], way: str, name: str) -> list[dict[str, Any]]:
-    return [row[name] for row in data["rows"] if row["rounded"] == way and name in row]
+def _row(data: dict[str, Any], way: str, name: str) -> dict[str, Any]:
+    row: dict[str, Any]
+    (row,) = (row for row in data["rows"] if (row["rounded"], row["weights"]) == (way, name))
+    return row
 
 
 def _rates(data: dict[str, Any], way: str) -> dict[str, float]:
-    return {name: float(np.mean([f["ber"] for f in _found(data, way, name)])) for name in PRECISIONS}
-
-
-def _steps(data: dict[str, Any]) -> dict[str, float]:
-    rows = [row for row in data["rows"] if row["rounded"] == WITHIN]
-    return {name: float(np.mean([row["steps"] for row in rows if row["weights"] == name])) for name in PRECISIONS}
+    return {name: tuning.summary(_row(data, way, name)).ber for name in PRECISIONS}
 
 
 def plot(data: dict[str, Any]) -> dict[str, Any]:
@@ -117,7 +117,7 @@ def plot(data: dict[str, Any]) -> dict[str, Any]:
     for index, way in enumerate((AFTER, WITHIN)):
         look = style.line(index) | {"label": f"rounded {way}", "markersize": 4.5}
         left.plot(list(PRECISIONS), list(_rates(data, way).values()), **look)
-        every = [[f["psnr"] for f in _found(data, way, name)] for name in PRECISIONS]
+        every = [[run["psnr"] for run in _row(data, way, name)["runs"]] for name in PRECISIONS]
         worst = [min(exact if psnr is None else psnr for psnr in found) for found in every]
         right.plot(list(PRECISIONS), worst, **look)
     left.set_yscale("symlog", linthresh=1e-4)
@@ -132,15 +132,11 @@ def plot(data: dict[str, Any]) -> dict[str, Any]:
 
 
 def tables(data: dict[str, Any]) -> dict[str, list[dict[str, Any]]]:
-    """Error rates both ways; files."""
-    after = _rates(data, AFTER)
-    within = _rates(data, WITHIN)
-    steps = _steps(data)
+    """Step sizes, steps, work and error rates both ways; files."""
     rows = [
-        {"weights": name, "bit error rate, after": after[name], "in training": within[name],
-         "steps in training": steps[name]}
-        for name in PRECISIONS
-    ]  # fmt: skip
+        {"weights": row["weights"], "rounded": row["rounded"]} | tuning.columns(row, data["limit"])
+        for row in data["rows"]
+    ]
     seeds = list(dict.fromkeys(row["seed"] for row in data["stored"]))
     files = [
         {"seed": seeds.index(row["seed"]) + 1, "stored in": row["store"], "bit error rate": row["ber"],
@@ -148,18 +144,20 @@ def tables(data: dict[str, Any]) -> dict[str, list[dict[str, Any]]]:
          "smallest margin": row["margin"]}
         for row in data["stored"]
     ]  # fmt: skip
-    return {f"Mean of {len(seeds)} seeds": rows, "All parameters of `refinr.fit`'s networks, every seed": files}
+    heading = f"{len(seeds)} seeds; {tuning.sweeps_in_words(data['rows'])}"
+    ours = f"All parameters of `refinr.fit`'s networks, step size {fits.PLANES['lr']:g}, every seed"
+    return {heading: rows, ours: files}
 
 
 def _judge_exact(data: dict[str, Any]) -> Finding:
     rates = _rates(data, WITHIN)
-    steps = _steps(data)
+    steps = {name: tuning.steps_in_words(_row(data, WITHIN, name), data["limit"]) for name in ("float32", "ternary")}
     exact = [name for name, rate in rates.items() if rate == 0]
     left = [f"{name} leaves {rate:.2g}" for name, rate in rates.items() if rate]
     ours = f"trained at that precision, exact: {', '.join(exact) or 'none'}"
     ours += f"; wrong bits: {', '.join(left)}" if left else ""
     ours += " (-1, 0 and 1 as in ternary, at the scale of the largest weight)" if rates["2 bits"] else ""
-    ours += f". float32 takes {steps['float32']:.0f} steps, ternary {steps['ternary']:.0f}"
+    ours += f". float32 takes {steps['float32']} steps, ternary {steps['ternary']}"
     return Finding(ours, claims.verdict(not left, rates["ternary"] == 0))
 
 

@@ -6,17 +6,18 @@ the same precisions; biases stay as they are.
 
 from __future__ import annotations
 
+import time
 from typing import Any
 
 import numpy as np
 
-from paper_figures import claims, datafiles, signals, style, tuning, weight_rounding
+from paper_figures import claims, curves, datafiles, signals, style, tuning
 from paper_figures.claims import Claim, Finding
 from paper_figures.figure import Figure
 from paper_figures.resume import each
+from paper_figures.weight_rounding import PRECISIONS, quantised
 from refinr import chunks, coords, metrics, mlp, optim
 from refinr.decompositions import Direct
-from refinr.files import storing
 from refinr.mlp import MLP
 
 PICTURES = {
@@ -28,15 +29,6 @@ PRESETS: dict[str, dict[str, Any]] = {
     "tiny": {"size": 6, "hidden": [16] * 2, "steps": 40, "seeds": 1, "sweep": 1},
     "small": {"size": 24, "hidden": [48] * 3, "steps": 500, "seeds": 3, "sweep": 7},
     "paper": {"size": 64, "hidden": [128] * 4, "steps": 5000, "seeds": 3, "sweep": 7},
-}
-PRECISIONS: dict[str, weight_rounding.Quantiser] = {
-    "float32": lambda w: w,
-    "float16": lambda w: storing.nearest(w, "float16"),
-    "8 bits": weight_rounding.uniform(8),
-    "6 bits": weight_rounding.uniform(6),
-    "4 bits": weight_rounding.uniform(4),
-    "2 bits": weight_rounding.uniform(2),
-    "ternary": weight_rounding.ternary_values,
 }
 AFTER = "after training"
 WITHIN = "in training"
@@ -58,19 +50,23 @@ def compute(preset: str, rng: np.random.Generator) -> dict[str, Any]:
         within = rounded if case["rounded"] == WITHIN else PRECISIONS["float32"]
 
         def run(lr: float, seed: int, most: int | None) -> dict[str, Any]:
+            start = time.thread_time()
             params: Any = mlp.init(spec, 1, seed)
             state = optim.adam_init(params)
             for step in range((most or settings["steps"]) + 1):
-                now = chunks.gradients(spec, weight_rounding.quantised(params, within), x, targets, loss="mse",
-                                       levels=cut.levels)  # fmt: skip
+                weights = quantised(params, within)
+                now = chunks.gradients(spec, weights, x, targets, loss="mse", levels=cut.levels)
                 if int(now.wrong.sum()) == 0 or step == (most or settings["steps"]):
                     break
                 params, state = optim.adam_step(params, now.grads, state, lr)
-            z = chunks.evaluate(spec, weight_rounding.quantised(params, rounded), x)
+            seconds = time.thread_time() - start
+            z = chunks.evaluate(spec, quantised(params, rounded), x)
             decoded = cut.codes(z).astype(samples.dtype)
             ber = metrics.bit_error_rate(samples, decoded, signal.bits)
             psnr = datafiles.finite(metrics.psnr(samples, decoded, signal.bits))
-            return {"exact_at": step if ber == 0 else None, "ber": [ber], "psnr": psnr}
+            work = step * curves.multiply_adds(spec, x, 1, len(samples))
+            return {"exact_at": step if ber == 0 else None, "ber": [ber], "psnr": psnr, "steps": step,
+                    "multiply_adds": work, "seconds": seconds}  # fmt: skip
 
         seeds = stream.integers(2**31, size=settings["seeds"] + 1).tolist()
         return tuning.tuned(run, 1e-3, seeds, settings["sweep"])
@@ -101,17 +97,16 @@ def plot(data: dict[str, Any]) -> dict[str, Any]:
 
 
 def tables(data: dict[str, Any]) -> dict[str, list[dict[str, Any]]]:
-    """PSNR of the worst seed, and step sizes."""
+    """Step sizes, steps, work, error rates, and the PSNR of the worst seed."""
     rows = []
     for row in data["rows"]:
-        found = [run["psnr"] for run in row["runs"] if run["psnr"] is not None]
-        rows.append({
-            "weights": row["weights"], "rounded": row["rounded"],
-            "step size": f"{row['lr']:g}{'' if row['inside'] else ' (edge)'}",
-            "PSNR, worst seed": f"{min(found):.2f}" if found else "inf",
-            "bit error rate": float(np.mean([tuning.mean_rate(run) for run in row["runs"]])),
-        })  # fmt: skip
-    return {f"Direct regression, {len(data['rows'][0]['runs'])} seeds": rows}
+        worst = _worst(data, row["rounded"], row["weights"])
+        rows.append(
+            {"weights": row["weights"], "rounded": row["rounded"]}
+            | tuning.columns(row, data["limit"])
+            | {"PSNR, worst seed": f"{worst:.2f}"}
+        )
+    return {f"Direct regression, {len(data['rows'][0]['runs'])} seeds; {tuning.sweeps_in_words(data['rows'])}": rows}
 
 
 def _worst(data: dict[str, Any], way: str, name: str) -> float:
