@@ -9,7 +9,7 @@
 # **Need:** Python and a little NumPy. No calculus yet.
 
 # %%
-import lesson
+import lesson  # the file beside this page: checks, drawings, sounds
 import matplotlib.pyplot as plt
 import numpy as np
 
@@ -21,8 +21,8 @@ rng = np.random.default_rng(0)
 
 # %% [markdown]
 # ## A number is a sum of bits
-# An unsigned integer $q$ below $2^n$ is a *code* of $n$ bits. Its bit number $i$, counted from the least significant
-# one, and the way back are
+# An unsigned integer $q$ below $2^n$ is a *code* of $n$ bits. Bit number $i$ counts $2^i$ in it: number 0 is the *least
+# significant* bit, number $n - 1$ the *most significant* one. A bit, and the way back, are
 #
 # $$B_i = \lfloor q / 2^i \rfloor \bmod 2, \qquad q = \sum_i 2^i B_i$$
 #
@@ -43,8 +43,8 @@ B[[0, 1, 2, 13, 255]]
 
 # %% [markdown]
 # ## An image in ten planes
-# The heights of a landscape in metres, stored with 16 bits a pixel. The highest is 730 m above the lowest, so counted
-# from there they need only 10 bits.
+# The heights of a landscape in metres, from a file that comes with matplotlib, stored with 16 bits a pixel. The
+# highest is 730 m above the lowest, so counted from there they need only 10 bits.
 
 # %% tags=["picture"]
 heights = demo.demo_signals()["elevation"]  # int16 (256, 256)
@@ -71,7 +71,7 @@ plt.show()
 # %%
 def restlessness(cut):
     """Share of horizontal neighbours that differ, for each plane."""
-    return (cut[:, 1:] != cut[:, :-1]).mean(axis=(0, 1))  # (B,)
+    return (cut[:, 1:] != cut[:, :-1]).mean(axis=(0, 1))  # one number a plane
 
 
 assert restlessness(plain)[0] > 0.4
@@ -79,7 +79,7 @@ assert restlessness(plain)[9] < 0.02
 
 figure, axes = plt.subplots(1, 2, figsize=(9, 3), width_ratios=[1, 2], layout="constrained")
 axes[0].imshow(heights)
-axes[0].set(xticks=[], yticks=[], title="heights")
+axes[0].set(xticks=[], yticks=[], title=f"heights: {codes.max()} m from black to white")
 axes[1].plot(restlessness(plain), "o-", label="plain")
 axes[1].plot(restlessness(gray), "s--", label="Gray")
 axes[1].axhline(0.5, color="gray", linestyle=":", label="coin tosses")
@@ -91,8 +91,8 @@ plt.show()
 # ## Gray code
 # From 127 to 128 is a small step, but all eight bits change. In the *Gray code* `q ^ (q >> 1)` (`^` is *exclusive or*,
 # XOR: the bits in which two numbers differ) neighbours always differ in exactly one bit. Counting from 0 to 255 changes
-# 502 bits in plain binary, and 255 in Gray code. In our image each Gray plane is about as restless as the plain plane
-# above it (to 0.04): one more plane is a map.
+# 502 bits in plain binary, and 255 in Gray code. The highest Gray plane is the plain one; in our image each of the
+# others is about as restless as the plain plane above it (to 0.04): one more plane is a map.
 
 # %%
 codes16 = np.arange(2**16, dtype="uint16")
@@ -105,19 +105,21 @@ count = np.arange(256, dtype="uint8")
 assert np.bitwise_count(count[127] ^ count[128]) == 8
 assert np.bitwise_count(count[1:] ^ count[:-1]).sum() == 502
 assert np.bitwise_count(planes.to_gray(count[1:]) ^ planes.to_gray(count[:-1])).sum() == 255
+assert (gray[..., -1] == plain[..., -1]).all()
 assert abs(restlessness(gray)[:-1] - restlessness(plain)[1:]).max() < 0.04
 
 # %% [markdown]
 # ## Floats are integers in disguise
-# A float32 has 32 bits: a sign $s$, 8 bits of exponent $e$, 23 bits of mantissa $m$. Unless $e$ is 0 or 255 its value
-# is
+# A float32 has 32 bits: a sign $s$, 8 bits of exponent $e$, 23 bits of mantissa $m$. Unless $e$ is 0 (zeros and the
+# tiniest numbers) or 255 (infinities, and NaN: not a number) its value is
 #
 # $$(-1)^s\; 2^{e - 127}\; (1 + m / 2^{23})$$
 #
 # Read as integers, positive floats are in order already: a larger exponent wins, then a larger mantissa. Negative ones
 # run backwards. `planes.to_codes` mends that: it flips all bits of a negative float and only the sign bit of the
 # others. Then smaller floats have smaller codes, and nothing is lost: -0.0 and 0.0 stay apart, and so do the many kinds
-# of NaN.
+# of NaN. We check it for all floats of 16 bits: a sign, 5 bits of exponent, 10 of mantissa. (In NumPy `view` reads the
+# same bits as another type.)
 
 # %%
 v = np.float32(-6.25)
@@ -139,7 +141,7 @@ figure, axes = plt.subplots(1, 2, figsize=(11, 3.4), width_ratios=[1, 1.6], layo
 for integers, label in ((every.view("uint16"), "bits as stored"), (codes, "codes")):
     axes[0].plot(every[np.isfinite(every)], integers[np.isfinite(every)], ".", markersize=1, label=label)
 axes[0].set(xscale="symlog", xlabel="every finite float16", ylabel="as an integer", xticks=[-1e4, -10, 0, 10, 1e4])
-axes[0].legend(markerscale=8)
+axes[0].legend(markerscale=8, loc="lower right")
 picture = planes.to_planes(*planes.to_codes(ramp)).T  # (32, 500)
 axes[1].imshow(picture, aspect="auto", origin="lower", extent=(-2, 2, -0.5, 31.5))
 axes[1].set(xlabel="value, float32", ylabel="plane", title="sign on top, then exponent, mantissa below")
@@ -150,7 +152,8 @@ plt.show()
 # ## A sound
 # A sound is a signal like any other, with one axis. This one is a fading chord, 16 bits a sample, counted from its
 # lowest possible value. Around zero plain code is at its worst: from -1 to 0 all sixteen bits change, so every plane
-# flickers with the wave. In Gray code only the highest plane does.
+# flickers with the wave. In Gray code that step changes the highest bit only, and the next two keep still while the
+# sound is below $2^{13}$.
 
 # %%
 t = np.arange(4000) / 8000
@@ -161,6 +164,8 @@ assert (planes.from_codes(codes, "int16") == sound).all()
 zero = planes.to_codes(np.array([-1, 0], "int16"))[0]
 assert np.bitwise_count(zero[0] ^ zero[1]) == 16
 assert np.flatnonzero(np.diff(planes.to_planes(zero, 16, gray=True).astype(int), axis=0)).tolist() == [15]
+soft = planes.to_planes(codes[abs(sound.astype(int)) < 2**13], 16, gray=True)
+assert (soft[:, 13:15] == soft[0, 13:15]).all()
 
 first = slice(0, 1200)
 figure, axes = plt.subplots(3, 1, figsize=(10, 5), sharex=True, layout="constrained")
@@ -203,7 +208,7 @@ assert (np.rint(float_planes @ 2.0 ** np.arange(8)) == levels).all()
 # $$\epsilon(n) = \frac{1}{2\,(2^n - 1)}$$
 #
 # For 16 bits that is 1/131070. For a plane it is 1/2. So noise of up to 0.49 on every plane does no harm, while noise
-# of 0.001 on the values makes the low planes worthless.
+# of up to 0.001 on the values makes coin tosses of the four lowest planes.
 
 # %%
 assert (theory.tolerance(16).denominator, theory.tolerance(1).denominator) == (131070, 2)
@@ -230,11 +235,11 @@ def bit(q, i):
     return ...
 
 
-def from_planes(q, i):
+def bit_of_planes(q, i):
     return planes.to_planes(np.uint16([q]), 16)[0, i]
 
 
-lesson.check(bit, from_planes, (13, 0), (13, 1), (40_000, 15), (40_000, 6))
+lesson.check(bit, bit_of_planes, (13, 0), (13, 1), (40_000, 15), (40_000, 6))
 
 # %% [markdown]
 # <details><summary>Solution</summary>
@@ -244,14 +249,15 @@ lesson.check(bit, from_planes, (13, 0), (13, 1), (40_000, 15), (40_000, 6))
 #     return (q >> i) & 1
 #
 #
-# lesson.check(bit, from_planes, (13, 0), (13, 1), (40_000, 15), (40_000, 6))
+# lesson.check(bit, bit_of_planes, (13, 0), (13, 1), (40_000, 15), (40_000, 6))
 # ```
 # </details>
 
 # %% [markdown]
 # ## Summary
 # - An array of n-bit codes is n planes of one bit each, and shifts and masks of integers take it apart without loss.
-# - High planes are maps, low ones look like noise; Gray code makes most of them calmer by one plane.
+# - In an image like ours high planes are maps, low ones look like noise; Gray code makes each but the highest about as
+#   calm as the plane above it.
 # - Integers, floats and sounds all are codes, in an order that is kept: what works for codes works for all of them.
 # - A value of n bits has to be right to 1 / (2 (2^n - 1)) of its range, a bit to one half.
 
@@ -276,8 +282,8 @@ lesson.check(bit, from_planes, (13, 0), (13, 1), (40_000, 15), (40_000, 6))
 #
 # ```python
 # g = planes.to_planes(gray16, 16)
-# q = np.bitwise_xor.accumulate(g[:, ::-1], axis=1)[:, ::-1]
-# assert (planes.from_planes(q, 16, dtype="uint16") == codes16).all()
+# undone = np.bitwise_xor.accumulate(g[:, ::-1], axis=1)[:, ::-1]
+# assert (planes.from_planes(undone, 16, dtype="uint16") == codes16).all()
 # ```
 # </details>
 #

@@ -28,9 +28,9 @@ rng = np.random.default_rng(0)
 # %% [markdown]
 # ## A bound that explodes
 # Scale codes of $n$ bits to [0, 1]. What errs by less than half a step, the *tolerance* $\epsilon(n)$, rounds to the
-# right code. Let $f$ be a function of $d$ coordinates in [0, 1]. Some network with at most $U_d(n)$ parameters is
-# nowhere farther than $\epsilon(n)$ from it (after Jentzen, Kuckuck and von Wurstemberger, arXiv 2310.20360), with a
-# constant $C$:
+# right code. Let $f$ be a function of $d$ coordinates in [0, 1], of bounded slope. Some network with at most $U_d(n)$
+# parameters is nowhere farther than $\epsilon(n)$ from it (after Jentzen, Kuckuck and von Wurstemberger, arXiv
+# 2310.20360), with a constant $C$:
 #
 # $$\epsilon(n) = \frac{1}{2\,(2^n - 1)}, \qquad U_d(n) = C\,\epsilon(n)^{-2d} = C\,(2^{n+1} - 2)^{2d}$$
 #
@@ -59,7 +59,7 @@ assert round(510**4 / (8 * 16) / 1e6) == 529
 # ramp, $s = 1$, they gain nothing: a plane forgives more, but is as much steeper.
 #
 # Images are in between. In noise, neighbours differ by nearly everything, and planes gain more than half of what the
-# tolerances promise. In our landscape they gain less than a thousandth of it.
+# tolerances promise. In a piece of tutorial 01's landscape they gain less than a thousandth of it.
 
 # %%
 ramp = np.arange(256, dtype="uint8")  # on [0, 1], h = 1/255: the values have slope 1, plane 0 has slope 255
@@ -76,6 +76,7 @@ for a, y, n, title in ((axes[0], x, 4, "a ramp of 4 bits"), (axes[1], np.arange(
     a.fill_between(x, y - eps, y + eps, alpha=0.3)
     a.plot(x, y, "o-", markersize=4)
     a.set_title(f"{title}: slope {15 * abs(np.diff(y)).max():.0f}, plus or minus 1/{1 / eps:.0f}")
+    a.set(xlabel="x", ylabel="code, scaled to [0, 1]")
 plt.show()
 
 # %% [markdown]
@@ -147,8 +148,8 @@ assert (run(network, x) <= f(x) + rounding).all()
 assert (run(network, x) >= f(x) - 2 * L * distances.min(axis=1) - rounding).all()
 assert constructive.parameters(6, 1) <= theory.upper_bound(1, 1, theory.lipschitz_constant(1, L, 1))  # eps(1) is 0.5
 figure, axes = plt.subplots(1, 2, figsize=(10, 3), sharey=True, layout="constrained")
-axes[0].plot(x, nodes.values - L * distances, color="0.8", linewidth=1)
-axes[0].plot(nodes.points, nodes.values, "ko", markersize=4)
+axes[0].plot(x, nodes.values - L * distances, color="0.8", linewidth=1, label=["cones", *["_"] * 5])
+axes[0].plot(nodes.points, nodes.values, "ko", markersize=4, label="nodes")
 for a, eps in zip(axes, (0.5, 0.1), strict=True):
     network = constructive.lipschitz(f, L, eps, d=1)  # the two lines from above
     K, count = int(np.ceil(L / eps)), mlp.parameter_count(network[0])
@@ -178,6 +179,7 @@ assert all((p == np.rint(p)).all() for p in written.params.values())
 
 nodes = constructive.integer_nodes(codes)
 assert nodes.slope * 2 * (size - 1) + codes.max() < 2**24  # the largest sum
+assert all(constructive.parameters(K, d) <= 8 * K**2 * d**2 for K in (1, 2, 16, 256) for d in (1, 2, 3))
 fine = np.linspace(-0.5, size - 0.5, 12 * size + 1)
 places = np.stack(np.meshgrid(fine, fine, indexing="ij"), axis=-1)
 between = constructive.tree(nodes, places.reshape(-1, 2)).reshape(places.shape[:2])  # the same F, without matrices
@@ -188,7 +190,7 @@ for a, picture, title in zip(axes, (codes, between), ("an image", "its network, 
     a.set_title(title)
 axes[2].plot(fine, constructive.tree(nodes, np.stack([np.full_like(fine, 3), fine], axis=-1)))
 axes[2].plot(codes[3], "o")
-axes[2].set_title("along row 3")
+axes[2].set(title="along row 3", xlabel="column", ylabel="metres above the lowest pixel")
 plt.show()
 
 # %% [markdown]
@@ -293,7 +295,8 @@ lesson.check(lambda u, v: distance(distance_weights(), u, v), lambda u, v: abs(u
 # ```
 # </details>
 #
-# **3.** $K^2$ asks for small tiles: try `constructive.exact(image, tile=4)`, and single pixels. What is left?
+# **3.** $K^2$ asks for small tiles, each with a network of its own: try `constructive.exact(image, tile=4)`, and single
+# pixels. How many parameters are left?
 # <details><summary>Solution</summary>
 #
 # A tile with 16 times fewer pixels has 256 times fewer parameters, nearly; but there are 16 times more tiles. A pixel
