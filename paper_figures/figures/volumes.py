@@ -10,6 +10,7 @@ step, with the gradient taken straight through.
 
 from __future__ import annotations
 
+import math
 import time
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -193,13 +194,13 @@ def _train(blocks: np.ndarray, edge: int, bits: int, cells: int, lr: float, step
     grid = lookups.beside(lookups.hash_grid((edge,) * 3, 2, coarse, finest / coarse + 1e-9, edge**3 + 8), targets)
     spec = mlp.MLP(sizes=(len(grid) * WIDTH, HIDDEN, bits), activation="relu")
     decoder = mlp.init(spec, 1, seed)
-    tables = {n: t / lookups.START for n, t in lookups.init(grid, WIDTH, len(blocks), seed).items()}
-    params: dict[str, Array] = decoder | tables
+    latent = {n: t / lookups.START for n, t in lookups.init(grid, WIDTH, len(blocks), seed).items()}
+    params: dict[str, Array] = decoder | latent
     state = optim.adam_init(params)
     with cpu.single_threaded_blas():
         for step in range(steps + 1):
             weights = {name: params[name] for name in decoder}
-            entries = {name: np.multiply(*ternary.weight_codes(params[name])) for name in tables}
+            entries = {name: np.multiply(*ternary.weight_codes(params[name])) for name in latent}
             features, looked = lookups.forward(entries, grid)  # (E, N, F)
             z, cache = mlp.forward(spec, weights, features.reshape(1, -1, features.shape[2]))
             wrong = ((z.reshape(targets.shape) > 0) != (targets > 0.5)).sum(axis=(1, 2))
@@ -210,7 +211,7 @@ def _train(blocks: np.ndarray, edge: int, bits: int, cells: int, lr: float, step
             grads, dx = mlp.backward(spec, weights, cache, dz)
             grads |= lookups.backward(dx.reshape(features.shape), looked)  # straight through the rounding
             params, state = optim.adam_step(params, grads, state, lr)
-    a_block = sum(8 * trits.pack(tables[name][0].astype(np.int8)).nbytes + 32 for name in tables)
+    a_block = sum(8 * trits.pack(table[0].astype(np.int8)).nbytes + 32 for table in latent.values())
     products = sum(p.size for name, p in decoder.items() if name[0] == "w") + len(grid) * 8 * WIDTH
     return _Trained(
         wrong, step, 3 * step * products * blocks.size, a_block, 32 * sum(int(p.size) for p in decoder.values())
@@ -283,10 +284,11 @@ def tables(data: dict[str, Any]) -> dict[str, list[dict[str, Any]]]:
         if "lr" in row:
             shown.append(cells | tuning.columns(row, data["limit"]))
         else:
-            wrong = max(run["wrong"] for run in row["found"])
+            rates = [run["wrong"] / (math.prod(data["shape"]) * data["bits"][row["volume"]]) for run in row["found"]]
+            ber = f"{np.mean(rates):.4f} +- {np.ptp(rates) / 2:.4f}" if any(rates) else "0"
             seconds = np.mean([run["seconds"] for run in row["found"]])
             blank = dict.fromkeys(("step size", "steps to zero wrong bits", "10^9 multiply-adds"), "-")
-            shown.append(cells | blank | {"processor seconds": f"{seconds:.2g}", "BER at the end": wrong or "0"})
+            shown.append(cells | blank | {"processor seconds": f"{seconds:.2g}", "BER at the end": ber})
     leaves = []
     for row in data["rows"]:
         if row["way"] == OCTREE:
