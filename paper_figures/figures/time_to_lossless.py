@@ -55,7 +55,9 @@ def compute(preset: str, rng: np.random.Generator) -> dict[str, Any]:
             inr = fit(signal.codes, **(fits.PLANES | {"margin": 0.0}), seed=seed, xp=settings.get("xp"))
             spent = clock() - start
             report = inr.report
-            return {"spent": spent, "exact": report.lossless, "steps": report.steps, "parameters": report.parameters}
+            work = report.steps * curves.multiply_adds(inr.layout.spec, None, 16, signal.codes.size)
+            return {"spent": spent, "exact": report.lossless, "steps": report.steps, "parameters": report.parameters,
+                    "multiply_adds": work}  # fmt: skip
         method = replace(curves.OURS, lr=1e-4)
         if way == "paper's settings":
             method = replace(method, first_scale=None)
@@ -70,7 +72,7 @@ def compute(preset: str, rng: np.random.Generator) -> dict[str, Any]:
         )  # fmt: skip
         return {
             "spent": clock() - start, "exact": run["exact_at"] is not None, "steps": run["steps"],
-            "parameters": run["parameters"],
+            "parameters": run["parameters"], "multiply_adds": run["multiply_adds"],
         }  # fmt: skip
 
     runs = each(
@@ -81,11 +83,12 @@ def compute(preset: str, rng: np.random.Generator) -> dict[str, Any]:
 
 
 def _joined(runs: list[dict[str, Any]]) -> dict[str, Any]:
-    """The seeds of one way: means, and the seconds of each."""
+    """The seeds of one way: means, and the seconds and steps of each."""
     return {
         "way": runs[0]["way"], "parameters": runs[0]["parameters"], "exact": all(run["exact"] for run in runs),
         "spent": float(np.mean([run["spent"] for run in runs])), "spents": [run["spent"] for run in runs],
-        "steps": float(np.mean([run["steps"] for run in runs])),
+        "steps": float(np.mean([run["steps"] for run in runs])), "steps of the seeds": [run["steps"] for run in runs],
+        "multiply_adds": float(np.mean([run["multiply_adds"] for run in runs])),
     }  # fmt: skip
 
 
@@ -94,8 +97,9 @@ def tables(data: dict[str, Any]) -> dict[str, list[dict[str, Any]]]:
     rows = [
         {
             "network": row["way"], "processor seconds": f"{row['spent']:.3g}",
-            "of the seeds": f"{min(row['spents']):.3g} to {max(row['spents']):.3g}", "steps": row["steps"],
-            "parameters": row["parameters"],
+            "of the seeds": f"{min(row['spents']):.3g} to {max(row['spents']):.3g}",
+            "steps": f"{row['steps']:.1f} +- {np.ptp(row['steps of the seeds']) / 2:.1f}",
+            "10^9 multiply-adds": f"{row['multiply_adds'] / 1e9:.3g}", "parameters": row["parameters"],
             "parameters / bit": row["parameters"] / data["bits"], "exact": row["exact"],
             "times faster": data["rows"][0]["spent"] / row["spent"],
         }
