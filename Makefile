@@ -48,6 +48,7 @@ bench: .venv/bench
 	$(BIN)/python -m benchmarks.rivals
 	$(BIN)/python -m benchmarks.large_solved
 	$(BIN)/python -m benchmarks.fair
+	$(BIN)/python -m benchmarks.demonstration
 	$(BIN)/python -m benchmarks.activations
 	$(BIN)/python -m benchmarks.pages
 	$(BIN)/python -m benchmarks.expansion

@@ -61,7 +61,7 @@ def main() -> None:
     """Measure, compare with the targets, print and keep."""
     run = report.Run("activations", __doc__, timed=False)
     usual = kinds.LINEAR.defaults["lr"]
-    chosen = {"corner": demo.synthetic(4)} if run.quick else signals()
+    chosen = {"corner": demo.synthetic(5)} if run.quick else signals()
     defaults = []
     others = []
     for signal, samples in chosen.items():

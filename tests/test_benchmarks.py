@@ -32,6 +32,7 @@ ROOT = Path(__file__).parent.parent
         "prior",
         "directions",
         "fair",
+        "demonstration",
         "activations",
         "pages",
         "photograph",

@@ -18,7 +18,7 @@ import pytest
 
 import refinr
 from benchmarks import fair
-from refinr import executors, kinds, theory
+from refinr import activations, executors, kinds, theory
 from refinr.cli import demo
 from refinr.codec import costs, counts, verbs
 from refinr.files import budget
@@ -127,7 +127,7 @@ def test_tests_that_are_named_exist(document):
 
 
 QUOTED = ["time_to_lossless", "scaling", "large", "step_time", "rivals", "large_solved", "codec"]
-QUOTED += ["kills", "cores", "memory", "activations", "pages"]
+QUOTED += ["kills", "cores", "memory", "demonstration", "activations", "pages"]
 
 
 @pytest.mark.parametrize("name", QUOTED)
@@ -251,11 +251,26 @@ def test_readme_says_how_its_comparisons_were_made():
     share = inspect.signature(kinds.widths).parameters["share"].default
     assert not missing(
         "README.md",
-        f"step sizes: planes {usual}, regression its best, {direct} and {longer}",
+        f"planes at step size {usual}, regression at {direct} and {longer}, within a factor of two of its best",
         f"the networks of a full tile have up to {share} parameters, of 32 bits each",
     )
     deep = power_of_ten(kinds.LINEAR.deep["lr"])
     assert not missing("docs/benchmarks.md", f"defaults (step size {usual})", f"four small layers a plane ({deep})")
+
+
+def test_the_demonstration_is_alike_with_other_seeds():
+    found = tables("demonstration")["Seeds"]
+    run = json.loads((ROOT / "benchmarks" / "results" / "demonstration.json").read_text())
+    assert all(target["met"] for target in run["targets"])  # "within a factor of two of its best"
+    printed = (ROOT / "tutorials" / "demo.txt").read_text()
+    steps = {"bit planes": kinds.LINEAR.defaults["lr"], "direct": demo.STEP[1], "direct x 4": demo.STEP[demo.LONGER]}
+    of_demo = [row for row in found if row["step size"] == steps[row["method"]]]
+    assert len(of_demo) == 9
+    for row in of_demo:
+        assert len(row["wrong bits"]) == 3
+        exact = row["method"] == "bit planes" or (row["signal"], row["method"]) == ("elevation", "direct x 4")
+        assert row["exact"] == ("3 of 3" if exact else "0 of 3")
+        assert f" {row['wrong bits'][0] / row['of']:.2e} " in printed  # seed 0, which the demonstration prints
 
 
 def test_what_planes_buy_is_what_was_measured():
@@ -492,6 +507,13 @@ def test_a_step_beside_the_frameworks_is_as_quick_as_said():
     found = {target["what"].split(" /")[0]: target["value"] for target in targets if "mean" in target["what"]}
     assert found["compile"] < 1 < min(found["torch"], found["jax"])
     assert found["compile"] > 0.8  # "a little behind PyTorch's compiler"
+
+
+def test_activations_learn_in_as_many_steps_as_their_table_says():
+    rows = tables("activations")["Defaults"]
+    assert {row["activation"] for row in rows} == set(activations.ACTIVATIONS)
+    means = [row["steps, mean"] for row in rows]
+    assert f"in {min(means):.0f} to {max(means):.0f} steps on average" in activations.Activation.__doc__
 
 
 def test_tutorials_take_as_long_as_said():
