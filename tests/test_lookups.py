@@ -129,6 +129,32 @@ def test_rows_beyond_24_bits_stay_what_they_are():
     assert_equal_exact(moved.readers, rows)
 
 
+# --- who reads a row -------------------------------------------------------------------------------------------------
+
+
+def test_readers_of_a_row_are_in_the_order_of_the_samples():
+    """Sums over them are then the same wherever they are computed; what sorts quickly would not keep it."""
+    rows = np.random.default_rng(0).integers(0, 2, (2000, 1))
+    found = lookups.lookup(rows, np.ones(rows.shape), 2)
+    for row, (readers, back) in enumerate(zip(found.readers, found.back, strict=True)):
+        assert_equal_exact(readers[back == 1], np.flatnonzero(rows[:, 0] == row))
+
+
+@pytest.mark.parametrize(("samples", "length"), [(1, 2), (1, 1), (0, 3)])
+def test_a_row_that_nobody_reads_has_the_first_sample_with_weight_zero(samples, length):
+    rows = np.zeros((samples, 1), dtype=np.int64)
+    found = lookups.lookup(rows, np.ones((samples, 1)), length)
+    assert_equal_exact(found.readers, np.zeros((length, 1), dtype=np.int64))
+    assert_equal_exact(found.back, np.array([[1.0] * samples or [0.0], *[[0.0]] * (length - 1)]))
+
+
+def test_a_row_a_sample_is_that_samples_features():
+    table = np.random.default_rng(0).standard_normal((5, 2))
+    y, cache = lookups.forward({"t0": table}, lookups.per_sample(5))
+    assert_equal_exact(y, table)
+    assert_equal_exact(lookups.backward(y, cache)["t0"], table)
+
+
 # --- the grids -------------------------------------------------------------------------------------------------------
 
 
@@ -163,9 +189,10 @@ def test_the_hash_is_the_papers():
 def test_wrong_grids_are_refused():
     with pytest.raises(ValueError, match="shape: expected 1 to 3 axes, got 4"):
         lookups.hash_grid((2,) * 4, 1, 1, 1.0, 1)
-    with pytest.raises(ValueError, match="expected positive numbers"):
-        lookups.hash_grid((2, 2), 0, 1, 1.0, 1)
-    for growth in (0.9, float("nan")):
+    for shape, levels, coarsest, length in (((0, 2), 1, 1, 1), ((2, 2), 0, 1, 1), ((2, 2), 1, 0, 1), ((2, 2), 1, 1, 0)):
+        with pytest.raises(ValueError, match="expected positive numbers"):
+            lookups.hash_grid(shape, levels, coarsest, 1.0, length)
+    for growth in (0.9, float("nan"), float("inf")):
         with pytest.raises(ValueError, match="growth: expected 1 or more"):
             lookups.hash_grid((2, 2), 1, 1, growth, 1)
     with pytest.raises(ValueError, match="samples: expected 1 or more"):
@@ -176,6 +203,7 @@ def test_network_7_gets_the_same_table_in_any_company():
     grid = lookups.per_sample(4)
     alone = lookups.init(grid, 2, nets=1, seed=5)["t0"]
     assert_equal_exact(lookups.init(grid, 2, nets=3, seed=5)["t0"][:1], alone)
+    assert_equal_exact(lookups.init(grid, 2)["t0"], lookups.init(grid, 2, seed=0)["t0"])
     assert lookups.parameter_count(grid, 2) == alone[0].size
 
 
