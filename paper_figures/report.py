@@ -40,9 +40,11 @@ reported have others. Steps stand beside work (multiply-adds of training) and pr
 carry the hash of the code that computed them, seed, machine, versions and time; the gallery and this report are
 made from them alone."""
 EASY = """Bits are easy: one small network a plane with its first layer at half the Nyquist frequency is exact on
-every image and sound of the comparisons, 32-bit floats included, with every seed, after some tens of
-steps, a hundred or so for micrographs and sound. The arithmetic of the paper (bytes of its ternary networks,
-bounds, PSNR of bit-depth expansion) can be checked to the last digit from shapes alone."""
+every small image and sound of the comparisons, 32-bit floats included, with every seed, after some tens of
+steps, a hundred or so for micrographs and sound. Of runs on tiles of 256 x 256 pixels, with one step size for
+all 64 tiles, 16 of 18 leave nothing wrong, and none more than two bits in a million. The arithmetic of the
+paper (bytes of its ternary networks, bounds, PSNR of bit-depth expansion) can be checked to the last digit
+from shapes alone."""
 HARD = """The baselines are what needs care: which of them becomes exact depends on step size, seed and the number
 of steps. At step sizes of their own SIREN and FINER often do; networks on octaves of coordinates, and
 Gauss, hardly ever within the steps given here. Comparisons in iterations favour networks that see every
