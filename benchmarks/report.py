@@ -1,7 +1,7 @@
 """What the benchmarks share: fair timing, and results that say where they come from.
 
-With this you can time rivals against each other (`fastest`), compare a number with its target (`Target`), and print
-and keep the results of a run (`Run`).
+With this you can time rivals against each other (`fastest`), compare a number with its target (`Target`), count what is
+not exact (`incomplete`), and print and keep the results of a run (`Run`).
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ import math
 import operator
 import sys
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -43,6 +43,11 @@ class Target(NamedTuple):
     def met(self) -> bool:
         """Whether it is; not-a-number is not."""
         return bool(_RELATIONS[self.relation](self.value, self.limit))
+
+
+def incomplete(rows: Iterable[Mapping[str, Any]]) -> int:
+    """How many rows have fits that are not exact: all but those whose "exact" is "3 of 3", say."""
+    return sum(exact != of for exact, of in (row["exact"].split(" of ") for row in rows))
 
 
 def log(what: str) -> None:

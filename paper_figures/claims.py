@@ -1,13 +1,13 @@
 """What the paper claims, and how a claim is judged from data.
 
-With this you can state a claim with its rule (`Claim`), turn what was found into a verdict (`verdict`), and compare the
-runs of two cases (`sooner`).
+With this you can state a claim with its rule (`Claim`), turn what was found into a verdict (`verdict`, `none_exact`),
+and compare the runs of two cases (`sooner`).
 """
 
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from typing import Any, NamedTuple
 
 from paper_figures import tuning
@@ -58,6 +58,22 @@ def verdict(holds: bool, partly: bool = False) -> str:
     ('holds', 'partly', 'does not hold')
     """
     return HOLDS if holds else PARTLY if partly else FAILS
+
+
+def none_exact(found: Iterable[tuple[int, int]]) -> str:
+    """The verdict on methods of which none should be exact, from the exact runs of each and all of its runs.
+
+    Partly if fewer than half of all runs are exact, and no method is in all of its own.
+
+    Examples
+    --------
+    >>> none_exact([(0, 3), (0, 3)]), none_exact([(1, 3), (1, 3)]), none_exact([(0, 3), (3, 3)])
+    ('holds', 'partly', 'does not hold')
+    """
+    methods = list(found)
+    total = sum(exact for exact, _ in methods)
+    few = 2 * total < sum(of for _, of in methods) and all(exact < of for exact, of in methods)
+    return verdict(total == 0, few)
 
 
 def count(number: float | None, most: int | None = None) -> str:

@@ -31,6 +31,20 @@ WITH_EXAMPLES = [path for path in DOCUMENTS if ">>> " in path.read_text()]
 each = pytest.mark.parametrize("document", DOCUMENTS, ids=lambda path: str(path.relative_to(ROOT)))
 
 
+def tables(name: str) -> dict[str, list[dict[str, Any]]]:
+    """What a benchmark has measured."""
+    return _result(name)["tables"]
+
+
+def targets(name: str) -> list[dict[str, Any]]:
+    """What a benchmark should reach, and what it did."""
+    return _result(name)["targets"]
+
+
+def _result(name: str) -> dict[str, Any]:
+    return json.loads((ROOT / "benchmarks" / "results" / f"{name}.json").read_text())
+
+
 @pytest.mark.parametrize("document", WITH_EXAMPLES, ids=lambda path: str(path.relative_to(ROOT)))
 def test_examples_give_what_they_say(document, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)  # README's saves a file
@@ -47,7 +61,7 @@ def test_readme_says_how_large_its_file_is(tmp_path, monkeypatch):
 
 
 def test_readme_compares_what_was_measured():
-    rows = json.loads((ROOT / "benchmarks" / "results" / "fair.json").read_text())["tables"]["Best step sizes"]
+    rows = tables("fair")["Best step sizes"]
     text = (ROOT / "README.md").read_text()
     (quoted,) = re.findall(r"<!-- benchmarks/results/fair.json -->\n(.*?)\n<!-- end -->", text, re.DOTALL)
     assert quoted == fair.summary(rows)
@@ -69,14 +83,14 @@ def test_readme_says_of_the_demo_what_it_printed():
 
 
 def test_readme_says_how_small_files_are():
-    tables = json.loads((ROOT / "benchmarks" / "results" / "codec.json").read_text())["tables"]
-    rows = [row for row in tables["Files"] if row["PNG"] == row["PNG"] and row["JPEG XL"] == row["JPEG XL"]]
+    codec = tables("codec")
+    rows = [row for row in codec["Files"] if row["PNG"] == row["PNG"] and row["JPEG XL"] == row["JPEG XL"]]
     smaller = [row for row in rows if row["refinr"] < min(row["PNG"], row["JPEG XL"])]
     median = statistics.median(1 - row["refinr"] / row["JPEG XL"] for row in rows)
     text = " ".join((ROOT / "README.md").read_text().split())
     (found,) = re.findall(r"\[(\d+) of (\d+) images and volumes\].*?\(the median by ([\d.]+) %", text)
     assert found == (str(len(smaller)), str(len(rows)), f"{100 * median:.1f}")
-    *alone, before = tables["Coordinates alone, camera, 128 x 128"]
+    *alone, before = codec["Coordinates alone, camera, 128 x 128"]
     assert min(row["both"] for row in alone) > before["both"]  # "predicts worse than the sample before"
 
 
@@ -90,7 +104,7 @@ def test_readme_says_how_long_the_figures_take():
 
 
 def test_readme_says_what_training_and_solving_take():
-    rows = json.loads((ROOT / "benchmarks" / "results" / "rivals.json").read_text())["tables"]["Rows"]
+    rows = tables("rivals")["Rows"]
     seconds = {row["way"]: row["processor s"] for row in rows}
     text = (ROOT / "README.md").read_text()
     assert "a 64 x 64 image of 16 bits takes about a second" in text
@@ -152,8 +166,7 @@ def measured_for_security() -> dict[str, str]:
     """What SECURITY.md says of results, from these."""
     kept = {}
     for name in ("kills", "cores", "oldest", "fuzz"):
-        targets = json.loads((ROOT / "benchmarks" / "results" / f"{name}.json").read_text())["targets"]
-        kept[name] = [f"{target['value']:,.0f}" for target in targets]
+        kept[name] = [f"{target['value']:,.0f}" for target in targets(name)]
     whole, same, left, _, tracebacks, _ = kept["kills"]
     decoded, lost, _ = kept["cores"]
     passed, failed, *_ = kept["oldest"]
@@ -224,11 +237,6 @@ def test_what_is_cited_has_the_version_of_the_package():
 # --- numbers in other documents --------------------------------------------------------------------------------------
 
 
-def tables(name: str) -> dict[str, list[dict[str, Any]]]:
-    """What a benchmark has measured."""
-    return json.loads((ROOT / "benchmarks" / "results" / f"{name}.json").read_text())["tables"]
-
-
 def data_of(figure: str) -> dict[str, Any]:
     """What a figure of the gallery has computed."""
     return json.loads((ROOT / "paper_figures" / "results" / "small" / f"{figure}.json").read_text())["data"]
@@ -260,8 +268,7 @@ def test_readme_says_how_its_comparisons_were_made():
 
 def test_the_demonstration_is_alike_with_other_seeds():
     found = tables("demonstration")["Seeds"]
-    run = json.loads((ROOT / "benchmarks" / "results" / "demonstration.json").read_text())
-    assert all(target["met"] for target in run["targets"])  # "within a factor of two of its best"
+    assert all(target["met"] for target in targets("demonstration"))  # "within a factor of two of its best"
     printed = (ROOT / "tutorials" / "demo.txt").read_text()
     steps = {"bit planes": kinds.LINEAR.defaults["lr"], "direct": demo.STEP[1], "direct x 4": demo.STEP[demo.LONGER]}
     of_demo = [row for row in found if row["step size"] == steps[row["method"]]]
@@ -339,8 +346,8 @@ def test_solving_says_what_was_measured():
     noise = {way: row for (signal, way), row in rows.items() if signal == "noise"}
     (large,) = tables("large_solved")["16 bits, tiles of 16 x 16"]
     rivals = {row["way"]: row["processor s"] for row in tables("rivals")["Rows"]}
-    targets = json.loads((ROOT / "benchmarks" / "results" / "time_to_lossless.json").read_text())["targets"]
-    (a_bit,) = [target["value"] for target in targets if "a bit than the official" in target["what"]]
+    times = targets("time_to_lossless")
+    (a_bit,) = [target["value"] for target in times if "a bit than the official" in target["what"]]
 
     def images(way: str, *forms: tuple[str, str]) -> str:
         found = [(name, rows[name, way]) for name in ("elevation", "camera", "coffee")]
@@ -503,8 +510,8 @@ def test_pages_say_how_long_things_may_take_and_be():
 
 
 def test_a_step_beside_the_frameworks_is_as_quick_as_said():
-    targets = json.loads((ROOT / "benchmarks" / "results" / "step_time.json").read_text())["targets"]
-    found = {target["what"].split(" /")[0]: target["value"] for target in targets if "mean" in target["what"]}
+    times = targets("step_time")
+    found = {target["what"].split(" /")[0]: target["value"] for target in times if "mean" in target["what"]}
     assert found["compile"] < 1 < min(found["torch"], found["jax"])
     assert found["compile"] > 0.8  # "a little behind PyTorch's compiler"
 

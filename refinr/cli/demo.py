@@ -119,18 +119,22 @@ def _represented(samples: np.ndarray, way: str, before: dict[str, INR]) -> INR:
         return solve(samples, progress=visible)
     if way == "one bit":
         return solve(samples, weights="binary", progress=visible)
-    return _direct(samples, before["bit planes"], 1 if way == "direct" else LONGER)
+    return direct(samples, before["bit planes"], 1 if way == "direct" else LONGER)
 
 
-def _direct(samples: np.ndarray, planes: INR, times: int) -> INR:
-    """Direct regression with as many parameters as the planes, and `times` as many multiply-adds."""
+def direct(samples: np.ndarray, planes: INR, times: int, lr: float | None = None, seed: int = 0) -> INR:
+    """Direct regression with as many parameters as the planes, and `times` as many multiply-adds.
+
+    The step size is `STEP`'s unless one is given; a cosine takes it to nothing at the last step.
+    """
     networks = planes.layout.cut.networks(1)
     budget = networks * mlp.parameter_count(planes.layout.spec)
     specs = (mlp.MLP((2, *(width,) * len(HIDDEN), 1)) for width in range(1000, 0, -1))
     spec = next(spec for spec in specs if mlp.parameter_count(spec) <= budget)
     a_step = networks * _multiply_adds(planes.layout.spec) / _multiply_adds(spec)
     steps = max(1, round(times * planes.report.steps * a_step))
-    return fit(samples, "none", hidden=spec.sizes[1:-1], lr=Cosine(STEP[times], steps), max_steps=steps, patience=None)
+    falling = Cosine(STEP[times] if lr is None else lr, steps)
+    return fit(samples, "none", hidden=spec.sizes[1:-1], lr=falling, max_steps=steps, patience=None, seed=seed)
 
 
 def _multiply_adds(spec: mlp.MLP) -> int:
